@@ -1,0 +1,2 @@
+//! Alluvium's command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! One running database: catalog, routing of writes, statements, background work.

@@ -1,0 +1,1 @@
+//! A syntax tree to an answer: names, plan, vectorised operators over scans, partial aggregates.

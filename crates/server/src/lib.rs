@@ -1,0 +1,1 @@
+//! The sockets: the HTTP API, limits, and the encoding of results.

@@ -1,0 +1,1 @@
+//! The storage engine: series, log, runs, segments, manifests, scans, compaction, retention.

@@ -1,0 +1,1 @@
+//! For tests only: golden scripts, generators, peers over the wire, the rules of the house.
