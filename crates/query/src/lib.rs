@@ -1,1 +1,68 @@
-//! A syntax tree to an answer: names, plan, vectorised operators over scans, partial aggregates.
+//! From a syntax tree to an answer: names and types are resolved, a plan is made, vectorised operators run over storage's
+//! cuts, and the answer leaves as frames.
+//!
+//! A SELECT travels: `resolve` (sources, fields, tags, types, wildcards) -> `plan` (time range, buckets, series set, tag
+//! condition, row filter, calls) -> `exec` (per series and shard: statistics for whole cuts inside a bucket, decode and
+//! reduce at the edges, into dense [group][bucket] accumulators; or rows in time order, window by window) -> `partial`
+//! (aggregates that add up) -> fill, limit -> [`Sink`]. SHOW statements over data (measurements, tag keys and values, field
+//! keys, series) go through `show`.
+//!
+//! Query knows nothing of HTTP, JSON or the catalog: it asks for names through [`Names`].
+
+mod error;
+
+pub use error::QueryError;
+
+use influxql::ast::Select;
+use model::{Item, TimeRange};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use storage::View;
+
+/// Where a query asks what a database holds.
+pub trait Names {
+    /// A picture of the shards of a policy (the default one if `policy` is `None`) that overlap `range`.
+    ///
+    /// # Errors
+    /// [`QueryError::DatabaseNotFound`], [`QueryError::PolicyNotFound`], or storage's.
+    fn view(&self, database: &str, policy: Option<&str>, range: TimeRange) -> Result<View, QueryError>;
+
+    /// The names of a database's policies, in order of creation.
+    ///
+    /// # Errors
+    /// [`QueryError::DatabaseNotFound`].
+    fn policies(&self, database: &str) -> Result<Vec<String>, QueryError>;
+}
+
+/// What bounds one query.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The database of the request, for sources that name none.
+    pub database: Option<String>,
+    /// The policy of the request (`rp=`), for sources that name none.
+    pub policy: Option<String>,
+    /// What `now()` means (ns).
+    pub now: i64,
+    /// Memory that the query may take.
+    pub budget: platform::budget::Budget,
+    /// Set by whoever wants the query to stop; looked at at least every few milliseconds.
+    pub cancel: Arc<AtomicBool>,
+    /// Rows a frame may have.
+    pub frame_rows: usize,
+}
+
+/// Where the answer goes. `Break` ends the query early without an error (the client hung up).
+pub trait Sink {
+    /// Takes a part of the answer.
+    fn item(&mut self, item: Item) -> ControlFlow<()>;
+}
+
+/// Runs a SELECT.
+///
+/// # Errors
+/// InfluxDB's error texts where it has them; [`QueryError::NotExecuted`] names what is not executed yet.
+pub fn select(select: &Select, names: &dyn Names, context: &Context, sink: &mut dyn Sink) -> Result<(), QueryError> {
+    let _ = (select, names, context, sink);
+    todo!()
+}

@@ -1,1 +1,33 @@
-//! The storage engine: series, log, runs, segments, manifests, scans, compaction, retention.
+//! The storage engine of one node: what is written becomes durable, visible and, in time, compact.
+//!
+//! A write goes `engine::submit` -> `series` (raw key to node-local id) -> `log` (one record a request, group commit) ->
+//! `run` (rows in memory, visible) -> flush -> `segment` (pages, statistics, index, checksums) -> `manifest` (one chain of
+//! versions a shard). A query takes a [`View`]: an immutable picture of some shards (manifest version, unfolded flush
+//! records, runs up to a slot), asks it for a [`SeriesSet`] and walks each series as [`Cut`]s, whose statistics answer
+//! whole pages and whose columns decode on demand.
+//!
+//! There is no hidden thread here: whoever owns the [`Engine`] calls [`Engine::commit_step`] and
+//! [`Engine::background_step`]. Files, clock and randomness come from `platform`, so that a simulator can take over.
+//!
+//! Storage knows nothing of queries, HTTP, users or names of databases: shards are numbers that the catalog gave out.
+
+mod compact;
+pub mod engine;
+mod error;
+mod log;
+mod manifest;
+mod run;
+pub mod schema;
+mod segment;
+mod series;
+pub mod view;
+
+pub use engine::{Engine, Options, Outcome, RejectReason, Rejected, ShardSpan};
+pub use error::{ErrorKind, StorageError};
+pub use schema::{FieldId, FieldKey};
+pub use view::{Cut, Scalar, Scan, SeriesSet, Stats, TagCondition, TagTest, View};
+
+/// A shard's number: given out by the catalog, never used again.
+pub type ShardId = u64;
+/// A place in the log, which is also the version of the batch that stands there. Slots begin at 1.
+pub type Slot = u64;

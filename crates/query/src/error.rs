@@ -1,0 +1,33 @@
+//! What can go wrong in a query; the texts are those that InfluxDB gives.
+
+use storage::StorageError;
+use thiserror::Error;
+
+/// An error of a query.
+#[derive(Clone, Debug, Error)]
+pub enum QueryError {
+    /// A statement or clause that is parsed but not executed yet; it is named.
+    #[error("not executed yet: {0}")]
+    NotExecuted(String),
+    /// No such database.
+    #[error("database not found: {0}")]
+    DatabaseNotFound(String),
+    /// No database was given.
+    #[error("database name required")]
+    DatabaseRequired,
+    /// No such policy.
+    #[error("retention policy not found: {0}")]
+    PolicyNotFound(String),
+    /// The statement makes no sense; the text is InfluxDB's.
+    #[error("{0}")]
+    Invalid(String),
+    /// The query was killed or its client went away.
+    #[error("query interrupted")]
+    Interrupted,
+    /// The query's memory is used up.
+    #[error("query memory limit exceeded: {0}")]
+    Memory(String),
+    /// Storage failed.
+    #[error("{0}")]
+    Storage(#[from] StorageError),
+}

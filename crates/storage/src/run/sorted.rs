@@ -1,0 +1,42 @@
+//! Sorted rows: the form in which runs are read, merged and written as segments.
+//!
+//! Invariants: tables ascend by measurement; in a table series ascend by canonical key, rows of a series ascend strictly by
+//! time (equal timestamps have been merged field by field, the later write winning); every row has at least one value.
+
+use crate::Slot;
+use crate::schema::FieldKey;
+use model::{Column, Text};
+use std::sync::Arc;
+
+/// One series of a table.
+#[derive(Clone, Debug)]
+pub struct SeriesRows {
+    /// The canonical series key.
+    pub key: Arc<[u8]>,
+    /// The first of its rows.
+    pub start: u32,
+    /// The row after its last.
+    pub end: u32,
+}
+
+/// The rows of one measurement in one shard.
+#[derive(Clone, Debug)]
+pub struct SortedTable {
+    /// The measurement's name, unescaped.
+    pub measurement: Text,
+    /// The series, ascending by key.
+    pub series: Vec<SeriesRows>,
+    /// The timestamp of each row (ns).
+    pub times: Vec<i64>,
+    /// The fields, ascending by id; each column speaks of all rows of the table.
+    pub columns: Vec<(FieldKey, Column)>,
+}
+
+/// The rows of one shard from some batches that follow each other.
+#[derive(Clone, Debug, Default)]
+pub struct SortedRun {
+    /// Ascending by measurement.
+    pub tables: Vec<SortedTable>,
+    /// The lowest and the highest slot whose rows may be in here.
+    pub slots: (Slot, Slot),
+}
