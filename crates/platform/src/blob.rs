@@ -51,9 +51,14 @@ impl Blobs {
         if self.disk.exists(&aside)? {
             self.disk.remove(&aside)?;
         }
-        if let Err(error) = self.write_aside(&aside, bytes).and_then(|()| self.disk.rename(&aside, path)) {
+        let renamed = self.write_aside(&aside, bytes).and_then(|()| self.disk.rename(&aside, path));
+        if let Err(error) = renamed {
             // Best effort: the next put into this folder removes it as well.
             let _ = self.disk.remove(&aside);
+            // A rename may have been done and then reported as failed.
+            if !matches!(self.disk.exists(path), Ok(false)) {
+                doubtful.insert(folder.to_owned());
+            }
             return Err(error);
         }
         self.disk.sync_dir(folder).inspect_err(|_| {

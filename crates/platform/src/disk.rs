@@ -17,6 +17,7 @@ mod local;
 mod path;
 
 pub use local::{LOCK_FILE, LocalDisk};
+pub(crate) use path::check_dir;
 pub use path::{check_path, parent};
 
 /// What disk operations return.

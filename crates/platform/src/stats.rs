@@ -75,15 +75,24 @@ pub struct Sample {
     pub value: i64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Number {
     Counter(Counter),
     Gauge(Gauge),
 }
 
+#[derive(Debug)]
+struct Entry {
+    help: &'static str,
+    number: Number,
+}
+
+/// By module and name.
+type Entries = BTreeMap<(&'static str, &'static str), Entry>;
+
 /// The registry. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Stats(Arc<Mutex<BTreeMap<(&'static str, &'static str), (&'static str, Number)>>>);
+pub struct Stats(Arc<Mutex<Entries>>);
 
 impl Stats {
     /// An empty registry.
@@ -93,41 +102,41 @@ impl Stats {
 
     /// The counter of this name, made if new. If the name is a gauge's, the handle counts but is not shown.
     pub fn counter(&self, module: &'static str, name: &'static str, help: &'static str) -> Counter {
-        let mut numbers = self.0.lock();
-        let (_, number) = numbers.entry((module, name)).or_insert_with(|| (help, Number::Counter(Counter::default())));
-        match number {
-            Number::Counter(counter) => counter.clone(),
-            Number::Gauge(_) => {
-                debug_assert!(false, "{module}.{name} is a gauge");
-                Counter::default()
-            }
+        match self.entry(module, name, help, || Number::Counter(Counter::default())) {
+            Number::Counter(counter) => counter,
+            Number::Gauge(_) => Counter::default(),
         }
     }
 
     /// The gauge of this name, made if new. If the name is a counter's, the handle works but is not shown.
     pub fn gauge(&self, module: &'static str, name: &'static str, help: &'static str) -> Gauge {
-        let mut numbers = self.0.lock();
-        let (_, number) = numbers.entry((module, name)).or_insert_with(|| (help, Number::Gauge(Gauge::default())));
-        match number {
-            Number::Gauge(gauge) => gauge.clone(),
-            Number::Counter(_) => {
-                debug_assert!(false, "{module}.{name} is a counter");
-                Gauge::default()
-            }
+        match self.entry(module, name, help, || Number::Gauge(Gauge::default())) {
+            Number::Gauge(gauge) => gauge,
+            Number::Counter(_) => Gauge::default(),
         }
+    }
+
+    fn entry(
+        &self,
+        module: &'static str,
+        name: &'static str,
+        help: &'static str,
+        new: impl FnOnce() -> Number,
+    ) -> Number {
+        self.0.lock().entry((module, name)).or_insert_with(|| Entry { help, number: new() }).number.clone()
     }
 
     /// All numbers, sorted by module, then name.
     pub fn snapshot(&self) -> Vec<Sample> {
-        let numbers = self.0.lock();
-        let sample = |(&(module, name), (help, number)): (&(&'static str, &'static str), &(&'static str, Number))| {
-            let (kind, value) = match number {
+        let entries = self.0.lock();
+        let sample = |(&(module, name), entry): (&(&'static str, &'static str), &Entry)| {
+            let (kind, value) = match &entry.number {
                 Number::Counter(counter) => (Kind::Counter, i64::try_from(counter.get()).unwrap_or(i64::MAX)),
                 Number::Gauge(gauge) => (Kind::Gauge, gauge.get()),
             };
-            Sample { module, name, help, kind, value }
+            Sample { module, name, help: entry.help, kind, value }
         };
-        numbers.iter().map(sample).collect()
+        entries.iter().map(sample).collect()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, LocalDisk, Result};
 use crate::random::{Random, SystemRandom};
+use crate::sim::SimWorld;
 
 /// Disk, clock and randomness. Clones share them.
 #[derive(Debug, Clone)]
@@ -26,5 +27,10 @@ impl World {
             clock: Arc::new(SystemClock::new()),
             random: Arc::new(SystemRandom),
         })
+    }
+
+    /// A simulated machine that does the same for the same seed. To crash it or to turn its clock, keep a [`SimWorld`].
+    pub fn sim(seed: u64) -> Self {
+        SimWorld::new(seed).world()
     }
 }

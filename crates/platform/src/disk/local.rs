@@ -6,15 +6,17 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is the module that the ban on std::fs points to")]
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, OFlags};
 
-use super::path::{check_dir, check_path};
+use super::path::{check_dir, check_path, parent};
 use super::{Cause, Disk, DiskError, DiskFile, Result};
 
 /// The file in the data folder that is locked while a process uses it; hidden from [`Disk::list`].
@@ -27,6 +29,8 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Debug)]
 pub struct LocalDisk {
     root: PathBuf,
+    /// Folders whose names this process has synced: an existing one may be left un-synced by a process that was killed.
+    settled: Mutex<BTreeSet<String>>,
     /// Held for its lock.
     _lock: File,
 }
@@ -38,10 +42,10 @@ impl LocalDisk {
         let root = root.as_ref();
         let shown = root.display().to_string();
         let fail = |error: std::io::Error| DiskError::io("open data folder", &shown, &error);
-        make_folders(root).map_err(fail)?;
+        make_root(root).map_err(fail)?;
         let root = root.canonicalize().map_err(fail)?;
         let lock = lock_folder(&root, &shown)?;
-        Ok(Self { root, _lock: lock })
+        Ok(Self { root, settled: Mutex::default(), _lock: lock })
     }
 
     /// The data folder, absolute.
@@ -60,22 +64,27 @@ impl LocalDisk {
     }
 }
 
-/// Creates `path` and what is missing above it, each name synced into the folder above.
-fn make_folders(path: &Path) -> std::io::Result<()> {
-    if path.is_dir() {
+/// Creates the data folder and what is missing above it.
+fn make_root(root: &Path) -> std::io::Result<()> {
+    if root.is_dir() {
         return Ok(());
     }
-    let above = match path.parent() {
+    let above = match root.parent() {
         Some(above) if above.as_os_str().is_empty() => Path::new("."),
         Some(above) => above,
         None => return Ok(()),
     };
-    make_folders(above)?;
-    match DirBuilder::new().mode(FOLDER_MODE).create(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
-        other => other?,
-    }
+    make_root(above)?;
+    make_folder(root)?;
     File::open(above)?.sync_all()
+}
+
+/// Creates one folder; an existing one is no error.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    match DirBuilder::new().mode(FOLDER_MODE).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
 }
 
 /// Takes the lock, or says who holds it.
@@ -106,12 +115,21 @@ fn options(write: bool) -> OpenOptions {
 
 impl Disk for LocalDisk {
     fn create_dir(&self, dir: &str) -> Result<()> {
-        check_dir("create folder", dir)?;
-        make_folders(&self.at(dir)).map_err(|error| DiskError::io("create folder", dir, &error))
+        const DO: &str = "create folder";
+        check_dir(DO, dir)?;
+        if dir.is_empty() || (self.settled.lock().contains(dir) && self.at(dir).is_dir()) {
+            return Ok(());
+        }
+        self.create_dir(parent(dir))?;
+        make_folder(&self.at(dir)).map_err(|error| DiskError::io(DO, dir, &error))?;
+        self.sync_dir(parent(dir))?;
+        self.settled.lock().insert(dir.to_owned());
+        Ok(())
     }
 
     fn remove_dir(&self, dir: &str) -> Result<()> {
         check_path("remove folder", dir)?;
+        self.settled.lock().remove(dir);
         std::fs::remove_dir(self.at(dir)).map_err(|error| DiskError::io("remove folder", dir, &error))
     }
 
