@@ -198,3 +198,74 @@ pub fn unpack_strings(reader: &mut Reader<'_>, n: usize) -> Result<Strings> {
     }
     Ok(strings)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn ints() -> impl Strategy<Value = Vec<i64>> {
+        let bases = prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX), Just(0)];
+        (bases, 0u32..64, vec(any::<u64>(), 0..100))
+            .prop_map(|(base, shift, offsets)| offsets.iter().map(|o| base.wrapping_add((o >> shift) as i64)).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn columns_round_trip_one_behind_the_other(ints in ints(), unit in 0usize..4, bools: Vec<bool>, floats: Vec<u64>) {
+            let unsigned: Vec<u64> = ints.iter().map(|&v| v as u64).collect();
+            let ids: Vec<u32> = ints.iter().map(|&v| v as u32).collect();
+            let times: Vec<i64> = ints.iter().map(|&v| v.wrapping_mul(UNITS[unit] as i64)).collect();
+            let floats: Vec<f64> = floats.into_iter().map(f64::from_bits).collect();
+            let strings: Strings = ints.iter().map(|v| &b"abcdefgh"[..(v & 7) as usize]).collect();
+            let mut out = Vec::new();
+            pack_i64(&ints, &mut out);
+            pack_u64(&unsigned, &mut out);
+            pack_u32(&ids, &mut out);
+            pack_times(&times, &mut out);
+            pack_f64(&floats, &mut out);
+            pack_bool(&bools, &mut out);
+            pack_strings(strings.offsets(), strings.bytes(), &mut out);
+            let (mut reader, n) = (Reader::new(&out), ints.len());
+            let (mut i, mut u, mut d, mut t, mut f, mut b) = (vec![], vec![], vec![], vec![], vec![], vec![]);
+            unpack_i64(&mut reader, n, &mut i).unwrap();
+            unpack_u64(&mut reader, n, &mut u).unwrap();
+            unpack_u32(&mut reader, n, &mut d).unwrap();
+            unpack_times(&mut reader, n, &mut t).unwrap();
+            unpack_f64(&mut reader, floats.len(), &mut f).unwrap();
+            unpack_bool(&mut reader, bools.len(), &mut b).unwrap();
+            prop_assert_eq!((i, u, d, t, b), (ints, unsigned, ids, times, bools));
+            prop_assert!(f.iter().map(|v| v.to_bits()).eq(floats.iter().map(|v| v.to_bits())));
+            prop_assert_eq!(unpack_strings(&mut reader, n).unwrap(), strings);
+            reader.finish().unwrap();
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>, n in 0usize..300) {
+            let reader = || Reader::new(&bytes);
+            let mut out = Vec::new();
+            let _ = unpack_i64(&mut reader(), n, &mut out);
+            let _ = unpack_times(&mut reader(), n, &mut out);
+            prop_assert!(out.len() <= 2 * n);
+            let _ = unpack_u64(&mut reader(), n, &mut Vec::new());
+            let _ = unpack_u32(&mut reader(), n, &mut Vec::new());
+            let _ = unpack_f64(&mut reader(), n, &mut Vec::new());
+            let _ = unpack_bool(&mut reader(), n, &mut Vec::new());
+            let _ = unpack_strings(&mut reader(), n);
+        }
+    }
+
+    #[test]
+    fn what_agents_send_is_small() {
+        let mut out = Vec::new();
+        let seconds: Vec<i64> = (0..200).map(|i| 1_451_606_400_000_000_000 + i * 1_000_000_000).collect();
+        pack_times(&seconds, &mut out);
+        assert_eq!(out.len(), 10 + 200);
+        out.clear();
+        pack_i64(&[-5; 1000], &mut out);
+        assert_eq!(out.len(), 9);
+        assert!(unpack_f64(&mut Reader::new(&[0; 7]), 1, &mut Vec::new()).is_err());
+        assert!(unpack_i64(&mut Reader::new(&[8; 17]), usize::MAX, &mut Vec::new()).is_err());
+    }
+}

@@ -63,7 +63,7 @@ pub fn find_mark(haystack: &[u8], from: usize) -> Option<usize> {
 fn eight_digits(word: u64) -> Option<u64> {
     let digits = word ^ 0x3030_3030_3030_3030;
     // A digit is 0-9 now: adding 0x76 sets the top bit of anything above, which no digit has itself.
-    if ((digits & !HIGH) + 0x7676_7676_7676_7676 | digits) & HIGH != 0 {
+    if (((digits & !HIGH) + 0x7676_7676_7676_7676) | digits) & HIGH != 0 {
         return None;
     }
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;

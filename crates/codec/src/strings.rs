@@ -121,7 +121,7 @@ fn take_text(reader: &mut Reader<'_>, max: usize) -> Result<Vec<u8>> {
 /// Unpacks a zstd frame up to one byte beyond `len`, so that a longer one shows.
 fn inflate(stored: &[u8], len: usize) -> Option<Vec<u8>> {
     let mut decoder = zstd::stream::Decoder::with_buffer(stored).ok()?;
-    decoder.window_log_max(27).ok()?;
+    decoder.window_log_max(22).ok()?;
     let mut text = Vec::with_capacity(len.min(stored.len() * 8));
     decoder.take(len as u64 + 1).read_to_end(&mut text).ok()?;
     Some(text)

@@ -81,8 +81,8 @@ fn encode_raw(values: &[f64], page_lens: &[usize], out: &mut Vec<u8>) -> Pages {
 #[inline]
 fn decimal(value: f64, exponent: usize) -> Option<i64> {
     let scaled = (value * POWERS[exponent]).round_ties_even();
-    // Not a NaN, and inside the range where all integers are floats.
-    if !(scaled.abs() < 9_007_199_254_740_992.0) {
+    // Beyond 2^53 not every integer is a float.
+    if scaled.is_nan() || scaled.abs() >= 9_007_199_254_740_992.0 {
         return None;
     }
     let integer = scaled as i64;
