@@ -61,19 +61,14 @@ pub fn measurement_part(key: &[u8]) -> &[u8] {
     cut(key, b',').0
 }
 
-/// Cuts at the first `mark` without a backslash before it.
+/// Cuts at the first `mark` without a backslash before it. Whatever stands before that backslash does not matter: in
+/// `\\\\,` the comma is protected too, and the name contains a backslash and a comma.
 fn cut(text: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
-    let mut index = 0;
-    while index < text.len() {
-        if text[index] == b'\\' && index + 1 < text.len() {
-            index += 2;
-        } else if text[index] == mark {
-            return (&text[..index], Some(&text[index + 1..]));
-        } else {
-            index += 1;
-        }
+    let protected = |at: usize| at > 0 && text[at - 1] == b'\\';
+    match (0..text.len()).find(|&at| text[at] == mark && !protected(at)) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
     }
-    (text, None)
 }
 
 /// Removes each backslash that stands before a byte of `special`.
@@ -110,5 +105,11 @@ mod tests {
         let (measurement, parsed) = parse(&key);
         assert_eq!((&*measurement, &parsed), (b"cpu load,1".as_slice(), &tags));
         assert_eq!(measurement_part(&key), br"cpu\ load\,1");
+    }
+
+    #[test]
+    fn keeps_a_backslash_before_a_mark() {
+        let tags = TagSet::new(vec![(text("t"), text(r"a\,b"))]);
+        assert_eq!(parse(&key(b"m", &tags)), (text("m"), tags));
     }
 }

@@ -1,0 +1,101 @@
+//! The walk over the body of a write request.
+//!
+//! ```text
+//! body = *(line LF)                 a CR before LF belongs to the line end; blank lines and lines that begin with # are skipped
+//! line = key 1*SP field *("," field) [1*SP timestamp] *SP
+//! ```
+//!
+//! Each line is tried by [`fast`], which knows lines of tables and columns seen before in this body, written without
+//! escapes. All else goes to [`slow`], which is exact, alone creates tables and columns, and alone finds errors. [`build`]
+//! gathers the columns. What must hold: for any body, decoding with and without `fast` gives equal results.
+
+mod build;
+mod fast;
+mod slow;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{LineError, LineProblem, Partial};
+use crate::precision::Precision;
+use build::Builder;
+use model::Batch;
+
+pub(crate) use slow::{is_blank, line_text};
+
+/// How to read a body.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The unit of timestamps.
+    pub precision: Precision,
+    /// The time (ns) of points without a timestamp, before it is cut down to the precision.
+    pub now: i64,
+    /// The longest string value in bytes; points with a longer one are dropped (see [`Partial`]).
+    pub max_field_bytes: usize,
+    /// Whether points are dropped whose measurement or tags are not UTF-8 that prints.
+    pub validate_utf8: bool,
+}
+
+impl Default for Options {
+    /// Nanoseconds, strings of up to 1 MiB, any bytes in keys; `now` is 0 and must be set.
+    fn default() -> Self {
+        Self { precision: Precision::Nanosecond, now: 0, max_field_bytes: 1 << 20, validate_utf8: false }
+    }
+}
+
+/// What a body says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decoded {
+    /// The points; their raw keys are well-formed, but may have duplicate tags.
+    pub batch: Batch,
+    /// The lines that are no points, in order.
+    pub errors: Vec<LineError>,
+    /// Points that parse and are not to be stored as they are; the dropped ones are not in the batch.
+    pub partial: Partial,
+}
+
+/// Decodes the body of a write request. The caller refuses bodies of 4 GiB and more; here they give one error.
+#[must_use]
+pub fn decode(body: Vec<u8>, options: &Options) -> Decoded {
+    decode_with(body, options, true)
+}
+
+fn decode_with(body: Vec<u8>, options: &Options, try_fast: bool) -> Decoded {
+    if u32::try_from(body.len()).is_err() {
+        let text = LineProblem::BodyTooLarge.to_string();
+        let error = LineError { offset: 0, problem: LineProblem::BodyTooLarge, text };
+        return Decoded { errors: vec![error], ..Decoded::default() };
+    }
+    let mut decoder = Decoder {
+        body: &body,
+        options,
+        default_time: options.precision.truncate(options.now),
+        builder: Builder::default(),
+        scratch: slow::Scratch::default(),
+        errors: Vec::new(),
+        partial: Partial::default(),
+    };
+    let mut at = 0;
+    while at < body.len() {
+        let next = if try_fast { decoder.fast(at) } else { None };
+        at = next.unwrap_or_else(|| decoder.slow(at));
+    }
+    let Decoder { builder, errors, partial, .. } = decoder;
+    let tables = builder.finish();
+    Decoded { batch: Batch { text: body, tables }, errors, partial }
+}
+
+/// The state of one walk.
+struct Decoder<'a> {
+    body: &'a [u8],
+    options: &'a Options,
+    default_time: i64,
+    builder: Builder,
+    scratch: slow::Scratch,
+    errors: Vec<LineError>,
+    partial: Partial,
+}
+
+/// An offset in a body; bodies of 4 GiB are refused, so that it fits.
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}

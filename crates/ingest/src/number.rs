@@ -1,0 +1,226 @@
+//! Numbers and booleans as the line protocol writes them.
+//!
+//! [`quick`] reads the common forms (up to 18 digits, floats that one division makes exact) in one pass and says how far it
+//! came; [`number`] judges a whole token by InfluxDB's rules and names what is wrong. Both read a number alike: whatever
+//! `quick` accepts, `number` accepts with the same value.
+
+use crate::error::LineProblem;
+
+/// A number with its type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// No suffix.
+    Float(f64),
+    /// Suffix `i`.
+    Integer(i64),
+    /// Suffix `u`.
+    Unsigned(u64),
+}
+
+/// Powers of ten that a double holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// Up to this many digits a mantissa is exact in a double.
+const EXACT_DIGITS: usize = 15;
+
+/// Reads a number at the start of `text`: its value and length. `None` does not mean that it is wrong, only that it needs
+/// [`number`]; what follows the number is not looked at.
+#[inline]
+#[must_use]
+pub fn quick(text: &[u8]) -> Option<(Number, usize)> {
+    let negative = text.first() == Some(&b'-');
+    let start = usize::from(negative);
+    let (mantissa, whole) = digits(&text[start..], 0);
+    let at = start + whole;
+    if whole > 18 {
+        return None;
+    }
+    match text.get(at) {
+        Some(b'i') if whole > 0 => {
+            let value = i64::try_from(mantissa).ok()?;
+            Some((Number::Integer(if negative { -value } else { value }), at + 1))
+        }
+        Some(b'u') if whole > 0 && !negative => Some((Number::Unsigned(mantissa), at + 1)),
+        Some(b'.') => {
+            let (mantissa, fraction) = digits(&text[at + 1..], mantissa);
+            float(negative, mantissa, whole, fraction).map(|value| (value, at + 1 + fraction))
+        }
+        _ => float(negative, mantissa, whole, 0).map(|value| (value, at)),
+    }
+}
+
+/// Reads digits that continue `value`; the value is right for up to 19 digits altogether.
+#[inline]
+fn digits(text: &[u8], mut value: u64) -> (u64, usize) {
+    let mut count = 0;
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    (value, count)
+}
+
+#[inline]
+fn float(negative: bool, mantissa: u64, whole: usize, fraction: usize) -> Option<Number> {
+    let count = whole + fraction;
+    if count == 0 || count > EXACT_DIGITS {
+        return None;
+    }
+    // exact operands, so the one division rounds as the decimal does
+    #[expect(clippy::cast_precision_loss, reason = "15 digits are below 2^53")]
+    let value = mantissa as f64 / POWERS[fraction];
+    Some(Number::Float(if negative { -value } else { value }))
+}
+
+/// What a walk over a token saw.
+#[derive(Default)]
+struct Shape {
+    integer: bool,
+    unsigned: bool,
+    decimal: bool,
+    scientific: bool,
+}
+
+/// The number that a whole token is.
+///
+/// # Errors
+/// It is none: the first thing that InfluxDB finds wrong.
+pub fn number(token: &[u8]) -> Result<Number, LineProblem> {
+    let shape = shape(token)?;
+    let Shape { integer, unsigned, decimal, scientific } = shape;
+    if (integer || unsigned) && (decimal || scientific) {
+        return Err(LineProblem::InvalidNumber);
+    }
+    let negative = token.first() == Some(&b'-');
+    let others = usize::from(integer) + usize::from(decimal) + usize::from(negative);
+    if token.len() <= others {
+        return Err(LineProblem::InvalidNumber);
+    }
+    let text = String::from_utf8_lossy(token);
+    if integer {
+        let digits = text.strip_suffix('i').ok_or(LineProblem::InvalidNumber)?;
+        return digits.parse().map(Number::Integer).map_err(|_| LineProblem::IntegerRange(digits.to_owned()));
+    }
+    if unsigned {
+        let digits = text.strip_suffix('u').filter(|_| !negative).ok_or(LineProblem::InvalidNumber)?;
+        return digits.parse().map(Number::Unsigned).map_err(|_| LineProblem::UnsignedRange(digits.to_owned()));
+    }
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(Number::Float(value)),
+        _ => Err(LineProblem::InvalidFloat),
+    }
+}
+
+/// Walks over a token as InfluxDB's scanner does, which refuses any byte that no number has at its place.
+fn shape(token: &[u8]) -> Result<Shape, LineProblem> {
+    let mut shape = Shape::default();
+    let start = usize::from(token.first() == Some(&b'-'));
+    for index in start..token.len() {
+        let suffixed = shape.integer || shape.unsigned;
+        match token[index] {
+            b'i' if index > 0 && !suffixed => shape.integer = true,
+            b'u' if index > 0 && !suffixed => shape.unsigned = true,
+            b'.' if !shape.decimal => shape.decimal = true,
+            b'e' | b'E' if index > 0 => shape.scientific = true,
+            b'+' | b'-' if index > 0 && matches!(token[index - 1], b'e' | b'E') => {}
+            b'0'..=b'9' => {}
+            _ => return Err(LineProblem::InvalidNumber),
+        }
+    }
+    Ok(shape)
+}
+
+/// The boolean that a whole token is.
+#[must_use]
+pub fn boolean(token: &[u8]) -> Option<bool> {
+    match token {
+        b"t" | b"T" | b"true" | b"True" | b"TRUE" => Some(true),
+        b"f" | b"F" | b"false" | b"False" | b"FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+/// The timestamp at the start of `text`, in units of the precision: its value and length. `None` if it has no or more
+/// than 18 digits with a sign, 19 without, or does not fit.
+#[inline]
+#[must_use]
+pub(crate) fn quick_timestamp(text: &[u8]) -> Option<(i64, usize)> {
+    let negative = text.first() == Some(&b'-');
+    let start = usize::from(negative);
+    let (value, count) = digits(&text[start..], 0);
+    if count == 0 || count > 19 {
+        return None;
+    }
+    let value = i64::try_from(value).ok()?;
+    Some((if negative { -value } else { value }, start + count))
+}
+
+/// The timestamp that a whole token (digits, perhaps after a sign) is.
+///
+/// # Errors
+/// It has no digits or does not fit in 64 bits.
+pub(crate) fn timestamp(token: &[u8]) -> Result<i64, LineProblem> {
+    if token == b"-" {
+        return Err(LineProblem::TimestampSyntax);
+    }
+    let text = String::from_utf8_lossy(token);
+    text.parse().map_err(|_| LineProblem::TimestampRange(text.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_influxdb_reads() {
+        for (text, value) in [
+            ("1", Number::Float(1.0)),
+            (".5", Number::Float(0.5)),
+            ("-5.", Number::Float(-5.0)),
+            ("1E+3", Number::Float(1000.0)),
+            ("007", Number::Float(7.0)),
+            ("-0", Number::Float(-0.0)),
+            ("1e-400", Number::Float(0.0)),
+            ("007i", Number::Integer(7)),
+            ("-9223372036854775808i", Number::Integer(i64::MIN)),
+            ("18446744073709551615u", Number::Unsigned(u64::MAX)),
+        ] {
+            assert_eq!(number(text.as_bytes()), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_influxdb_refuses() {
+        for text in
+            ["-", ".", "-.", "1i2", "1ii", "1ui", "0x1", "NaN", "1.5i", "-1u", "1.1.1", "--1", "1-", "1e3i", "i"]
+        {
+            assert_eq!(number(text.as_bytes()), Err(LineProblem::InvalidNumber), "{text}");
+        }
+        for text in ["1e", "1e400", "-e5", "1e5.5", ".e1"] {
+            assert_eq!(number(text.as_bytes()), Err(LineProblem::InvalidFloat), "{text}");
+        }
+        let range = LineProblem::IntegerRange("9223372036854775808".to_owned());
+        assert_eq!(number(b"9223372036854775808i"), Err(range));
+    }
+
+    proptest! {
+        #[test]
+        fn quick_agrees_with_the_whole(text in "-?[0-9]{0,20}(\\.[0-9]{0,20})?[iu]?") {
+            if let Some((value, length)) = quick(text.as_bytes()) {
+                let whole = number(&text.as_bytes()[..length]);
+                prop_assert_eq!(&whole, &Ok(value));
+                if let (Number::Float(left), Ok(Number::Float(right))) = (value, whole) {
+                    prop_assert_eq!(left.to_bits(), right.to_bits());
+                }
+            }
+        }
+    }
+}
