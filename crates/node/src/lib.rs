@@ -2,6 +2,21 @@
 //! statements, and the background work. The server hands over batches and query text; node knows no socket and no JSON
 //! answer.
 //!
-//! `node.rs` opens and closes it; `write.rs` takes a batch through policy and shards to storage; `read.rs` takes a query
-//! text through the parser, statement by statement, to items; `catalog/` holds names; `statements/` executes them;
-//! `background/` steps storage and retention on threads of its own.
+//! [`node`] opens and closes it; [`write`] takes a batch through policy and shards to storage; [`read`] takes one statement
+//! to items; `catalog/` holds names; `statements/` executes what is not a query over data; `background/` steps storage and
+//! retention on threads of its own; `queries` knows what runs; [`figures`] counts for SHOW STATS and `/debug/vars`.
+
+mod background;
+mod catalog;
+pub mod figures;
+pub mod node;
+mod queries;
+pub mod read;
+mod statements;
+pub mod write;
+
+pub use catalog::CatalogError;
+pub use figures::{DatabaseFigures, ShardInfo};
+pub use node::{Build, Fatal, Node, NodeError, Options};
+pub use read::{ExecuteError, Level, Message, QueryRequest};
+pub use write::{Outside, WriteDone, WriteError, WriteErrorKind, WriteReport, WriteTarget};

@@ -1,0 +1,302 @@
+//! The node itself: opens catalog and engine, starts the background threads, and closes everything in order.
+//!
+//! A write passes the *gate* (shared); whatever takes shards away, and closing, holds it alone: so a batch never goes to a
+//! shard that the catalog has dropped, and no batch is taken once closing has begun. Order at the end: gate shut, threads
+//! joined, then the engine commits what waits, flushes and closes.
+
+use crate::background::Threads;
+use crate::catalog::{Catalog, CatalogError};
+use crate::figures::{DatabaseFigures, FiguresCache, ShardInfo};
+use crate::queries::Queries;
+use crate::read::{self, ExecuteError, Message, QueryRequest};
+use crate::write::{self, WriteDone, WriteError, WriteReport, WriteTarget};
+use influxql::{Params, ParseError, Statement};
+use model::{Batch, KeyText};
+use parking_lot::{Mutex, RwLock};
+use platform::stats::Sample;
+use platform::{Budget, DiskError, Stats, World};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use storage::{Engine, StorageError};
+use thiserror::Error;
+
+/// What the node calls when it cannot go on: a sync of the log failed, or a background thread panicked. The text says what.
+/// The process must end with a code other than 0; recovery at the next start finds what is durable.
+#[derive(Clone)]
+pub struct Fatal(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Fatal {
+    /// A hook that calls `end`.
+    pub fn new(end: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(end))
+    }
+
+    /// Calls it.
+    pub(crate) fn call(&self, why: &str) {
+        (self.0)(why);
+    }
+}
+
+impl Default for Fatal {
+    /// Aborts the process.
+    fn default() -> Self {
+        Self::new(|_| std::process::abort())
+    }
+}
+
+impl fmt::Debug for Fatal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Fatal")
+    }
+}
+
+/// What SHOW DIAGNOSTICS says about the program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Build {
+    /// The version, as clients compare it with InfluxDB's.
+    pub version: String,
+    /// The commit that it was built from.
+    pub commit: String,
+    /// The branch.
+    pub branch: String,
+    /// When it was built.
+    pub time: String,
+}
+
+/// Bounds and periods of a node.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Memory for rows that are not yet in segments (bytes).
+    pub run_bytes: u64,
+    /// Greatest length of the log (bytes).
+    pub log_bytes: u64,
+    /// Rows older than this are flushed.
+    pub flush_age: Duration,
+    /// Memory for decoded pages, directories and indexes (bytes).
+    pub cache_bytes: u64,
+    /// The budget that queries take from, or one above it.
+    pub memory: Budget,
+    /// Memory for all queries together (bytes), part of `memory`.
+    pub queries_bytes: u64,
+    /// Memory for one query (bytes), part of `queries_bytes`.
+    pub query_bytes: u64,
+    /// Queries that may run at once; 0 for no limit.
+    pub max_concurrent_queries: usize,
+    /// How long a query may run; zero for no limit.
+    pub query_timeout: Duration,
+    /// How long a write waits for memory or log space before it is refused.
+    pub write_wait: Duration,
+    /// Whether a new database gets the policy `autogen` if none is described.
+    pub retention_autocreate: bool,
+    /// How often expired shards are dropped; zero for never.
+    pub retention_check: Duration,
+    /// How long the background thread rests when nothing is due.
+    pub idle_pause: Duration,
+    /// Called when the process must end.
+    pub fatal: Fatal,
+    /// For SHOW DIAGNOSTICS.
+    pub build: Build,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            run_bytes: 256 << 20,
+            log_bytes: 64 << 20,
+            flush_age: Duration::from_secs(600),
+            cache_bytes: 256 << 20,
+            memory: Budget::new(1 << 30),
+            queries_bytes: 512 << 20,
+            query_bytes: 256 << 20,
+            max_concurrent_queries: 0,
+            query_timeout: Duration::ZERO,
+            write_wait: Duration::from_secs(5),
+            retention_autocreate: true,
+            retention_check: Duration::from_secs(1800),
+            idle_pause: Duration::from_millis(75),
+            fatal: Fatal::default(),
+            build: Build::default(),
+        }
+    }
+}
+
+/// Why a node could not be opened or closed, or could not do its own work.
+#[derive(Clone, Debug, Error)]
+pub enum NodeError {
+    /// The catalog cannot be read or changed.
+    #[error("catalog: {0}")]
+    Catalog(#[from] CatalogError),
+    /// Storage failed.
+    #[error("storage: {0}")]
+    Storage(#[from] StorageError),
+    /// The disk refused.
+    #[error("{0}")]
+    Disk(#[from] DiskError),
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(String),
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    inner: Arc<Inner>,
+    threads: Mutex<Option<Threads>>,
+}
+
+/// What the threads and callers of a node share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) world: World,
+    pub(crate) options: Options,
+    pub(crate) stats: Stats,
+    pub(crate) catalog: Catalog,
+    pub(crate) engine: Engine,
+    pub(crate) gate: RwLock<Gate>,
+    pub(crate) queries: Queries,
+    pub(crate) writes: write::Counters,
+    pub(crate) figures: FiguresCache,
+    /// When it was opened (wall ns, monotonic ns).
+    pub(crate) started: (i64, u64),
+}
+
+/// Whether batches are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// They are.
+    Open,
+    /// The node is closing or has failed.
+    Shut,
+}
+
+impl Node {
+    /// Opens the data folder of `world` and starts the background threads.
+    ///
+    /// # Errors
+    /// The catalog or the log is damaged or missing, the disk refuses, or there is no room for a thread.
+    pub fn open(world: World, options: Options, stats: Stats) -> Result<Arc<Self>, NodeError> {
+        let inner = Arc::new(Inner::open(world, options, stats)?);
+        let threads = Threads::start(&inner)?;
+        Ok(Arc::new(Self { inner, threads: Mutex::new(Some(threads)) }))
+    }
+
+    /// Takes no more writes, commits those that wait, flushes, and joins the threads. A second call does nothing.
+    ///
+    /// # Errors
+    /// Storage could not commit or flush.
+    pub fn close(&self) -> Result<(), NodeError> {
+        *self.inner.gate.write() = Gate::Shut;
+        self.inner.queries.cancel_all();
+        let Some(threads) = self.threads.lock().take() else { return Ok(()) };
+        threads.stop();
+        Ok(self.inner.engine.close()?)
+    }
+
+    /// Takes a batch. Rows outside the policy's reach or with a wrong type are left out and reported; `done` is called when
+    /// the others are durable and visible (at once if there are none). May block while memory or log space is short.
+    ///
+    /// # Errors
+    /// Nothing was taken, and `done` is not called.
+    pub fn write(
+        &self,
+        target: WriteTarget<'_>,
+        batch: Batch,
+        keys: &dyn KeyText,
+        done: WriteDone,
+    ) -> Result<WriteReport, WriteError> {
+        write::write(&self.inner, target, batch, keys, done)
+    }
+
+    /// Whether a database of this name exists; for answers that come before a body is read.
+    #[must_use]
+    pub fn has_database(&self, name: &str) -> bool {
+        self.inner.catalog.state().database(name).is_some()
+    }
+
+    /// The names of the databases, in order of creation.
+    #[must_use]
+    pub fn databases(&self) -> Vec<String> {
+        self.inner.catalog.state().databases.iter().map(|database| database.name.clone()).collect()
+    }
+
+    /// Takes query text apart.
+    ///
+    /// # Errors
+    /// The text is no list of statements.
+    pub fn parse(&self, text: &str, params: &Params) -> Result<Vec<Statement>, ParseError> {
+        influxql::parse(text, params)
+    }
+
+    /// Runs one statement; its answer goes to `sink`, what it returns are warnings. Blocks until it has ended. A sink that
+    /// breaks ends it without an error.
+    ///
+    /// # Errors
+    /// The statement failed; the text is InfluxDB's where it has one. Parts of the answer may be in the sink.
+    pub fn execute(
+        &self,
+        statement: &Statement,
+        request: &QueryRequest,
+        sink: &mut dyn query::Sink,
+    ) -> Result<Vec<Message>, ExecuteError> {
+        read::execute(&self.inner, statement, request, sink)
+    }
+
+    /// Drops the shards that have expired by now; the background does so every [`Options::retention_check`]. Returns how
+    /// many there were.
+    ///
+    /// # Errors
+    /// The catalog could not be changed, or storage refused.
+    pub fn enforce_retention(&self) -> Result<usize, NodeError> {
+        self.inner.enforce_retention()
+    }
+
+    /// All counters.
+    #[must_use]
+    pub fn stats(&self) -> Vec<Sample> {
+        self.inner.stats.snapshot()
+    }
+
+    /// Measurements and series of each database, in order of creation; up to ten seconds old.
+    #[must_use]
+    pub fn database_figures(&self) -> Vec<DatabaseFigures> {
+        self.inner.database_figures()
+    }
+
+    /// All shards with their figures.
+    #[must_use]
+    pub fn shards(&self) -> Vec<ShardInfo> {
+        self.inner.shard_figures()
+    }
+}
+
+impl Drop for Node {
+    /// Stops the threads without a flush, as a crash would; [`Node::close`] is the orderly way.
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.get_mut().take() {
+            *self.inner.gate.write() = Gate::Shut;
+            threads.stop();
+        }
+    }
+}
+
+impl Inner {
+    fn open(world: World, options: Options, stats: Stats) -> Result<Self, NodeError> {
+        let catalog = Catalog::open(&world)?;
+        let state = catalog.state();
+        let engine_options = storage::Options {
+            run_bytes: options.run_bytes,
+            log_bytes: options.log_bytes,
+            flush_age: options.flush_age,
+            cache_bytes: options.cache_bytes,
+            cluster_id: state.cluster_id,
+        };
+        let engine = Engine::open(world.clone(), engine_options, &state.all_spans())?;
+        let queries = Queries::new(&options, &stats);
+        let writes = write::Counters::new(&stats);
+        let started = (world.clock.wall_ns(), world.clock.monotonic_ns());
+        let gate = RwLock::new(Gate::Open);
+        let figures = FiguresCache::default();
+        Ok(Self { world, options, stats, catalog, engine, gate, queries, writes, figures, started })
+    }
+}
