@@ -70,6 +70,40 @@ pub fn format_duration(nanos: i64) -> String {
     format!("{nanos}ns")
 }
 
+/// The duration as hours, minutes and seconds, Go's own form: `168h0m0s`, `1m30s`, `1.5s`, `2ms`, `0s`.
+pub fn format_clock(nanos: i64) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    let size = nanos.unsigned_abs();
+    let second = SECOND.unsigned_abs();
+    if size < second {
+        let (unit, name) = match size {
+            0 => return "0s".to_owned(),
+            1..1_000 => (1, "ns"),
+            1_000..1_000_000 => (1_000, "µs"),
+            _ => (1_000_000, "ms"),
+        };
+        return format!("{sign}{}{name}", decimal(size, unit));
+    }
+    let seconds = decimal(size % (60 * second), second);
+    let minutes = size / (60 * second);
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => format!("{sign}{seconds}s"),
+        (0, minutes) => format!("{sign}{minutes}m{seconds}s"),
+        (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}s"),
+    }
+}
+
+/// `value / unit` in full, `unit` a power of ten.
+fn decimal(value: u64, unit: u64) -> String {
+    let (whole, rest) = (value / unit, value % unit);
+    if rest == 0 {
+        return whole.to_string();
+    }
+    let width = unit.ilog10() as usize;
+    let digits = format!("{rest:0width$}");
+    format!("{whole}.{}", digits.trim_end_matches('0'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +130,15 @@ mod tests {
         assert_eq!(format_duration(0), "0s");
         assert_eq!(format_duration(-1_500_000), "-1500u");
         assert_eq!(format_duration(7), "7ns");
+    }
+
+    #[test]
+    fn clock_form_is_that_of_go() {
+        assert_eq!(format_clock(7 * DAY), "168h0m0s");
+        assert_eq!(format_clock(90 * SECOND), "1m30s");
+        assert_eq!(format_clock(1_500_000_000), "1.5s");
+        assert_eq!(format_clock(1_050_000), "1.05ms");
+        assert_eq!(format_clock(-3_000), "-3µs");
+        assert_eq!(format_clock(0), "0s");
     }
 }

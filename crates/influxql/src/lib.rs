@@ -14,15 +14,17 @@ mod error;
 mod lexer;
 mod params;
 mod parse;
+mod print;
 pub mod quote;
 pub mod regex;
 mod token;
 
 pub use ast::*;
-pub use duration::{format_duration, parse_duration};
+pub use duration::{format_clock, format_duration, parse_duration};
 pub use error::ParseError;
 pub use params::{BindValue, JsonValue, Params};
 pub use parse::{ZoneCheck, parse_expr, parse_query, parse_query_with_zones, parse_statement};
+pub use print::print_query;
 
 /// Most parentheses, calls and subqueries that may be open at once.
 pub const MAX_NESTING: usize = 128;

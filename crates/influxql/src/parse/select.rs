@@ -70,19 +70,9 @@ impl Parser<'_> {
         Ok(Field { expr, alias })
     }
 
-    /// Truth values are for WHERE. The operator named is the first met from the root of InfluxDB's tree.
+    /// Truth values are for WHERE.
     fn check_field(&self, expr: &Expr, start: usize) -> Parsed<()> {
-        let mut operator = None;
-        expr.walk(&mut |part| {
-            let found = match part {
-                Expr::Binary { op, .. } if op.is_comparison() => op.symbol(),
-                Expr::And(_) => "AND",
-                Expr::Or(_) => "OR",
-                _ => return,
-            };
-            operator.get_or_insert(found);
-        });
-        let Some(operator) = operator else { return Ok(()) };
+        let Some(operator) = truth_operator(expr) else { return Ok(()) };
         let (line, column) = crate::lexer::place(self.text, start);
         Err(ParseError::Plain(format!(
             "invalid operator {operator} in SELECT clause at line {line}, char {column}; operator is intended for WHERE clause"
@@ -256,4 +246,14 @@ impl Parser<'_> {
 /// An empty name is none.
 fn named(name: String) -> Option<String> {
     if name.is_empty() { None } else { Some(name) }
+}
+
+/// The operator of the last outermost part that is a truth value.
+fn truth_operator(expr: &Expr) -> Option<&'static str> {
+    match expr {
+        Expr::And(_) => Some("AND"),
+        Expr::Or(_) => Some("OR"),
+        Expr::Binary { op, .. } if op.is_comparison() => Some(op.symbol()),
+        _ => expr.children().into_iter().rev().find_map(truth_operator),
+    }
 }
