@@ -47,12 +47,28 @@ pub fn unpack<T>(bytes: &[u8], n: usize, width: u32, out: &mut Vec<T>, map: impl
     if width == 0 {
         let mut map = map;
         out.extend((0..n).map(|_| map(0)));
+    } else if width <= 8 {
+        unpack_bytes(bytes, n, width as usize, out, map);
     } else if width <= 57 {
         unpack_narrow(bytes, n, width as usize, out, map);
     } else {
         unpack_wide(bytes, n, width as usize, out, map);
     }
     Ok(())
+}
+
+/// Eight values of up to 8 bits begin at a byte and lie in one 8 byte load.
+fn unpack_bytes<T>(bytes: &[u8], n: usize, width: usize, out: &mut Vec<T>, mut map: impl FnMut(u64) -> T) {
+    let mask = u64::MAX >> (64 - width);
+    out.reserve(n);
+    let (mut rest, mut left) = (bytes, n);
+    while let Some(chunk) = rest.first_chunk::<8>().filter(|_| left >= 8) {
+        let word = u64::from_le_bytes(*chunk);
+        out.extend(std::array::from_fn::<T, 8, _>(|i| map((word >> (i * width)) & mask)));
+        rest = &rest[width..];
+        left -= 8;
+    }
+    out.extend((0..left).map(|i| map((load(rest, i * width / 8) >> (i * width % 8)) as u64 & mask)));
 }
 
 /// One unaligned 8 byte load a value: a value of up to 57 bits lies in it wherever it begins.

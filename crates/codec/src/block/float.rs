@@ -11,7 +11,7 @@
 //! text that they came from. A division of integers below 2^53 by 10^e is what a parser of decimals would yield.
 
 use super::integer::{IntBlock, encode_i64};
-use super::model::{self, Model};
+use super::model::{self, Model, Search};
 use super::{Marks, Pages, split};
 use crate::varint::Reader;
 use crate::{CodecError, Result};
@@ -55,7 +55,7 @@ pub fn encode_f64(values: &[f64], page_lens: &[usize], out: &mut Vec<u8>) -> Pag
     if values.len() >= ENTROPY_FROM {
         let start = out.len();
         out.push(ENTROPY);
-        if let Some(mut pages) = model::encode(values, page_lens, out)
+        if let Some(mut pages) = model::encode(values, page_lens, Search::All, out)
             && (out.len() - start) * 10 <= values.len() * 8 * 9
         {
             pages.header_len += 1;

@@ -1,11 +1,13 @@
 //! Blocks of signed and unsigned integers.
 //!
-//! A value is written as its offset from the block's least value, the **base**. The header is
+//! A value is written as its **offset**: (value - base) / unit, where base is the block's least value and unit the greatest
+//! number that divides all differences from it. The header is
 //!
 //! | bytes | meaning |
 //! | --- | --- |
 //! | 1 | codec, see below |
 //! | 1-10 | base: varint, zigzag for signed |
+//! | 1-10 | unit: varint, never 0; codec 0 has none |
 //! | rest | the codec's model |
 //!
 //! | codec | model | a page |
@@ -16,7 +18,7 @@
 //! | 3 runs | - | pairs of varints: offset, how many times |
 //! | 4 entropy | lane width in bytes (1: 1, 2, 4 or 8), pco header and chunk meta | a pco page of the offsets as lanes |
 
-use super::model::{self, Model};
+use super::model::{self, Model, Search};
 use super::{Marks, Pages, split};
 use crate::bits::{pack, packed_len, unpack, width_of};
 use crate::varint::{Reader, len_u64, put_i64, put_u64, unzigzag, zigzag};
@@ -31,12 +33,12 @@ const ENTROPY: u8 = 4;
 /// Below this many values a block is not worth an entropy model.
 const ENTROPY_FROM: usize = 64;
 
-/// The two integer types of columns, seen as offsets from a base.
+/// The two integer types of columns, seen as distances from a base.
 pub trait Int: Copy + Ord + Default + 'static {
     /// `self - base`; `base` is not above `self`.
-    fn offset(self, base: Self) -> u64;
-    /// `base + offset`, wrapping on damaged data.
-    fn at(base: Self, offset: u64) -> Self;
+    fn distance(self, base: Self) -> u64;
+    /// `base + distance`, wrapping on damaged data.
+    fn at(base: Self, distance: u64) -> Self;
     /// Appends the value as a varint.
     fn put(self, out: &mut Vec<u8>);
     /// Reads what [`Int::put`] wrote.
@@ -45,12 +47,12 @@ pub trait Int: Copy + Ord + Default + 'static {
 
 impl Int for i64 {
     #[inline]
-    fn offset(self, base: Self) -> u64 {
+    fn distance(self, base: Self) -> u64 {
         self.wrapping_sub(base) as u64
     }
     #[inline]
-    fn at(base: Self, offset: u64) -> Self {
-        base.wrapping_add(offset as i64)
+    fn at(base: Self, distance: u64) -> Self {
+        base.wrapping_add(distance as i64)
     }
     fn put(self, out: &mut Vec<u8>) {
         put_i64(out, self);
@@ -62,12 +64,12 @@ impl Int for i64 {
 
 impl Int for u64 {
     #[inline]
-    fn offset(self, base: Self) -> u64 {
+    fn distance(self, base: Self) -> u64 {
         self.wrapping_sub(base)
     }
     #[inline]
-    fn at(base: Self, offset: u64) -> Self {
-        base.wrapping_add(offset)
+    fn at(base: Self, distance: u64) -> Self {
+        base.wrapping_add(distance)
     }
     fn put(self, out: &mut Vec<u8>) {
         put_u64(out, self);
@@ -144,6 +146,51 @@ impl Shape {
     }
 }
 
+/// How offsets become values.
+#[derive(Clone, Copy)]
+struct Scale<T> {
+    base: T,
+    unit: u64,
+}
+
+impl<T: Int> Scale<T> {
+    #[inline]
+    fn value(&self, offset: u64) -> T {
+        T::at(self.base, offset.wrapping_mul(self.unit))
+    }
+
+    fn put(&self, codec: u8, out: &mut Vec<u8>) {
+        out.push(codec);
+        self.base.put(out);
+        put_u64(out, self.unit);
+    }
+}
+
+/// Divides all distances by the greatest number that divides them, and returns it. Usually two values show that it is 1.
+fn divide_out(distances: &mut [u64]) -> u64 {
+    let mut unit = 0;
+    for &distance in distances.iter() {
+        if unit == 0 || distance % unit != 0 {
+            unit = gcd(unit, distance);
+            if unit == 1 {
+                return 1;
+            }
+        }
+    }
+    if unit == 0 {
+        return 1;
+    }
+    distances.iter_mut().for_each(|distance| *distance /= unit);
+    unit
+}
+
+pub(super) fn gcd(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
 /// Appends a block of integers of either type, as [`encode_i64`] does.
 pub fn encode_int<T: Int>(values: &[T], page_lens: &[usize], out: &mut Vec<u8>) -> Pages {
     let base = values.iter().copied().min().unwrap_or_default();
@@ -161,37 +208,39 @@ pub fn encode_int<T: Int>(values: &[T], page_lens: &[usize], out: &mut Vec<u8>) 
         page_lens.iter().for_each(|_| marks.page(out));
         return marks.pages;
     }
-    let offsets: Vec<u64> = values.iter().map(|v| v.offset(base)).collect();
+    let mut offsets: Vec<u64> = values.iter().map(|v| v.distance(base)).collect();
+    let scale = Scale { base, unit: divide_out(&mut offsets) };
     let shape = Shape::of(&offsets, page_lens);
     let (codec, size) = shape.cheapest(page_lens);
     if values.len() >= ENTROPY_FROM
-        && let Some(pages) = encode_entropy(&offsets, base, shape.width, page_lens, size, out)
+        && let Some(pages) = encode_entropy(&offsets, &scale, &shape, page_lens, size, out)
     {
         return pages;
     }
-    encode_cheap(codec, &offsets, base, &shape, page_lens, out)
+    encode_cheap(codec, &offsets, &scale, &shape, page_lens, out)
 }
 
 /// Entropy codes the offsets; `None`, and nothing appended, unless that saves a tenth of `cheap_size`.
 fn encode_entropy<T: Int>(
     offsets: &[u64],
-    base: T,
-    width: u32,
+    scale: &Scale<T>,
+    shape: &Shape,
     page_lens: &[usize],
     cheap_size: usize,
     out: &mut Vec<u8>,
 ) -> Option<Pages> {
     let start = out.len();
-    let lane = (width.div_ceil(8) as u8).next_power_of_two();
-    out.push(ENTROPY);
-    base.put(out);
+    let lane = (shape.width.div_ceil(8) as u8).next_power_of_two();
+    scale.put(ENTROPY, out);
     out.push(lane);
     let prefix = (out.len() - start) as u32;
+    // Where neighbours are this close there is no need to let the entropy coder search for the best differences.
+    let search = if shape.delta_width + 2 <= shape.width { Search::Deltas } else { Search::All };
     let coded = match lane {
-        1 => model::encode(&narrow(offsets, |v| v as u8), page_lens, out),
-        2 => model::encode(&narrow(offsets, |v| v as u16), page_lens, out),
-        4 => model::encode(&narrow(offsets, |v| v as u32), page_lens, out),
-        _ => model::encode(offsets, page_lens, out),
+        1 => model::encode(&narrow(offsets, |v| v as u8), page_lens, search, out),
+        2 => model::encode(&narrow(offsets, |v| v as u16), page_lens, search, out),
+        4 => model::encode(&narrow(offsets, |v| v as u32), page_lens, search, out),
+        _ => model::encode(offsets, page_lens, search, out),
     };
     match coded {
         Some(mut pages) if (out.len() - start) * 10 <= cheap_size * 9 => {
@@ -212,14 +261,13 @@ fn narrow<L>(offsets: &[u64], lane: impl Fn(u64) -> L) -> Vec<L> {
 fn encode_cheap<T: Int>(
     codec: u8,
     offsets: &[u64],
-    base: T,
+    scale: &Scale<T>,
     shape: &Shape,
     page_lens: &[usize],
     out: &mut Vec<u8>,
 ) -> Pages {
     let mut marks = Marks::new(out);
-    out.push(codec);
-    base.put(out);
+    scale.put(codec, out);
     match codec {
         PACKED => out.push(shape.width as u8),
         DELTAS => out.push(shape.delta_width as u8),
@@ -249,7 +297,7 @@ fn put_deltas(page: &[u64], width: u32, out: &mut Vec<u8>) {
 
 /// The header of a block of integers, ready to decode pages.
 pub struct IntBlock<T> {
-    base: T,
+    scale: Scale<T>,
     codec: Codec,
 }
 
@@ -270,6 +318,10 @@ impl<T: Int> IntBlock<T> {
         let mut reader = Reader::new(header);
         let number = reader.u8()?;
         let base = T::get(&mut reader)?;
+        let unit = if number == CONSTANT { 1 } else { reader.varint()? };
+        if unit == 0 {
+            return Err(CodecError::Invalid("unit 0 of an integer block"));
+        }
         let codec = match number {
             CONSTANT => Codec::Constant,
             PACKED => Codec::Packed(u32::from(reader.u8()?)),
@@ -289,47 +341,47 @@ impl<T: Int> IntBlock<T> {
             _ => return Err(CodecError::Invalid("codec of an integer block")),
         };
         reader.finish()?;
-        Ok(Self { base, codec })
+        Ok(Self { scale: Scale { base, unit }, codec })
     }
 
     /// Decodes the page of `n` values that fills `page` and appends them; on an error `out` may hold some of them.
     pub fn page(&mut self, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
-        let base = self.base;
+        let scale = self.scale;
         match &mut self.codec {
             Codec::Constant => {
                 Reader::new(page).finish()?;
-                out.resize(out.len() + n, base);
+                out.resize(out.len() + n, scale.base);
                 Ok(())
             }
-            Codec::Packed(width) => unpack(page, n, *width, out, |offset| T::at(base, offset)),
-            Codec::Deltas(width) => deltas_page(base, *width, page, n, out),
-            Codec::Runs => runs_page(base, page, n, out),
-            Codec::Entropy8(model, lanes) => entropy_page(model, lanes, base, page, n, out),
-            Codec::Entropy16(model, lanes) => entropy_page(model, lanes, base, page, n, out),
-            Codec::Entropy32(model, lanes) => entropy_page(model, lanes, base, page, n, out),
-            Codec::Entropy64(model, lanes) => entropy_page(model, lanes, base, page, n, out),
+            Codec::Packed(width) => unpack(page, n, *width, out, |offset| scale.value(offset)),
+            Codec::Deltas(width) => deltas_page(scale, *width, page, n, out),
+            Codec::Runs => runs_page(scale, page, n, out),
+            Codec::Entropy8(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
+            Codec::Entropy16(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
+            Codec::Entropy32(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
+            Codec::Entropy64(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
         }
     }
 }
 
-fn deltas_page<T: Int>(base: T, width: u32, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
+fn deltas_page<T: Int>(scale: Scale<T>, width: u32, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
     let mut reader = Reader::new(page);
     if n == 0 {
         return reader.finish();
     }
     let mut offset = reader.varint()?;
-    out.push(T::at(base, offset));
+    out.push(scale.value(offset));
     unpack(reader.rest(), n - 1, width, out, |folded| {
         offset = offset.wrapping_add(unzigzag(folded) as u64);
-        T::at(base, offset)
+        scale.value(offset)
     })
 }
 
-fn runs_page<T: Int>(base: T, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
+fn runs_page<T: Int>(scale: Scale<T>, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
     let mut reader = Reader::new(page);
     let mut left = n;
     while left > 0 {
-        let value = T::at(base, reader.varint()?);
+        let value = scale.value(reader.varint()?);
         let times = reader.count(left)?;
         if times == 0 {
             return Err(CodecError::Invalid("an empty run"));
@@ -343,13 +395,13 @@ fn runs_page<T: Int>(base: T, page: &[u8], n: usize, out: &mut Vec<T>) -> Result
 fn entropy_page<T: Int, L: pco::data_types::Number + Default + Into<u64>>(
     model: &mut Model<L>,
     lanes: &mut Vec<L>,
-    base: T,
+    scale: Scale<T>,
     page: &[u8],
     n: usize,
     out: &mut Vec<T>,
 ) -> Result<()> {
     lanes.resize(n, L::default());
     model.page(page, lanes)?;
-    out.extend(lanes.iter().map(|&lane| T::at(base, lane.into())));
+    out.extend(lanes.iter().map(|&lane| scale.value(lane.into())));
     Ok(())
 }

@@ -116,8 +116,21 @@ fn each_integer_codec_is_chosen_by_its_kind_of_data() {
     assert_eq!(one_page(&walk(5000)), 4);
     let wide: Vec<i64> = walk(5000).iter().map(|v| v * 70_000 - 9).collect();
     assert_eq!(one_page(&wide), 4);
-    let wider: Vec<i64> = walk(5000).iter().map(|v| v << 40).collect();
+    let wider: Vec<i64> = walk(5000).iter().map(|v| (v << 40) + (v & 1)).collect();
     assert_eq!(one_page(&wider), 4);
+    let noise: Vec<i64> = walk(5000).iter().map(|v| (v + 1).wrapping_mul(0x1e37_79b9_7f4a_7c15)).collect();
+    one_page(&noise);
+}
+
+#[test]
+fn a_common_unit_costs_no_bits() {
+    let size = |unit: i64| {
+        let values: Vec<i64> = walk(1000).iter().map(|v| v * unit - 5).collect();
+        check_ints(&values, &[500; 2]);
+        encode_i64(&values, &[500; 2], &mut Vec::new()).total_len()
+    };
+    assert!(size(4096) <= size(1) + 4, "{} {}", size(4096), size(1));
+    assert!(size(1 << 56) <= size(1) + 18);
 }
 
 #[test]
@@ -321,7 +334,7 @@ proptest! {
         feed(&header, &page, n);
         feed(&[&[codec], &header[..]].concat(), &page, n);
         // An entropy model of the version that is written, with anything behind.
-        feed(&[&[4, 0, 1 << (codec % 4), 4, 1], &header[..]].concat(), &page, n);
+        feed(&[&[4, 0, 1, 1 << (codec % 4), 4, 1], &header[..]].concat(), &page, n);
         feed(&[&[2, 4, 1], &header[..]].concat(), &page, n);
     }
 

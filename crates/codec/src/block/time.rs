@@ -15,7 +15,7 @@
 //! | 0 steps | usual step in ticks (zigzag varint) | first tick (varint); if bytes follow, pairs of step (zigzag varint) and how many times (varint); else all steps are the usual one |
 //! | 1 ticks | header of an integer block | a page of that block |
 
-use super::integer::{IntBlock, encode_u64};
+use super::integer::{IntBlock, encode_u64, gcd};
 use super::{Marks, Pages, split};
 use crate::varint::{Reader, len_u64, put_i64, put_u64, zigzag};
 use crate::{CodecError, Result};
@@ -79,13 +79,6 @@ fn unit_of(values: &[i64], base: i64) -> u64 {
         }
     }
     unit.max(1)
-}
-
-fn gcd(mut a: u64, mut b: u64) -> u64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }
 
 /// The runs of equal differences of a page.
