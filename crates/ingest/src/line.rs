@@ -11,6 +11,8 @@
 
 mod build;
 mod fast;
+#[cfg(test)]
+mod golden;
 mod slow;
 #[cfg(test)]
 mod tests;

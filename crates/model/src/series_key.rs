@@ -62,7 +62,7 @@ pub fn measurement_part(key: &[u8]) -> &[u8] {
 }
 
 /// Cuts at the first `mark` without a backslash before it. Whatever stands before that backslash does not matter: in
-/// `\\\\,` the comma is protected too, and the name contains a backslash and a comma.
+/// `\\,` the comma is protected too, and the name contains a backslash and a comma.
 fn cut(text: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
     let protected = |at: usize| at > 0 && text[at - 1] == b'\\';
     match (0..text.len()).find(|&at| text[at] == mark && !protected(at)) {
