@@ -21,6 +21,7 @@ use crate::error::{LineError, LineProblem, Partial};
 use crate::precision::Precision;
 use build::Builder;
 use model::Batch;
+use std::sync::Arc;
 
 pub(crate) use slow::{is_blank, line_text};
 
@@ -83,7 +84,7 @@ fn decode_with(body: Vec<u8>, options: &Options, try_fast: bool) -> Decoded {
     }
     let Decoder { builder, errors, partial, .. } = decoder;
     let tables = builder.finish();
-    Decoded { batch: Batch { text: body, tables }, errors, partial }
+    Decoded { batch: Batch { text: Arc::new(body), tables }, errors, partial }
 }
 
 /// The state of one walk.

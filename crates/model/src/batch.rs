@@ -9,6 +9,7 @@
 
 use crate::{Column, Text};
 use std::fmt;
+use std::sync::Arc;
 
 /// Where a row's raw series key lies in [`Batch::text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +53,8 @@ impl Table {
 /// The rows of one write request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// The bytes that the raw keys lie in.
-    pub text: Vec<u8>,
+    /// The bytes that the raw keys lie in; shared, so that whoever sent them can tell a bad line later.
+    pub text: Arc<Vec<u8>>,
     /// The rows by measurement, in order of first appearance.
     pub tables: Vec<Table>,
 }
