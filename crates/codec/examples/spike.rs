@@ -9,8 +9,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use codec::bits::{pack, unpack, width_of};
+use codec::pack::{pack_f64, pack_i64, pack_times, unpack_f64, unpack_i64, unpack_times};
+use codec::scan::parse_i64;
 use codec::varint::{unzigzag, zigzag};
-use codec::{Pages, encode_u64_column};
+use codec::{Pages, Reader, encode_u64_column};
 use pco::wrapped::{FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, DeltaSpec, ModeSpec, PagingSpec};
 
@@ -296,6 +298,38 @@ fn directory(page: usize, pages: usize) {
     }
 }
 
+/// The log's packing and the reading of numbers, in millions of values a second.
+fn log() {
+    let mut noise = Noise(88_172_645_463_325_252);
+    let values: Vec<i64> = (0..100).flat_map(|_| noise.walk(10_000)).collect();
+    let times: Vec<i64> = (0..1_000_000).map(|i| 1_451_606_400_000_000_000 + i / 100 * 10_000_000_000).collect();
+    let floats: Vec<f64> = values.iter().map(|&v| v as f64).collect();
+    let (mut out, mut ints, mut back) = (Vec::new(), Vec::new(), Vec::new());
+    let mut table = |name: &str, pack: &dyn Fn(&mut Vec<u8>), unpack: &mut dyn FnMut(&mut Reader<'_>)| {
+        let packed = rate(1_000_000, || {
+            out.clear();
+            pack(&mut out);
+        });
+        let unpacked = rate(1_000_000, || unpack(&mut Reader::new(&out)));
+        println!("| {name} | {:.3} | {packed:.0} | {unpacked:.0} |", out.len() as f64 / 1e6);
+    };
+    table("integers", &|out| values.chunks(10_000).for_each(|chunk| pack_i64(chunk, out)), &mut |reader| {
+        ints.clear();
+        (0..100).for_each(|_| unpack_i64(reader, 10_000, &mut ints).unwrap());
+    });
+    table("times", &|out| times.chunks(10_000).for_each(|chunk| pack_times(chunk, out)), &mut |reader| {
+        ints.clear();
+        (0..100).for_each(|_| unpack_times(reader, 10_000, &mut ints).unwrap());
+    });
+    table("floats", &|out| pack_f64(&floats, out), &mut |reader| {
+        back.clear();
+        unpack_f64(reader, 1_000_000, &mut back).unwrap();
+    });
+    let text: Vec<String> = values.iter().map(i64::to_string).collect();
+    let read = rate(text.len(), || text.iter().for_each(|text| drop(black_box(parse_i64(text.as_bytes())))));
+    println!("| parse_i64 of such integers | | | {read:.0} |");
+}
+
 fn main() {
     println!(
         "| page | block | codec | B/value | encode M/s | decode M/s | lone page M/s |\n|---|---|---|---|---|---|---|"
@@ -314,4 +348,6 @@ fn main() {
     println!("\n| page | column | B/page | B/value |\n|---|---|---|---|");
     directory(360, 3600);
     directory(720, 1800);
+    println!("\n| log | B/value | pack M/s | unpack M/s |\n|---|---|---|---|");
+    log();
 }

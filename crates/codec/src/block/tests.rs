@@ -372,3 +372,35 @@ fn a_page_of_another_length_is_refused_not_misread() {
     assert!(decode_i64_page(&[header, &[0]].concat(), page, 360, &mut values).is_err());
     assert!(Reader::new(&[]).u8().is_err());
 }
+
+/// Blocks as version 1 wrote them, each with the page that it decodes to. These bytes never change: files hold them.
+#[test]
+fn bytes_of_released_versions_decode() {
+    fn ints(header: &[u8], page: &[u8], n: usize) -> Vec<i64> {
+        let mut out = Vec::new();
+        decode_i64_page(header, page, n, &mut out).unwrap();
+        out
+    }
+    assert_eq!(ints(&[0, 9], &[], 3), [-5; 3]);
+    assert_eq!(ints(&[1, 9, 2, 4], &[0x10, 0x02], 3), [-5, -3, -1]);
+    assert_eq!(ints(&[2, 0, 3, 2], &[4, 0b10_01_10], 4), [12, 15, 12, 15]);
+    assert_eq!(ints(&[3, 2, 1], &[7, 2, 0, 1], 3), [8, 8, 1]);
+
+    let mut floats = Vec::new();
+    decode_f64_page(&[1, 1, 1, 9, 2, 4], &[0x10, 0x02], 3, &mut floats).unwrap();
+    decode_f64_page(&[0, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f], &[], 1, &mut floats).unwrap();
+    decode_f64_page(&[3], &[0, 0, 0, 0, 0, 0, 0, 0xc0], 1, &mut floats).unwrap();
+    assert_eq!(floats, [-0.5, -0.3, -0.1, 1.0, -2.0]);
+
+    let mut bools = Vec::new();
+    decode_bool_page(&[2], &[0b101], 3, &mut bools).unwrap();
+    decode_bool_page(&[3], &[1, 1, 2], 3, &mut bools).unwrap();
+    decode_bool_page(&[1], &[], 1, &mut bools).unwrap();
+    assert_eq!(bools, [true, false, true, true, false, false, true]);
+
+    let mut times = Vec::new();
+    decode_times_page(&[0, 20, 5, 4], &[1], 3, &mut times).unwrap();
+    decode_times_page(&[0, 20, 5, 4], &[0, 2, 2, 6, 1], 4, &mut times).unwrap();
+    decode_times_page(&[1, 20, 5, 0, 3], &[], 1, &mut times).unwrap();
+    assert_eq!(times, [15, 25, 35, 10, 15, 20, 35, 25]);
+}
