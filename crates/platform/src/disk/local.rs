@@ -219,7 +219,8 @@ impl DiskFile for LocalFile {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         match self.file.read_exact_at(buf, offset) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            // The second is the kernel's word for an offset that no file can have.
+            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidInput) => {
                 let cause = Cause::ShortRead { offset, wanted: buf.len() as u64, length: self.len()? };
                 Err(DiskError::new("read", &self.path, cause))
             }

@@ -65,7 +65,7 @@ impl SimDisk {
     }
 
     /// Cuts the power in the changing call number `op` (as counted by [`SimDisk::ops`]): that call and all later ones fail
-    /// with [`Cause::PoweredOff`] until [`SimDisk::crash`].
+    /// with [`Cause::PoweredOff`] until [`SimDisk::crash`] or [`SimDisk::kill`].
     pub fn power_off_at(&self, op: u64) {
         self.0.lock().faults.power_off_at(op);
     }
@@ -88,10 +88,10 @@ impl SimDisk {
         state.restart();
     }
 
-    /// The process is killed and starts again, the machine goes on: nothing is lost, nothing more is durable, and handles
-    /// from before are dead. Power, if it was off, stays off.
+    /// The process is killed and starts again, the machine goes on: nothing is lost, nothing more is durable; handles from
+    /// before are dead, armed faults are gone. After [`SimDisk::power_off_at`] it was only the process that stopped there.
     pub fn kill(&self) {
-        self.0.lock().generation += 1;
+        self.0.lock().restart();
     }
 
     /// Flips the bits of `mask` in the byte at `offset`, durably and unseen by anybody: decay. False if there is no such byte.
