@@ -16,7 +16,7 @@ use thiserror::Error;
 mod local;
 mod path;
 
-pub use local::{LOCK_FILE, LocalDisk};
+pub use local::{LOCK_FILE, LocalDisk, read_text};
 pub(crate) use path::check_dir;
 pub use path::{check_path, parent};
 

@@ -90,7 +90,7 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
 /// Takes the lock, or says who holds it.
 fn lock_folder(root: &Path, shown: &str) -> Result<File> {
     let fail = |error: std::io::Error| DiskError::io("lock data folder", shown, &error);
-    let mut file = options(true).create(true).open(root.join(LOCK_FILE)).map_err(fail)?;
+    let mut file = options().create(true).open(root.join(LOCK_FILE)).map_err(fail)?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -107,9 +107,22 @@ fn lock_folder(root: &Path, shown: &str) -> Result<File> {
     Ok(file)
 }
 
-fn options(write: bool) -> OpenOptions {
+/// Reads a small text file outside every data folder, such as the configuration: at most 16 MiB of UTF-8.
+pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
+    const MOST: u64 = 16 << 20;
+    let path = path.as_ref();
+    let read = || {
+        let mut text = String::new();
+        // One byte more than allowed, to tell a file that ends there from a longer one.
+        File::open(path)?.take(MOST + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > MOST { Err(ErrorKind::FileTooLarge.into()) } else { Ok(text) }
+    };
+    read().map_err(|error| DiskError::io("read", &path.display().to_string(), &error))
+}
+
+fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(write).mode(FILE_MODE).custom_flags((OFlags::NOFOLLOW | OFlags::CLOEXEC).bits() as i32);
+    options.read(true).write(true).mode(FILE_MODE).custom_flags((OFlags::NOFOLLOW | OFlags::CLOEXEC).bits() as i32);
     options
 }
 
@@ -168,11 +181,11 @@ impl Disk for LocalDisk {
     }
 
     fn create(&self, path: &str) -> Result<Arc<dyn DiskFile>> {
-        self.open_with("create", path, options(true).create_new(true))
+        self.open_with("create", path, options().create_new(true))
     }
 
     fn open(&self, path: &str) -> Result<Arc<dyn DiskFile>> {
-        self.open_with("open", path, &options(true))
+        self.open_with("open", path, &options())
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {

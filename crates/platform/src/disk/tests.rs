@@ -197,3 +197,15 @@ fn nobody_else_may_read_and_links_are_not_followed() {
     disk.open("d/link").unwrap_err();
     assert_eq!(disk.list("").unwrap(), ["d"]);
 }
+
+#[test]
+fn text_outside_the_data_folder_is_read() {
+    let folder = TempDir::new();
+    std::fs::create_dir(&folder.0).unwrap();
+    let path = folder.0.join("alluvium.toml");
+    assert!(read_text(&path).unwrap_err().is_not_found());
+    std::fs::write(&path, "a = 1").unwrap();
+    assert_eq!(read_text(&path).unwrap(), "a = 1");
+    std::fs::write(&path, [0xff]).unwrap();
+    assert!(read_text(&path).unwrap_err().to_string().contains("alluvium.toml"));
+}
