@@ -1,6 +1,6 @@
 //! Numbers and booleans as the line protocol writes them.
 //!
-//! [`quick`] reads the common forms (up to 18 digits, floats that one division makes exact) in one pass and says how far it
+//! [`quick`] reads the common forms (integers of up to 18 digits, floats without an exponent) in one pass and says how far it
 //! came; [`number`] judges a whole token by InfluxDB's rules and names what is wrong. Both read a number alike: whatever
 //! `quick` accepts, `number` accepts with the same value.
 
@@ -38,6 +38,11 @@ pub fn quick(text: &[u8]) -> Option<(Number, usize)> {
     if whole > 18 {
         return None;
     }
+    let float = |mantissa, whole, fraction, end: usize| {
+        let value =
+            exact_float(negative, mantissa, whole, fraction).or_else(|| long_float(&text[..end], whole + fraction));
+        value.map(|value| (Number::Float(value), end))
+    };
     match text.get(at) {
         Some(b'i') if whole > 0 => {
             let value = i64::try_from(mantissa).ok()?;
@@ -46,9 +51,9 @@ pub fn quick(text: &[u8]) -> Option<(Number, usize)> {
         Some(b'u') if whole > 0 && !negative => Some((Number::Unsigned(mantissa), at + 1)),
         Some(b'.') => {
             let (mantissa, fraction) = digits(&text[at + 1..], mantissa);
-            float(negative, mantissa, whole, fraction).map(|value| (value, at + 1 + fraction))
+            float(mantissa, whole, fraction, at + 1 + fraction)
         }
-        _ => float(negative, mantissa, whole, 0).map(|value| (value, at)),
+        _ => float(mantissa, whole, 0, at),
     }
 }
 
@@ -67,8 +72,9 @@ fn digits(text: &[u8], mut value: u64) -> (u64, usize) {
     (value, count)
 }
 
+/// A float of few digits.
 #[inline]
-fn float(negative: bool, mantissa: u64, whole: usize, fraction: usize) -> Option<Number> {
+fn exact_float(negative: bool, mantissa: u64, whole: usize, fraction: usize) -> Option<f64> {
     let count = whole + fraction;
     if count == 0 || count > EXACT_DIGITS {
         return None;
@@ -76,7 +82,12 @@ fn float(negative: bool, mantissa: u64, whole: usize, fraction: usize) -> Option
     // exact operands, so the one division rounds as the decimal does
     #[expect(clippy::cast_precision_loss, reason = "15 digits are below 2^53")]
     let value = mantissa as f64 / POWERS[fraction];
-    Some(Number::Float(if negative { -value } else { value }))
+    Some(if negative { -value } else { value })
+}
+
+/// A float of many digits: `text` is digits with perhaps a sign and a point.
+fn long_float(text: &[u8], count: usize) -> Option<f64> {
+    if count == 0 { None } else { fast_float2::parse(text).ok() }
 }
 
 /// What a walk over a token saw.
@@ -103,7 +114,8 @@ pub fn number(token: &[u8]) -> Result<Number, LineProblem> {
     if token.len() <= others {
         return Err(LineProblem::InvalidNumber);
     }
-    let text = String::from_utf8_lossy(token);
+    // what has the shape of a number is ASCII
+    let text = std::str::from_utf8(token).map_err(|_| LineProblem::InvalidNumber)?;
     if integer {
         let digits = text.strip_suffix('i').ok_or(LineProblem::InvalidNumber)?;
         return digits.parse().map(Number::Integer).map_err(|_| LineProblem::IntegerRange(digits.to_owned()));
@@ -112,7 +124,7 @@ pub fn number(token: &[u8]) -> Result<Number, LineProblem> {
         let digits = text.strip_suffix('u').filter(|_| !negative).ok_or(LineProblem::InvalidNumber)?;
         return digits.parse().map(Number::Unsigned).map_err(|_| LineProblem::UnsignedRange(digits.to_owned()));
     }
-    match text.parse::<f64>() {
+    match fast_float2::parse::<f64, _>(token) {
         Ok(value) if value.is_finite() => Ok(Number::Float(value)),
         _ => Err(LineProblem::InvalidFloat),
     }

@@ -7,13 +7,14 @@
 use super::build::TableBuilder;
 use super::{Decoder, Options, offset};
 use crate::number::{self, Number};
+use codec::scan::find_set;
 use model::{FieldType, KeySpan, Value};
 
 /// Keys and names up to here are quick; longer ones are left to `slow`.
 const LONG_KEY: usize = 32_768;
 
 /// The bytes that end a part of a key, or make the line one for `slow`.
-const KEY_MARKS: [bool; 256] = marks(b",= \\\n");
+const KEY_MARKS: [u8; 5] = *b",= \\\n";
 /// The bytes that end a number or boolean.
 const VALUE_MARKS: [bool; 256] = marks(b", \r\n\\");
 
@@ -67,11 +68,11 @@ impl Decoder<'_> {
 #[inline]
 fn key_end(line: &[u8], mut at: usize) -> Option<usize> {
     while line.get(at) == Some(&b',') {
-        let equals = find(line, at + 1, &KEY_MARKS)?;
+        let equals = find_set(line, at + 1, KEY_MARKS)?;
         if line[equals] != b'=' || equals == at + 1 || line[at + 1..equals] == *b"time" {
             return None;
         }
-        let end = find(line, equals + 1, &KEY_MARKS)?;
+        let end = find_set(line, equals + 1, KEY_MARKS)?;
         if !matches!(line[end], b',' | b' ') || end == equals + 1 {
             return None;
         }
@@ -119,7 +120,7 @@ fn fields(table: &mut TableBuilder, line: &[u8], mut at: usize, options: &Option
 
 /// The first column of the name that `rest` begins with, and the name's length.
 fn named(table: &TableBuilder, rest: &[u8]) -> Option<(u32, usize)> {
-    let end = find(rest, 0, &KEY_MARKS)?;
+    let end = find_set(rest, 0, KEY_MARKS)?;
     let name = &rest[..end];
     if rest[end] != b'=' || name.is_empty() {
         return None;

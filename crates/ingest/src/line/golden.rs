@@ -41,7 +41,7 @@ fn unescape(text: &str) -> Vec<u8> {
 fn cases(text: &str) -> BTreeMap<(String, Vec<u8>), Case> {
     let mut cases = BTreeMap::new();
     let mut request = None;
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         if let Some(rest) = line.strip_prefix("> ") {
             let (precision, body) = rest.split_once(' ').expect("a precision and a body");
             let id = (precision.to_owned(), unescape(body));
