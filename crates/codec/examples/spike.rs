@@ -326,7 +326,9 @@ fn log() {
         unpack_f64(reader, 1_000_000, &mut back).unwrap();
     });
     let text: Vec<String> = values.iter().map(i64::to_string).collect();
-    let read = rate(text.len(), || text.iter().for_each(|text| drop(black_box(parse_i64(text.as_bytes())))));
+    let read = rate(text.len(), || {
+        black_box(text.iter().filter_map(|text| parse_i64(text.as_bytes())).fold(0, i64::wrapping_add));
+    });
     println!("| parse_i64 of such integers | | | {read:.0} |");
 }
 
