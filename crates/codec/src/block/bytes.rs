@@ -5,7 +5,8 @@
 //! | 0 dictionary | length of the dictionary (varint), the dictionary as [`encode_strings`] writes it, header of an integer block | a page of that block: which string of the dictionary |
 //! | 1 plain | - | the page's strings as [`encode_strings`] writes them |
 //!
-//! The dictionary lists strings in the order of their first use. It is taken where strings repeat four times on average.
+//! The dictionary lists strings in the order of their first use. It is taken where strings repeat four times on
+//! average, and holds 65,536 at most.
 
 use std::collections::HashMap;
 
@@ -20,6 +21,9 @@ const PLAIN: u8 = 1;
 
 /// Decoded bytes of one page, or of a dictionary, above which a block is refused (64 MiB).
 pub const MAX_PAGE_BYTES: usize = 64 << 20;
+
+/// Most strings of a dictionary.
+const MAX_WORDS: usize = 1 << 16;
 
 /// Uses a string needs on average for a dictionary to pay.
 const USES: usize = 4;
@@ -52,7 +56,7 @@ fn dictionary(offsets: &[u32], bytes: &[u8]) -> Option<(Strings, Vec<u64>)> {
         let place = *places.entry(word).or_insert(next);
         if place == next {
             words.push(word);
-            if words.len() * USES > n.max(USES) {
+            if words.len() * USES > n.max(USES) || words.len() > MAX_WORDS {
                 return None;
             }
         }
@@ -114,7 +118,7 @@ impl BytesBlock {
         match reader.u8()? {
             DICTIONARY => {
                 let mut dictionary = Reader::new(reader.bytes()?);
-                let words = decode_strings(&mut dictionary, MAX_PAGE_BYTES / 4, MAX_PAGE_BYTES)?;
+                let words = decode_strings(&mut dictionary, MAX_WORDS, MAX_PAGE_BYTES)?;
                 dictionary.finish()?;
                 Ok(Self(Codec::Dictionary(words, Box::new(IntBlock::open(reader.rest())?))))
             }
