@@ -57,19 +57,45 @@ pub fn quick(text: &[u8]) -> Option<(Number, usize)> {
     }
 }
 
-/// Reads digits that continue `value`; the value is right for up to 19 digits altogether.
+/// Integer powers of ten, one for each number of digits in a word.
+const SCALES: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// Reads digits that continue `value`: the value, right for up to 19 digits altogether, and the number of digits read.
 #[inline]
 fn digits(text: &[u8], mut value: u64) -> (u64, usize) {
-    let mut count = 0;
-    for &byte in text {
+    let mut at = 0;
+    while let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let (part, count) = word_digits(u64::from_le_bytes(*word));
+        value = value.wrapping_mul(SCALES[count]).wrapping_add(part);
+        at += count;
+        if count < 8 {
+            return (value, at);
+        }
+    }
+    for byte in &text[at..] {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
         }
         value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        count += 1;
+        at += 1;
     }
-    (value, count)
+    (value, at)
+}
+
+/// The value and number of the digits that eight bytes begin with, without a branch: numbers are of all lengths.
+#[inline]
+fn word_digits(word: u64) -> (u64, usize) {
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let nibbles = word ^ 0x3030_3030_3030_3030;
+    // a digit is 0 to 9 now; adding 0x76 sets the top bit of all that is more
+    let others = (((nibbles & !TOPS) + 0x7676_7676_7676_7676) | nibbles) & TOPS;
+    let count = others.trailing_zeros() / 8;
+    // the digits move to the end of the word, zeros take their place
+    let digits = nibbles.checked_shl(64 - 8 * count).unwrap_or(0);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    (fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff, count as usize)
 }
 
 /// A float of few digits.
@@ -224,6 +250,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn digits_are_read_in_any_number(number in "[0-9]{0,19}", rest in "([^0-9].{0,9})?") {
+            let text = format!("{number}{rest}");
+            let value = number.parse::<u64>().unwrap_or(0);
+            prop_assert_eq!(digits(text.as_bytes(), 0), (value, number.len()));
+        }
+
         #[test]
         fn quick_agrees_with_the_whole(text in "-?[0-9]{0,20}(\\.[0-9]{0,20})?[iu]?") {
             if let Some((value, length)) = quick(text.as_bytes()) {

@@ -7,14 +7,11 @@
 use super::build::TableBuilder;
 use super::{Decoder, Options, offset};
 use crate::number::{self, Number};
-use codec::scan::find_set;
 use model::{FieldType, KeySpan, Value};
 
 /// Keys and names up to here are quick; longer ones are left to `slow`.
 const LONG_KEY: usize = 32_768;
 
-/// The bytes that end a part of a key, or make the line one for `slow`.
-const KEY_MARKS: [u8; 5] = *b",= \\\n";
 /// The bytes that end a number or boolean.
 const VALUE_MARKS: [bool; 256] = marks(b", \r\n\\");
 
@@ -33,6 +30,12 @@ const fn marks(bytes: &[u8]) -> [bool; 256] {
 fn find(text: &[u8], from: usize, marks: &[bool; 256]) -> Option<usize> {
     let rest = text.get(from..)?;
     rest.iter().position(|&byte| marks[usize::from(byte)]).map(|at| from + at)
+}
+
+/// The index of the first byte at or after `from` that ends a part of a key, or makes the line one for `slow`.
+#[inline]
+fn find_key_mark(text: &[u8], from: usize) -> Option<usize> {
+    codec::scan::find_set(text, from, *b",= \\\n")
 }
 
 impl Decoder<'_> {
@@ -68,11 +71,11 @@ impl Decoder<'_> {
 #[inline]
 fn key_end(line: &[u8], mut at: usize) -> Option<usize> {
     while line.get(at) == Some(&b',') {
-        let equals = find_set(line, at + 1, KEY_MARKS)?;
+        let equals = find_key_mark(line, at + 1)?;
         if line[equals] != b'=' || equals == at + 1 || line[at + 1..equals] == *b"time" {
             return None;
         }
-        let end = find_set(line, equals + 1, KEY_MARKS)?;
+        let end = find_key_mark(line, equals + 1)?;
         if !matches!(line[end], b',' | b' ') || end == equals + 1 {
             return None;
         }
@@ -120,7 +123,7 @@ fn fields(table: &mut TableBuilder, line: &[u8], mut at: usize, options: &Option
 
 /// The first column of the name that `rest` begins with, and the name's length.
 fn named(table: &TableBuilder, rest: &[u8]) -> Option<(u32, usize)> {
-    let end = find_set(rest, 0, KEY_MARKS)?;
+    let end = find_key_mark(rest, 0)?;
     let name = &rest[..end];
     if rest[end] != b'=' || name.is_empty() {
         return None;
