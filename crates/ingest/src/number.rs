@@ -28,7 +28,7 @@ const EXACT_DIGITS: usize = 15;
 
 /// Reads a number at the start of `text`: its value and length. `None` does not mean that it is wrong, only that it needs
 /// [`number`]; what follows the number is not looked at.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub fn quick(text: &[u8]) -> Option<(Number, usize)> {
     let negative = text.first() == Some(&b'-');
@@ -112,6 +112,7 @@ fn exact_float(negative: bool, mantissa: u64, whole: usize, fraction: usize) -> 
 }
 
 /// A float of many digits: `text` is digits with perhaps a sign and a point.
+#[inline(never)]
 fn long_float(text: &[u8], count: usize) -> Option<f64> {
     if count == 0 { None } else { fast_float2::parse(text).ok() }
 }

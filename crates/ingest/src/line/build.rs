@@ -62,7 +62,8 @@ impl Builder {
         let found = if self.tables.get(follow)?.begins(line) {
             follow
         } else {
-            let end = memchr::memchr2(b',', b' ', line)?;
+            // not beyond the line: the rest of the body would be searched for each line
+            let end = memchr::memchr3(b',', b' ', b'\n', line)?;
             let index = *self.by_name.get(&line[..end])? as usize;
             self.tables[index].plain.then_some(index)?
         };
@@ -191,7 +192,7 @@ impl TableBuilder {
     }
 
     /// Sets a value of the unfinished row; `value` must have the column's type. Of two values for a column the later stays.
-    #[inline]
+    #[inline(always)]
     pub(super) fn set(&mut self, index: u32, value: Value<'_>) {
         let row = self.row();
         self.touched.push(index);

@@ -133,7 +133,7 @@ fn named(table: &TableBuilder, rest: &[u8]) -> Option<(u32, usize)> {
 }
 
 /// The value at the start of `text`, and its length.
-#[inline]
+#[inline(always)]
 fn value<'a>(text: &'a [u8], options: &Options) -> Option<(Value<'a>, usize)> {
     match text.first()? {
         b'"' => {

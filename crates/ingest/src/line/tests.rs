@@ -217,3 +217,10 @@ proptest! {
         prop_assert!(decoded.errors.len() + decoded.batch.rows() <= 200);
     }
 }
+
+#[test]
+fn short_lines_cost_no_search_of_the_body() {
+    let body = format!("m v=1 1\n{}", "x\n".repeat(300_000));
+    let decoded = decoded(&body);
+    assert_eq!((decoded.batch.rows(), decoded.errors.len()), (1, 300_000));
+}
