@@ -1,0 +1,84 @@
+//! Runs scripts: against Alluvium beside the recording, against both servers, or to record.
+
+use crate::{Answer, Client, Script, Step, StepKind};
+use std::fmt;
+
+/// A step that was not answered as it should be.
+#[derive(Debug)]
+pub struct Failure {
+    step: Step,
+    what: String,
+    wanted: Answer,
+    found: Answer,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, what, wanted, found } = self;
+        let cut = |text: &str| {
+            let short: String = text.chars().take(1_500).collect();
+            if short.len() < text.len() { short + ".." } else { short }
+        };
+        writeln!(out, "line {}: [{}] {}", step.line, step.parameters, cut(&step.text))?;
+        writeln!(out, "  {what}")?;
+        writeln!(out, "  wanted {} {}", wanted.status, cut(&wanted.body))?;
+        writeln!(out, "  found  {} {}", found.status, cut(&found.body))
+    }
+}
+
+/// Makes the server as empty as a script expects it: no database but `d`, which is new.
+///
+/// # Panics
+/// It does not answer as a server does.
+pub fn reset(client: &Client) {
+    let shown = client.query("", "SHOW DATABASES").text();
+    let shown = crate::Json::read(&shown).unwrap_or_else(|error| panic!("SHOW DATABASES: {error}: {shown}"));
+    for row in shown.rows() {
+        let name = row.at(0).text().replace('\\', "\\\\").replace('"', "\\\"");
+        client.query("", &format!("DROP DATABASE \"{name}\""));
+    }
+    let made = client.query("", "CREATE DATABASE d");
+    assert_eq!(made.status, 200, "CREATE DATABASE d: {}", made.text());
+}
+
+/// Runs the script through `send` and compares with what is written in it.
+///
+/// `send` gets each step, and whether it is the first query after a write.
+pub fn replay(script: &Script, send: &mut dyn FnMut(&Step, bool) -> Answer, as_peer: bool) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    let mut wrote = false;
+    for step in &script.steps {
+        let found = send(step, wrote && step.kind == StepKind::Query);
+        wrote = step.kind == StepKind::Write;
+        let wanted = if as_peer { step.answer.as_ref() } else { step.wanted() };
+        let wanted = wanted.cloned().unwrap_or_default();
+        let what = match (&step.reason, &step.ours, as_peer) {
+            (Some(_), None, false) => None,
+            _ => wanted.difference(&found, step.tolerance()),
+        };
+        if let Some(what) = what {
+            failures.push(Failure { step: step.clone(), what, wanted, found });
+        }
+    }
+    failures
+}
+
+/// Runs the script against both and compares their answers.
+pub fn compare_live(script: &Script, ours: &Client, peer: &Client) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for step in &script.steps {
+        let (wanted, found) = (step.send(peer), step.send(ours));
+        if let Some(what) = wanted.difference(&found, step.tolerance()) {
+            failures.push(Failure { step: step.clone(), what, wanted, found });
+        }
+    }
+    failures
+}
+
+/// Writes the answers of a real InfluxDB into the script.
+pub fn record(script: &mut Script, peer: &Client) {
+    reset(peer);
+    for step in &mut script.steps {
+        step.answer = Some(step.send(peer));
+    }
+}
