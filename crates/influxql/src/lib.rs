@@ -17,6 +17,8 @@ mod parse;
 mod print;
 pub mod quote;
 pub mod regex;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use ast::*;

@@ -26,7 +26,8 @@ use crate::{
 /// Decides whether a time zone of this name is known.
 pub type ZoneCheck<'a> = &'a dyn Fn(&str) -> bool;
 
-/// Parses statements separated by `;`. Empty statements are skipped. Any well-formed time zone name passes.
+/// Parses statements separated by `;`. Empty statements are skipped, space around the text is not counted in the places of
+/// errors. Any well-formed time zone name passes.
 ///
 /// # Errors
 /// The first thing wrong in the text; no statement is returned then.
@@ -43,7 +44,7 @@ pub fn parse_query_with_zones(
     params: &Params,
     zone_known: ZoneCheck<'_>,
 ) -> Result<Vec<Statement>, ParseError> {
-    Parser::new(text, params, zone_known).query()
+    Parser::new(text.trim(), params, zone_known).query()
 }
 
 /// Parses the first statement of a text and leaves the rest unread.
