@@ -129,9 +129,13 @@ impl Step {
 
     fn target(&self) -> String {
         let is_sent = |part: &&str| !part.is_empty() && !part.starts_with(|first: char| first.is_ascii_uppercase());
-        let mut sent: Vec<&str> = self.parameters.split('&').filter(is_sent).collect();
+        let escaped = |part: &str| match part.split_once('=') {
+            Some((name, value)) => format!("{name}={}", encode(value)),
+            None => part.to_owned(),
+        };
+        let mut sent: Vec<String> = self.parameters.split('&').filter(is_sent).map(escaped).collect();
         if self.steering("NODB").is_none() && !sent.iter().any(|part| part.starts_with("db=")) {
-            sent.insert(0, "db=d");
+            sent.insert(0, "db=d".to_owned());
         }
         sent.join("&")
     }

@@ -1,0 +1,93 @@
+//! Lines for a schema: dense or with gaps, out of order, points written again in the same request and in later ones.
+
+use super::schema::{Kind, Schema};
+use crate::Random;
+use crate::script::{Step, StepKind};
+
+/// The writes of a data set, one to three requests and sometimes one that writes points again.
+pub(super) fn writes(schema: &Schema, random: &mut Random) -> Vec<Step> {
+    let mut lines = Vec::new();
+    for measurement in &schema.measurements {
+        for row in 0..schema.rows {
+            let time = schema.start + schema.step * i64::try_from(row).unwrap_or(0);
+            let series = if schema.unique_times { 1 } else { 1 + random.below(3) };
+            for _ in 0..series {
+                let head = head(measurement, schema, random);
+                lines.push((head.clone(), time));
+                if random.once_in(15) {
+                    lines.push((head, time)); // again, with other values
+                }
+            }
+        }
+    }
+    if random.once_in(3) {
+        for at in (1..lines.len()).rev() {
+            lines.swap(at, random.below(at + 1));
+        }
+    }
+    let requests = 1 + random.below(3);
+    let size = lines.len().div_ceil(requests).max(1);
+    let mut again: Vec<(String, i64)> = lines.iter().filter(|_| random.once_in(10)).cloned().collect();
+    again.truncate(20);
+    let mut steps: Vec<Step> = lines.chunks(size).map(|part| step(part, schema, random)).collect();
+    if !again.is_empty() && random.once_in(2) {
+        steps.push(step(&again, schema, random));
+    }
+    steps
+}
+
+fn step(lines: &[(String, i64)], schema: &Schema, random: &mut Random) -> Step {
+    let text: Vec<String> =
+        lines.iter().map(|(head, time)| format!("{head} {} {time}", fields(schema, random))).collect();
+    Step::new(StepKind::Write, "", text.join("\n"))
+}
+
+fn escape(text: &str, also: &str) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        if letter == ',' || letter == ' ' || also.contains(letter) {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    out
+}
+
+fn head(measurement: &str, schema: &Schema, random: &mut Random) -> String {
+    let mut out = escape(measurement, "");
+    for (key, values) in &schema.tags {
+        if !random.once_in(6) {
+            out += &format!(",{}={}", escape(key, "="), escape(random.pick::<String>(values), "="));
+        }
+    }
+    out
+}
+
+fn fields(schema: &Schema, random: &mut Random) -> String {
+    let mut out = Vec::new();
+    for (at, (name, kind)) in schema.fields.iter().enumerate() {
+        let last_chance = out.is_empty() && at + 1 == schema.fields.len();
+        if last_chance || schema.gaps == 0 || !random.once_in(schema.gaps) {
+            out.push(format!("{}={}", escape(name, "="), value(*kind, schema.exact, random)));
+        }
+    }
+    out.join(",")
+}
+
+#[allow(clippy::cast_precision_loss)] // small numbers
+fn value(kind: Kind, exact: bool, random: &mut Random) -> String {
+    match kind {
+        Kind::Float if exact => format!("{}", random.between(-400, 400) as f64 / 4.0),
+        Kind::Float => match random.below(10) {
+            0 => format!("{}e{}", random.between(-9, 9), random.between(-9, 12)),
+            1 => random.between(-5, 5).to_string(),
+            _ => format!("{}", random.between(-100_000, 100_000) as f64 / 1_000.0),
+        },
+        Kind::Integer => format!("{}i", random.between(-20, 1_000)),
+        Kind::Text => {
+            let texts = ["", "on", "off", "two words", "q\\\"uote", "ünï", "back\\\\slash", "a,b=c", "zeta"];
+            format!("\"{}\"", random.pick(&texts))
+        }
+        Kind::Boolean => (*random.pick(&["t", "false"])).to_owned(),
+    }
+}
