@@ -16,7 +16,11 @@ mod statements;
 pub mod write;
 
 pub use catalog::CatalogError;
-pub use figures::{DatabaseFigures, ShardInfo};
-pub use node::{Build, Fatal, Node, NodeError, Options};
-pub use read::{ExecuteError, Level, Message, QueryRequest};
-pub use write::{Outside, WriteDone, WriteError, WriteErrorKind, WriteReport, WriteTarget};
+pub use figures::{DatabaseFigures, ShardFigures};
+pub use node::{Build, Node, NodeError, OnFatal, Options};
+pub use read::{ExecuteError, QueryRequest};
+pub use write::{Undecoded, WriteDone, WriteError, WriteErrorKind, WriteTarget};
+
+// What `server` hands through without knowing the parser or the plans.
+pub use influxql::{BindValue, JsonValue, Params, ParseError, Statement};
+pub use query::Sink;

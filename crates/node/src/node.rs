@@ -5,51 +5,21 @@
 //! joined, then the engine commits what waits, flushes and closes.
 
 use crate::background::Threads;
-use crate::catalog::{Catalog, CatalogError};
-use crate::figures::{DatabaseFigures, FiguresCache, ShardInfo};
+use crate::catalog::{Catalog, CatalogError, State};
+use crate::figures::{DatabaseFigures, FiguresCache, ShardFigures};
 use crate::queries::Queries;
-use crate::read::{self, ExecuteError, Message, QueryRequest};
-use crate::write::{self, WriteDone, WriteError, WriteReport, WriteTarget};
+use crate::read::{self, ExecuteError, QueryRequest};
+use crate::write::{self, Undecoded, WriteDone, WriteError, WriteTarget};
 use influxql::{Params, ParseError, Statement};
 use model::{Batch, KeyText};
 use parking_lot::{Mutex, RwLock};
 use platform::stats::Sample;
-use platform::{Budget, DiskError, Stats, World};
+use platform::{Budget, Stats, World};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::{Engine, StorageError};
+use storage::{Engine, ShardId, StorageError};
 use thiserror::Error;
-
-/// What the node calls when it cannot go on: a sync of the log failed, or a background thread panicked. The text says what.
-/// The process must end with a code other than 0; recovery at the next start finds what is durable.
-#[derive(Clone)]
-pub struct Fatal(Arc<dyn Fn(&str) + Send + Sync>);
-
-impl Fatal {
-    /// A hook that calls `end`.
-    pub fn new(end: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(end))
-    }
-
-    /// Calls it.
-    pub(crate) fn call(&self, why: &str) {
-        (self.0)(why);
-    }
-}
-
-impl Default for Fatal {
-    /// Aborts the process.
-    fn default() -> Self {
-        Self::new(|_| std::process::abort())
-    }
-}
-
-impl fmt::Debug for Fatal {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Fatal")
-    }
-}
 
 /// What SHOW DIAGNOSTICS says about the program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,8 +34,12 @@ pub struct Build {
     pub time: String,
 }
 
+/// What the node calls when it cannot go on: a sync of the log failed, or a background thread panicked. The text says what.
+/// The process must end with a code other than 0; recovery at the next start finds what is durable.
+pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Bounds and periods of a node.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Memory for rows that are not yet in segments (bytes).
     pub run_bytes: u64,
@@ -75,28 +49,28 @@ pub struct Options {
     pub flush_age: Duration,
     /// Memory for decoded pages, directories and indexes (bytes).
     pub cache_bytes: u64,
-    /// The budget that queries take from, or one above it.
+    /// The budget that queries take from.
     pub memory: Budget,
-    /// Memory for all queries together (bytes), part of `memory`.
-    pub queries_bytes: u64,
-    /// Memory for one query (bytes), part of `queries_bytes`.
+    /// Memory for one query (bytes), part of `memory`.
     pub query_bytes: u64,
     /// Queries that may run at once; 0 for no limit.
-    pub max_concurrent_queries: usize,
+    pub max_queries: usize,
     /// How long a query may run; zero for no limit.
     pub query_timeout: Duration,
     /// How long a write waits for memory or log space before it is refused.
     pub write_wait: Duration,
     /// Whether a new database gets the policy `autogen` if none is described.
     pub retention_autocreate: bool,
-    /// How often expired shards are dropped; zero for never.
-    pub retention_check: Duration,
+    /// How often expired shards are dropped; `None` for never.
+    pub retention_interval: Option<Duration>,
     /// How long the background thread rests when nothing is due.
     pub idle_pause: Duration,
-    /// Called when the process must end.
-    pub fatal: Fatal,
+    /// Called when the process must end; aborts it by default.
+    pub on_fatal: OnFatal,
     /// For SHOW DIAGNOSTICS.
     pub build: Build,
+    /// The registry that all counters go to.
+    pub stats: Stats,
 }
 
 impl Default for Options {
@@ -107,17 +81,23 @@ impl Default for Options {
             flush_age: Duration::from_secs(600),
             cache_bytes: 256 << 20,
             memory: Budget::new(1 << 30),
-            queries_bytes: 512 << 20,
             query_bytes: 256 << 20,
-            max_concurrent_queries: 0,
+            max_queries: 0,
             query_timeout: Duration::ZERO,
             write_wait: Duration::from_secs(5),
             retention_autocreate: true,
-            retention_check: Duration::from_secs(1800),
+            retention_interval: Some(Duration::from_secs(1800)),
             idle_pause: Duration::from_millis(75),
-            fatal: Fatal::default(),
+            on_fatal: Arc::new(|_| std::process::abort()),
             build: Build::default(),
+            stats: Stats::new(),
         }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Options").field("run_bytes", &self.run_bytes).finish_non_exhaustive()
     }
 }
 
@@ -130,9 +110,6 @@ pub enum NodeError {
     /// Storage failed.
     #[error("storage: {0}")]
     Storage(#[from] StorageError),
-    /// The disk refused.
-    #[error("{0}")]
-    Disk(#[from] DiskError),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(String),
@@ -150,7 +127,6 @@ pub struct Node {
 pub(crate) struct Inner {
     pub(crate) world: World,
     pub(crate) options: Options,
-    pub(crate) stats: Stats,
     pub(crate) catalog: Catalog,
     pub(crate) engine: Engine,
     pub(crate) gate: RwLock<Gate>,
@@ -175,13 +151,13 @@ impl Node {
     ///
     /// # Errors
     /// The catalog or the log is damaged or missing, the disk refuses, or there is no room for a thread.
-    pub fn open(world: World, options: Options, stats: Stats) -> Result<Arc<Self>, NodeError> {
-        let inner = Arc::new(Inner::open(world, options, stats)?);
+    pub fn open(world: World, options: Options) -> Result<Arc<Self>, NodeError> {
+        let inner = Arc::new(Inner::open(world, options)?);
         let threads = Threads::start(&inner)?;
         Ok(Arc::new(Self { inner, threads: Mutex::new(Some(threads)) }))
     }
 
-    /// Takes no more writes, commits those that wait, flushes, and joins the threads. A second call does nothing.
+    /// Takes no more writes, stops queries, commits what waits, flushes, and joins the threads. A second call does nothing.
     ///
     /// # Errors
     /// Storage could not commit or flush.
@@ -193,31 +169,29 @@ impl Node {
         Ok(self.inner.engine.close()?)
     }
 
-    /// Takes a batch. Rows outside the policy's reach or with a wrong type are left out and reported; `done` is called when
-    /// the others are durable and visible (at once if there are none). May block while memory or log space is short.
+    /// Whether the target's database exists, so that a request can be refused before its body is read.
+    ///
+    /// # Errors
+    /// [`WriteError::DatabaseNotFound`].
+    pub fn check_target(&self, target: &WriteTarget<'_>) -> Result<(), WriteError> {
+        write::check_target(&self.inner, target)
+    }
+
+    /// Takes a batch. Rows outside the policy's reach or with a wrong type are left out; `done` is called when the others
+    /// are durable and visible (at once if there are none). What it returns is InfluxDB's text if not everything in the
+    /// request was stored, `undecoded` included. May block while memory or log space is short.
     ///
     /// # Errors
     /// Nothing was taken, and `done` is not called.
     pub fn write(
         &self,
-        target: WriteTarget<'_>,
+        target: &WriteTarget<'_>,
         batch: Batch,
         keys: &dyn KeyText,
+        undecoded: Undecoded<'_>,
         done: WriteDone,
-    ) -> Result<WriteReport, WriteError> {
-        write::write(&self.inner, target, batch, keys, done)
-    }
-
-    /// Whether a database of this name exists; for answers that come before a body is read.
-    #[must_use]
-    pub fn has_database(&self, name: &str) -> bool {
-        self.inner.catalog.state().database(name).is_some()
-    }
-
-    /// The names of the databases, in order of creation.
-    #[must_use]
-    pub fn databases(&self) -> Vec<String> {
-        self.inner.catalog.state().databases.iter().map(|database| database.name.clone()).collect()
+    ) -> Result<Option<String>, WriteError> {
+        write::write(&self.inner, target, batch, keys, undecoded, done)
     }
 
     /// Takes query text apart.
@@ -225,7 +199,7 @@ impl Node {
     /// # Errors
     /// The text is no list of statements.
     pub fn parse(&self, text: &str, params: &Params) -> Result<Vec<Statement>, ParseError> {
-        influxql::parse(text, params)
+        influxql::parse_query(text, params)
     }
 
     /// Runs one statement; its answer goes to `sink`, what it returns are warnings. Blocks until it has ended. A sink that
@@ -238,11 +212,11 @@ impl Node {
         statement: &Statement,
         request: &QueryRequest,
         sink: &mut dyn query::Sink,
-    ) -> Result<Vec<Message>, ExecuteError> {
+    ) -> Result<Vec<String>, ExecuteError> {
         read::execute(&self.inner, statement, request, sink)
     }
 
-    /// Drops the shards that have expired by now; the background does so every [`Options::retention_check`]. Returns how
+    /// Drops the shards that have expired by now; the background does so every [`Options::retention_interval`]. Returns how
     /// many there were.
     ///
     /// # Errors
@@ -251,10 +225,22 @@ impl Node {
         self.inner.enforce_retention()
     }
 
+    /// The names of the databases, in order of creation.
+    #[must_use]
+    pub fn databases(&self) -> Vec<String> {
+        self.inner.catalog.state().databases.iter().map(|database| database.name.clone()).collect()
+    }
+
+    /// The registry of counters, for those of the caller.
+    #[must_use]
+    pub fn registry(&self) -> &Stats {
+        &self.inner.options.stats
+    }
+
     /// All counters.
     #[must_use]
     pub fn stats(&self) -> Vec<Sample> {
-        self.inner.stats.snapshot()
+        self.inner.options.stats.snapshot()
     }
 
     /// Measurements and series of each database, in order of creation; up to ten seconds old.
@@ -265,8 +251,26 @@ impl Node {
 
     /// All shards with their figures.
     #[must_use]
-    pub fn shards(&self) -> Vec<ShardInfo> {
+    pub fn shard_figures(&self) -> Vec<ShardFigures> {
         self.inner.shard_figures()
+    }
+
+    /// Wall time (ns), for points without a timestamp.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.inner.world.clock.wall_ns()
+    }
+
+    /// Time since some instant of this process; never goes back.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        Duration::from_nanos(self.inner.world.clock.monotonic_ns())
+    }
+
+    /// Time since the node was opened.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.inner.uptime()
     }
 }
 
@@ -281,7 +285,7 @@ impl Drop for Node {
 }
 
 impl Inner {
-    fn open(world: World, options: Options, stats: Stats) -> Result<Self, NodeError> {
+    fn open(world: World, options: Options) -> Result<Self, NodeError> {
         let catalog = Catalog::open(&world)?;
         let state = catalog.state();
         let engine_options = storage::Options {
@@ -292,11 +296,42 @@ impl Inner {
             cluster_id: state.cluster_id,
         };
         let engine = Engine::open(world.clone(), engine_options, &state.all_spans())?;
-        let queries = Queries::new(&options, &stats);
-        let writes = write::Counters::new(&stats);
+        let queries = Queries::new(&options);
+        let writes = write::Counters::new(&options.stats);
         let started = (world.clock.wall_ns(), world.clock.monotonic_ns());
         let gate = RwLock::new(Gate::Open);
         let figures = FiguresCache::default();
-        Ok(Self { world, options, stats, catalog, engine, gate, queries, writes, figures, started })
+        Ok(Self { world, options, catalog, engine, gate, queries, writes, figures, started })
+    }
+
+    /// Time since the node was opened.
+    pub(crate) fn uptime(&self) -> Duration {
+        Duration::from_nanos(self.world.clock.monotonic_ns().saturating_sub(self.started.1))
+    }
+
+    /// Makes a change of the catalog that takes shards away, and takes them from the engine too: the catalog first, so that
+    /// a crash between the two leaves files that the next start removes, never a shard without its files.
+    pub(crate) fn change_and_drop(
+        &self,
+        change: impl FnMut(&mut State) -> Result<Vec<ShardId>, CatalogError>,
+    ) -> Result<usize, NodeError> {
+        let _alone = self.gate.write();
+        let shards = self.catalog.change(change)?;
+        if !shards.is_empty() {
+            self.engine.drop_shards(&shards)?;
+        }
+        Ok(shards.len())
+    }
+
+    /// Drops expired shards.
+    pub(crate) fn enforce_retention(&self) -> Result<usize, NodeError> {
+        let now = self.world.clock.wall_ns();
+        if self.catalog.state().expired(now).is_empty() {
+            return Ok(0);
+        }
+        self.change_and_drop(|state| {
+            let expired = state.expired(now);
+            Ok(state.drop_shards(&expired))
+        })
     }
 }

@@ -5,7 +5,6 @@ use crate::node::Inner;
 use crate::statements;
 use influxql::Statement;
 use query::{QueryError, Sink};
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,10 +24,6 @@ pub struct QueryRequest {
     pub cancel: Arc<AtomicBool>,
     /// Rows that a frame may have.
     pub frame_rows: usize,
-    /// What `now()` means (ns); the clock's time if `None`. Give all statements of a request the same.
-    pub now: Option<i64>,
-    /// The client's address, for SHOW QUERIES.
-    pub client: String,
 }
 
 impl Default for QueryRequest {
@@ -39,34 +34,8 @@ impl Default for QueryRequest {
             read_only: false,
             cancel: Arc::default(),
             frame_rows: 4096,
-            now: None,
-            client: String::new(),
         }
     }
-}
-
-/// How grave a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Something to mend.
-    Warning,
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Warning => out.write_str("warning"),
-        }
-    }
-}
-
-/// A remark that stands beside an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// How grave.
-    pub level: Level,
-    /// The text.
-    pub text: String,
 }
 
 /// Why a statement failed; the texts are InfluxDB's where it has them.
@@ -105,7 +74,7 @@ pub(crate) fn execute(
     statement: &Statement,
     request: &QueryRequest,
     sink: &mut dyn Sink,
-) -> Result<Vec<Message>, ExecuteError> {
+) -> Result<Vec<String>, ExecuteError> {
     let ticket = inner.queries.begin(statement, request, inner.world.clock.monotonic_ns())?;
     // Locks of ours do not poison, and what a panic leaves half done is the query's own.
     let outcome = catch_unwind(AssertUnwindSafe(|| statements::run(inner, statement, request, sink)));
@@ -121,11 +90,11 @@ pub(crate) fn execute(
     result.map(|()| warnings(statement, request))
 }
 
-fn warnings(statement: &Statement, request: &QueryRequest) -> Vec<Message> {
+fn warnings(statement: &Statement, request: &QueryRequest) -> Vec<String> {
     // InfluxDB says nothing about DELETE.
     if !request.read_only || statement.is_read_only() || matches!(statement, Statement::Delete(_)) {
         return Vec::new();
     }
     let text = format!("deprecated use of '{statement}' in a read only context, please use a POST request instead");
-    vec![Message { level: Level::Warning, text }]
+    vec![text]
 }

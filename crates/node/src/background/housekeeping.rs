@@ -1,0 +1,31 @@
+//! What is due by time: expired shards and overdue queries.
+
+use super::Stop;
+use crate::node::Inner;
+use std::time::Duration;
+
+/// How often it looks when no query has a time limit.
+const TICK: Duration = Duration::from_secs(1);
+/// How often it looks when queries have one.
+const SHORT_TICK: Duration = Duration::from_millis(50);
+
+/// Looks at every tick what is due.
+pub(super) fn keep_house(inner: &Inner, stop: &Stop) -> Result<(), String> {
+    let clock = &inner.world.clock;
+    let tick = if inner.options.query_timeout.is_zero() { TICK } else { SHORT_TICK };
+    let interval = inner.options.retention_interval.map(|span| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
+    let mut checked = clock.monotonic_ns();
+    while !stop.rest(tick) {
+        let now = clock.monotonic_ns();
+        inner.queries.stop_overdue(now);
+        if interval.is_some_and(|interval| now.saturating_sub(checked) >= interval) {
+            checked = now;
+            match inner.enforce_retention() {
+                Ok(0) => {}
+                Ok(dropped) => tracing::info!(dropped, "expired shards dropped"),
+                Err(error) => tracing::warn!(%error, "expired shards could not be dropped, it will be tried again"),
+            }
+        }
+    }
+    Ok(())
+}

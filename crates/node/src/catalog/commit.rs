@@ -1,0 +1,104 @@
+//! How a change of the catalog becomes durable and visible: one at a time, each the next entry of the chain.
+//!
+//! Readers take the current state without waiting for a change under way. After an append that failed nobody knows whether
+//! the entry lasts: the next change reads the chain again first, and fails as long as that cannot be read.
+
+use super::{CatalogError, State, format};
+use parking_lot::{Mutex, RwLock};
+use platform::chain::FIRST_VERSION;
+use platform::{Blobs, Chain, World};
+use std::sync::Arc;
+
+/// The catalog's folder.
+const FOLDER: &str = "catalog";
+/// The chain's name in it.
+const NAME: &str = "catalog";
+/// The catalog is where the cluster id stands, so its own entries cannot be asked for it.
+const NO_CLUSTER: [u8; 16] = [0; 16];
+/// Versions below the latest that are kept, for an operator to compare.
+const KEPT: u64 = 4;
+/// Folders whose presence means that a missing catalog is damage, not a first start.
+const DATA_FOLDERS: [&str; 6] = ["log", "logs", "segments", "shards", "manifests", "manifest"];
+
+/// The catalog of an open data folder.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    chain: Chain,
+    state: RwLock<Arc<State>>,
+    /// Held over a change; inside, the version of `state`, or `None` when the chain must be read again.
+    version: Mutex<Option<u64>>,
+}
+
+impl Catalog {
+    /// Reads the latest state, or makes the first one in an empty data folder.
+    pub(crate) fn open(world: &World) -> Result<Self, CatalogError> {
+        let chain = Chain::new(Blobs::new(world.disk.clone()), FOLDER, NAME, NO_CLUSTER, world.random.clone());
+        let (version, state) = match chain.latest()? {
+            Some((version, payload)) => (version, format::decode(version, &payload)?),
+            None => {
+                refuse_orphans(world)?;
+                let state = State::new(world.random.id());
+                chain.append(FIRST_VERSION, &format::encode(&state))?;
+                (FIRST_VERSION, state)
+            }
+        };
+        Ok(Self { chain, state: RwLock::new(Arc::new(state)), version: Mutex::new(Some(version)) })
+    }
+
+    /// The current state.
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.state.read().clone()
+    }
+
+    /// Makes a change on a copy of the latest state; what `change` returns is returned once the new state is durable and
+    /// visible. A change that changes nothing writes nothing. May be called again if another got in between.
+    pub(crate) fn change<T>(
+        &self,
+        mut change: impl FnMut(&mut State) -> Result<T, CatalogError>,
+    ) -> Result<T, CatalogError> {
+        let mut version = self.version.lock();
+        loop {
+            let current = match *version {
+                Some(current) => current,
+                None => self.read_again(&mut version)?,
+            };
+            let before = self.state();
+            let mut next = State::clone(&before);
+            let result = change(&mut next)?;
+            if next == *before {
+                return Ok(result);
+            }
+            *version = None;
+            if self.chain.append(current + 1, &format::encode(&next))? {
+                *self.state.write() = Arc::new(next);
+                *version = Some(current + 1);
+                self.forget_old(current + 1);
+                return Ok(result);
+            }
+        }
+    }
+
+    fn read_again(&self, version: &mut Option<u64>) -> Result<u64, CatalogError> {
+        let missing = || CatalogError::Missing(FOLDER.to_owned());
+        let (latest, payload) = self.chain.latest()?.ok_or_else(missing)?;
+        *self.state.write() = Arc::new(format::decode(latest, &payload)?);
+        *version = Some(latest);
+        Ok(latest)
+    }
+
+    fn forget_old(&self, latest: u64) {
+        if let Err(error) = self.chain.delete_below(latest.saturating_sub(KEPT)) {
+            tracing::warn!(%error, "old catalog entries stay for now");
+        }
+    }
+}
+
+/// A catalog that is gone while data are there must not be made anew: their shards would count as dropped.
+fn refuse_orphans(world: &World) -> Result<(), CatalogError> {
+    for folder in DATA_FOLDERS {
+        if !world.disk.list(folder)?.is_empty() {
+            return Err(CatalogError::Missing(folder.to_owned()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! The catalog: databases, retention policies and shards of a node, as one chain of versions in the folder `catalog`.
+//!
+//! A change takes the latest [`State`], makes the next one (`apply`), writes it whole as the chain's next entry (`format`,
+//! `commit`), and only when that is durable shows it to readers, who hold an `Arc` of an immutable state (`view`). Where a
+//! shard begins and ends is pure arithmetic (`span`).
+//!
+//! Always: ids of databases, policies and shards are never used again; the shards of a policy do not overlap; names are
+//! never part of a path.
+
+mod apply;
+mod commit;
+mod format;
+pub(crate) mod span;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use commit::Catalog;
+pub(crate) use view::{Database, Policy, Shard, State};
+
+use platform::{ChainError, DiskError};
+use thiserror::Error;
+
+/// Why a name was not found or could not be changed. The texts are InfluxDB's where it has them.
+#[derive(Clone, Debug, Error)]
+pub enum CatalogError {
+    /// A name that is empty, `.`, `..`, or has a slash, a backslash or a control character.
+    #[error("invalid name")]
+    InvalidName,
+    /// No such database.
+    #[error("database not found: {0}")]
+    DatabaseNotFound(String),
+    /// No such policy.
+    #[error("retention policy not found: {0}")]
+    PolicyNotFound(String),
+    /// A policy of this name exists and is another.
+    #[error("retention policy already exists")]
+    PolicyExists,
+    /// The database's default policy, or which one is the default, is another.
+    #[error("retention policy conflicts with an existing policy")]
+    PolicyConflict,
+    /// A duration below an hour.
+    #[error("retention policy duration must be at least 1h0m0s")]
+    DurationTooLow,
+    /// A duration below the shard duration.
+    #[error("retention policy duration must be greater than the shard duration")]
+    DurationBelowShard,
+    /// The chain cannot be read or extended.
+    #[error("{0}")]
+    Chain(#[from] ChainError),
+    /// The disk refused.
+    #[error("{0}")]
+    Disk(#[from] DiskError),
+    /// An entry is whole, but its content breaks a rule.
+    #[error("catalog version {version} is damaged: {what}")]
+    Damaged {
+        /// The version of the chain's entry.
+        version: u64,
+        /// Which rule.
+        what: String,
+    },
+    /// The folder has data but no catalog that says whose they are.
+    #[error("the data folder has `{0}` but no catalog: restore `catalog/` from a backup, or start in an empty folder")]
+    Missing(String),
+}

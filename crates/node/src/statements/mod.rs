@@ -1,0 +1,96 @@
+//! What each kind of statement does: queries over data go to `query`, the rest is done here on the catalog and the figures.
+//!
+//! `names` lets `query` see the catalog and the engine; `policies` makes and changes databases and policies; `show` lists
+//! them, `inspect` shows what goes on inside; `rows` turns lists into items. Answers stream into the sink in order.
+
+mod inspect;
+mod names;
+mod policies;
+mod rows;
+mod show;
+
+use crate::catalog::CatalogError;
+use crate::node::{Inner, NodeError};
+use crate::read::{ExecuteError, QueryRequest};
+use influxql::Statement;
+use names::NodeNames;
+use query::{Context, QueryError, Sink};
+
+/// Runs one statement.
+pub(crate) fn run(
+    inner: &Inner,
+    statement: &Statement,
+    request: &QueryRequest,
+    sink: &mut dyn Sink,
+) -> Result<(), ExecuteError> {
+    match statement {
+        Statement::Select(select) => {
+            Ok(query::select(select, &NodeNames::new(inner), &context(inner, request), sink)?)
+        }
+        Statement::CreateDatabase(_)
+        | Statement::DropDatabase(_)
+        | Statement::CreateRetentionPolicy(_)
+        | Statement::AlterRetentionPolicy(_)
+        | Statement::DropRetentionPolicy { .. } => policies::run(inner, statement),
+        Statement::ShowDatabases => done(show::databases(inner, sink)),
+        Statement::ShowRetentionPolicies { database } => {
+            show::policies(inner, named(database.as_deref(), request)?, sink)
+        }
+        Statement::ShowShards => done(show::shards(inner, sink)),
+        Statement::ShowShardGroups => done(show::shard_groups(inner, sink)),
+        Statement::ShowContinuousQueries => done(show::continuous_queries(inner, sink)),
+        // There are none until they can be made.
+        Statement::ShowSubscriptions => Ok(()),
+        Statement::ShowUsers => done(show::users(sink)),
+        Statement::ShowGrants(_) => Err(ExecuteError::Invalid("user not found".to_owned())),
+        Statement::ShowQueries => done(inspect::queries(inner, sink)),
+        Statement::KillQuery { id, .. } => inspect::kill(inner, *id),
+        Statement::ShowStats { module } => done(inspect::stats(inner, module.as_deref(), sink)),
+        Statement::ShowDiagnostics { module } => done(inspect::diagnostics(inner, module.as_deref(), sink)),
+        other => Err(QueryError::NotExecuted(other.name().to_owned()).into()),
+    }
+}
+
+/// A sink that wants no more ends a statement without an error.
+fn done(_flow: std::ops::ControlFlow<()>) -> Result<(), ExecuteError> {
+    Ok(())
+}
+
+/// The database that a statement names, else the request's.
+fn named<'a>(database: Option<&'a str>, request: &'a QueryRequest) -> Result<&'a str, ExecuteError> {
+    let given = database.or(request.database.as_deref()).filter(|name| !name.is_empty());
+    given.ok_or(ExecuteError::Query(QueryError::DatabaseRequired))
+}
+
+fn context(inner: &Inner, request: &QueryRequest) -> Context {
+    Context {
+        database: request.database.clone(),
+        policy: request.policy.clone(),
+        now: inner.world.clock.wall_ns(),
+        budget: inner.options.memory.child("query", inner.options.query_bytes),
+        cancel: request.cancel.clone(),
+        frame_rows: request.frame_rows,
+    }
+}
+
+impl From<NodeError> for ExecuteError {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Catalog(error) => Self::Catalog(error),
+            NodeError::Storage(error) => Self::Storage(error),
+            NodeError::Thread(text) => Self::Invalid(text),
+        }
+    }
+}
+
+/// A catalog's "not found" as the query's.
+fn query_error(error: CatalogError) -> QueryError {
+    match error {
+        CatalogError::DatabaseNotFound(name) => QueryError::DatabaseNotFound(name),
+        CatalogError::PolicyNotFound(name) => QueryError::PolicyNotFound(name),
+        other => QueryError::Invalid(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! How a query sees the catalog and the engine.
+
+use super::query_error;
+use crate::catalog::{CatalogError, State};
+use crate::node::Inner;
+use model::TimeRange;
+use query::{Names, QueryError};
+use std::sync::Arc;
+use storage::View;
+
+/// The names of one state of the catalog: a statement sees the same throughout.
+pub(super) struct NodeNames<'a> {
+    inner: &'a Inner,
+    state: Arc<State>,
+}
+
+impl<'a> NodeNames<'a> {
+    pub(super) fn new(inner: &'a Inner) -> Self {
+        Self { inner, state: inner.catalog.state() }
+    }
+}
+
+impl Names for NodeNames<'_> {
+    fn view(&self, database: &str, policy: Option<&str>, range: TimeRange) -> Result<View, QueryError> {
+        let (_, policy) = self.state.policy(database, policy).map_err(query_error)?;
+        Ok(self.inner.engine.view(&policy.spans_in(range))?)
+    }
+
+    fn policies(&self, database: &str) -> Result<Vec<String>, QueryError> {
+        let missing = || query_error(CatalogError::DatabaseNotFound(database.to_owned()));
+        let database = self.state.database(database).ok_or_else(missing)?;
+        Ok(database.policies.iter().map(|policy| policy.name.clone()).collect())
+    }
+}

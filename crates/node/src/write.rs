@@ -1,0 +1,318 @@
+//! A batch on its way to storage: policy, bounds of time, shards, patience.
+//!
+//! The target's policy is resolved, rows outside its reach are cut out ([`Outside`]), shards that are missing are made in
+//! one durable catalog entry, and the rest goes to `Engine::submit`. While memory or log space is short the caller waits, up
+//! to `Options::write_wait`. What was left out is told in InfluxDB's words (`report`), together with what the decoder could not
+//! use ([`Undecoded`]).
+
+mod reach;
+mod report;
+
+pub use report::Undecoded;
+
+use crate::catalog::{CatalogError, Policy};
+use crate::node::{Gate, Inner};
+use model::{Batch, KeyText, TimeRange};
+use parking_lot::Mutex;
+use reach::cut_outside;
+use report::Report;
+use platform::{Counter, Stats};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use storage::{ErrorKind, Outcome, ShardSpan, StorageError};
+use thiserror::Error;
+
+/// How long a write that waits for room sleeps between two attempts.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Where a batch goes.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteTarget<'a> {
+    /// The database.
+    pub database: &'a str,
+    /// The policy; the database's default one for `None` or an empty name.
+    pub policy: Option<&'a str>,
+}
+
+/// Called once the accepted rows are durable and visible, or will never be.
+pub type WriteDone = Box<dyn FnOnce(Result<(), WriteError>) + Send>;
+
+/// Why nothing of a batch was taken.
+#[derive(Clone, Debug, Error)]
+pub enum WriteError {
+    /// No such database.
+    #[error("database not found: \"{0}\"")]
+    DatabaseNotFound(String),
+    /// No such policy, or the database has no default one.
+    #[error("retention policy not found: {0}")]
+    PolicyNotFound(String),
+    /// Memory or log space stayed short for as long as a write waits.
+    #[error("{0}")]
+    Busy(StorageError),
+    /// The disk is full.
+    #[error("{0}")]
+    Full(StorageError),
+    /// The node is closing.
+    #[error("the node is closed")]
+    Closed,
+    /// Shards could not be made.
+    #[error("{0}")]
+    Catalog(CatalogError),
+    /// Storage failed otherwise.
+    #[error("{0}")]
+    Storage(StorageError),
+}
+
+/// What the caller must do about a [`WriteError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteErrorKind {
+    /// The database does not exist (HTTP 404).
+    NotFound,
+    /// Try again later (HTTP 503 with Retry-After).
+    Retry,
+    /// The disk is full (HTTP 507).
+    Full,
+    /// Shutting down, or read-only after a failure (HTTP 503).
+    Closed,
+    /// The request is wrong (HTTP 400).
+    Invalid,
+    /// The node failed, or the policy does not exist: InfluxDB answers that so too (HTTP 500).
+    Internal,
+}
+
+impl WriteError {
+    /// What the caller must do.
+    #[must_use]
+    pub fn kind(&self) -> WriteErrorKind {
+        match self {
+            Self::DatabaseNotFound(_) => WriteErrorKind::NotFound,
+            Self::Busy(_) => WriteErrorKind::Retry,
+            Self::Full(_) => WriteErrorKind::Full,
+            Self::Closed => WriteErrorKind::Closed,
+            Self::Catalog(CatalogError::Disk(error)) if error.is_full() => WriteErrorKind::Full,
+            Self::Catalog(CatalogError::Chain(platform::ChainError::Disk(error))) if error.is_full() => {
+                WriteErrorKind::Full
+            }
+            Self::PolicyNotFound(_) | Self::Catalog(_) => WriteErrorKind::Internal,
+            Self::Storage(error) => match error.kind() {
+                ErrorKind::Closed => WriteErrorKind::Closed,
+                ErrorKind::Invalid => WriteErrorKind::Invalid,
+                _ => WriteErrorKind::Internal,
+            },
+        }
+    }
+}
+
+impl From<CatalogError> for WriteError {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::DatabaseNotFound(name) => Self::DatabaseNotFound(name),
+            CatalogError::PolicyNotFound(name) => Self::PolicyNotFound(name),
+            other => Self::Catalog(other),
+        }
+    }
+}
+
+impl From<StorageError> for WriteError {
+    fn from(error: StorageError) -> Self {
+        match error.kind() {
+            ErrorKind::Retry => Self::Busy(error),
+            ErrorKind::Full => Self::Full(error),
+            _ => Self::Storage(error),
+        }
+    }
+}
+
+/// The shards that a batch's rows lie in, ascending by time, and the spans of those that are missing.
+fn route(policy: &Policy, batch: &Batch) -> (Vec<ShardSpan>, Vec<i64>) {
+    let mut found: BTreeMap<i64, ShardSpan> = BTreeMap::new();
+    let mut missing: BTreeMap<i64, TimeRange> = BTreeMap::new();
+    let mut current = TimeRange::new(1, 0);
+    for &time in batch.tables.iter().flat_map(|table| &table.times) {
+        if current.contains(time) {
+            continue;
+        }
+        if let Some(shard) = policy.shard_at(time) {
+            current = shard.range;
+            found.insert(current.start, shard.span());
+        } else if let Some((_, planned)) = missing.range(..=time).next_back().filter(|(_, range)| range.contains(time)) {
+            current = *planned;
+        } else {
+            current = policy.new_span(time);
+            missing.insert(current.start, current);
+        }
+    }
+    (found.into_values().collect(), missing.into_keys().collect())
+}
+
+/// The counters of writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Counters {
+    req: Counter,
+    point_req: Counter,
+    point_req_local: Counter,
+    write_ok: Counter,
+    write_drop: Counter,
+    write_error: Counter,
+    write_timeout: Counter,
+}
+
+impl Counters {
+    pub(crate) fn new(stats: &Stats) -> Self {
+        let counter = |name, help| stats.counter("write", name, help);
+        Self {
+            req: counter("req", "Write requests."),
+            point_req: counter("pointReq", "Points in write requests."),
+            point_req_local: counter("pointReqLocal", "Points in write requests handled by this node."),
+            write_ok: counter("writeOk", "Points accepted."),
+            write_drop: counter("writeDrop", "Points dropped: outside the policy, or of a wrong type."),
+            write_error: counter("writeError", "Write requests that failed."),
+            write_timeout: counter("writeTimeout", "Write requests refused after waiting for memory or log space."),
+        }
+    }
+
+    fn failed(&self, error: &WriteError) {
+        match error {
+            WriteError::Busy(_) => self.write_timeout.inc(),
+            _ => self.write_error.inc(),
+        }
+    }
+}
+
+/// The caller's `done`, shared by the attempts of which at most one is taken.
+type SharedDone = Arc<Mutex<Option<WriteDone>>>;
+
+/// Whether the target's database exists: InfluxDB says so before it reads a body.
+pub(crate) fn check_target(inner: &Inner, target: &WriteTarget<'_>) -> Result<(), WriteError> {
+    match inner.catalog.state().database(target.database) {
+        Some(_) => Ok(()),
+        None => Err(WriteError::DatabaseNotFound(target.database.to_owned())),
+    }
+}
+
+pub(crate) fn write(
+    inner: &Inner,
+    target: &WriteTarget<'_>,
+    batch: Batch,
+    keys: &dyn KeyText,
+    undecoded: Undecoded<'_>,
+    done: WriteDone,
+) -> Result<Option<String>, WriteError> {
+    let counters = &inner.writes;
+    let rows = batch.rows();
+    counters.req.inc();
+    counters.point_req.add(count(rows));
+    counters.point_req_local.add(count(rows));
+    let text = batch.text.clone();
+    let mut report = Report::new(target, rows);
+    let pointless = batch.tables.is_empty() && undecoded.partial.is_none();
+    if pointless {
+        done(Ok(()));
+        return Ok(report.text(&text, undecoded));
+    }
+    resolve_and_submit(inner, target, batch, keys, done, &mut report).inspect_err(|error| counters.failed(error))?;
+    counters.write_ok.add(count(report.accepted));
+    counters.write_drop.add(count(rows.saturating_sub(report.accepted)));
+    Ok(report.text(&text, undecoded))
+}
+
+fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
+}
+
+fn resolve_and_submit(
+    inner: &Inner,
+    target: &WriteTarget<'_>,
+    mut batch: Batch,
+    keys: &dyn KeyText,
+    done: WriteDone,
+    report: &mut Report,
+) -> Result<(), WriteError> {
+    let state = inner.catalog.state();
+    let (_, policy) = state.policy(target.database, target.policy)?;
+    report.policy.clone_from(&policy.name);
+    report.outside = cut_outside(&mut batch, policy, inner.world.clock.wall_ns(), keys);
+    if batch.tables.is_empty() {
+        done(Ok(()));
+        return Ok(());
+    }
+    let place = Place { database: target.database, policy: &policy.name };
+    let outcome = submit(inner, place, batch, keys, done)?;
+    report.accepted = outcome.accepted;
+    report.rejected = outcome.rejected;
+    Ok(())
+}
+
+/// The caller's `done`, shared by the attempts of which at most one is taken.
+type SharedDone = Arc<Mutex<Option<WriteDone>>>;
+
+/// A policy by names: what they stand for may change while a write waits.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    database: &'a str,
+    policy: &'a str,
+}
+
+fn submit(
+    inner: &Inner,
+    place: Place<'_>,
+    mut batch: Batch,
+    keys: &dyn KeyText,
+    done: WriteDone,
+) -> Result<Outcome, WriteError> {
+    let clock = &inner.world.clock;
+    let wait = u64::try_from(inner.options.write_wait.as_nanos()).unwrap_or(u64::MAX);
+    let deadline = clock.monotonic_ns().saturating_add(wait);
+    let done: SharedDone = Arc::new(Mutex::new(Some(done)));
+    loop {
+        // Storage keeps what it is given, refused or not: the copy (its text is shared) allows another attempt.
+        let spare = batch.clone();
+        match attempt(inner, place, batch, keys, &done) {
+            Err(WriteError::Busy(_)) if clock.monotonic_ns() < deadline => {
+                clock.sleep(PAUSE);
+                batch = spare;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// One attempt, inside the gate: shards cannot go between the look at the catalog and the engine.
+fn attempt(
+    inner: &Inner,
+    place: Place<'_>,
+    batch: Batch,
+    keys: &dyn KeyText,
+    done: &SharedDone,
+) -> Result<Outcome, WriteError> {
+    let gate = inner.gate.read();
+    if *gate == Gate::Shut {
+        return Err(WriteError::Closed);
+    }
+    let shards = shards_for(inner, place, &batch)?;
+    let done = done.clone();
+    let tell = move |result: Result<(), StorageError>| {
+        let waiting = done.lock().take();
+        if let Some(done) = waiting {
+            done(result.map_err(WriteError::from));
+        }
+    };
+    Ok(inner.engine.submit(batch, keys, &shards, Box::new(tell))?)
+}
+
+fn shards_for(inner: &Inner, place: Place<'_>, batch: &Batch) -> Result<Vec<ShardSpan>, WriteError> {
+    loop {
+        let state = inner.catalog.state();
+        let (database, policy) = state.policy(place.database, Some(place.policy))?;
+        let (found, missing) = route(policy, batch);
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        // Within the gate nothing takes shards away, so the next look finds them all.
+        inner.catalog.change(|state| state.ensure_shards(database.id, policy.id, missing.iter().copied()))?;
+    }
+}
+
+#[cfg(test)]
+mod tests;
