@@ -1,2 +1,80 @@
-//! Alluvium's command line.
-fn main() {}
+//! Alluvium's command line. The binary reads configuration and arguments, wires the crates together and decides nothing.
+//!
+//! `serve` runs the database; `bench` measures it, or any server with an InfluxDB write API; `version` prints what this is.
+//! Flags may have one dash, as InfluxDB's have: `alluvium -config FILE` is `alluvium serve --config FILE`.
+
+mod config;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// An open source time series database for metrics and events.
+#[derive(Debug, Parser)]
+#[command(name = "alluvium", version, about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the database.
+    Serve(serve::Arguments),
+    /// Print the version.
+    Version,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse_from(normalised(std::env::args().collect()));
+    let done = match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Version => {
+            println!("Alluvium v{} (InfluxDB API {})", env!("CARGO_PKG_VERSION"), server::Settings::default().api_version);
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("alluvium: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One dash before a long flag becomes two, and a command line that starts with flags is one of `serve`, as scripts and unit
+/// files written for `influxd` expect.
+fn normalised(arguments: Vec<String>) -> Vec<String> {
+    let mut out: Vec<String> = arguments
+        .into_iter()
+        .map(|argument| match argument.strip_prefix('-') {
+            Some(rest) if rest.len() > 1 && !rest.starts_with('-') && !rest.starts_with(|c: char| c.is_ascii_digit()) => {
+                format!("--{rest}")
+            }
+            _ => argument,
+        })
+        .collect();
+    let own = ["-h", "--help", "-V", "--version"];
+    match out.get(1).map(String::as_str) {
+        Some("run") => "serve".clone_into(&mut out[1]),
+        Some(first) if first.starts_with('-') && !own.contains(&first) => out.insert(1, "serve".to_owned()),
+        _ => {}
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_command_lines_of_influxd() {
+        let read = |text: &str| normalised(text.split(' ').map(str::to_owned).collect()).join(" ");
+        assert_eq!(read("alluvium -config a.conf"), "alluvium serve --config a.conf");
+        assert_eq!(read("alluvium run -config a.conf"), "alluvium serve --config a.conf");
+        assert_eq!(read("alluvium serve --data-dir d"), "alluvium serve --data-dir d");
+        assert_eq!(read("alluvium --help"), "alluvium --help");
+        assert_eq!(read("alluvium version"), "alluvium version");
+    }
+}

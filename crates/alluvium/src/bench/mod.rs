@@ -1,0 +1,120 @@
+//! `alluvium bench`: measures this database, or any server with an InfluxDB write API, from outside.
+//!
+//! `generate` writes a workload to a file, so that nothing but sending happens while a clock runs; `load` sends the file and
+//! reports what the server paid for it; `query` asks the fifteen TSBS query types; `compare` asks two servers the same
+//! questions, alternating, and compares the answers. A seed decides data and questions: the same seed, the same bytes, on
+//! every machine. Nothing here knows how the database works inside; it is reached by URL, its costs by process id.
+
+mod answers;
+mod batches;
+mod compare;
+mod figures;
+mod files;
+mod generate;
+mod http;
+mod load;
+mod moment;
+mod queries;
+mod query;
+
+use anyhow::{Context, Result, ensure};
+use std::time::Duration;
+
+/// Flags of `bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Write a workload to a file, as line protocol.
+    Generate(generate::Arguments),
+    /// Send a file to a server and report speed and costs.
+    Load(load::Arguments),
+    /// Ask a server the TSBS queries and report latencies.
+    Query(query::Arguments),
+    /// Ask two servers the same queries, alternating, and compare their answers.
+    Compare(compare::Arguments),
+}
+
+/// Runs one of the subcommands; the report goes to standard output.
+///
+/// # Errors
+/// A file or a server cannot be reached, a server refuses something, or (`compare`) answers differ.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.command {
+        Command::Generate(arguments) => generate::run(arguments),
+        Command::Load(arguments) => load::run(arguments),
+        Command::Query(arguments) => query::run(arguments),
+        Command::Compare(arguments) => compare::run(arguments),
+    }
+}
+
+/// What a question is about: the hosts and hours that `generate` was told.
+#[derive(Debug, Clone, clap::Args)]
+struct Data {
+    /// Hosts in the data.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    hosts: u32,
+    /// Hours of data; a query whose window is longer asks for all of them.
+    #[arg(long, value_name = "H", default_value_t = 72)]
+    hours: u32,
+}
+
+/// Which questions are asked, and how many of each.
+#[derive(Debug, Clone, clap::Args)]
+struct Questions {
+    #[command(flatten)]
+    data: Data,
+    /// The types, with commas between them: names of TSBS, `all` for the fifteen, `series` for the questions on workload C.
+    #[arg(long, value_name = "LIST", default_value = "all")]
+    types: String,
+    /// Queries of each type.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    count: usize,
+    /// Decides windows and hosts.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+}
+
+impl Questions {
+    /// The chosen types, each with its queries.
+    fn drawn(&self) -> Result<Vec<(&'static str, Vec<String>)>> {
+        ensure!(self.count > 0 && self.data.hosts > 0 && self.data.hours > 0, "count, hosts and hours must be above 0");
+        let kinds = queries::chosen(&self.types)?;
+        let draw = |kind: &queries::Kind| (kind.name, kind.draw(&self.data, self.seed, self.count));
+        Ok(kinds.into_iter().map(draw).collect())
+    }
+}
+
+/// Reads a length of time: a whole number and `ms`, `s`, `m` or `h`.
+fn span(text: &str) -> Result<Duration> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().with_context(|| format!("'{text}' does not begin with a number"))?;
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => anyhow::bail!("'{text}' does not end with ms, s, m or h"),
+    };
+    number.checked_mul(unit_ms).map(Duration::from_millis).with_context(|| format!("'{text}' is too long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_spans() {
+        assert_eq!(span("10s").unwrap(), Duration::from_secs(10));
+        assert_eq!(span("2h").unwrap(), Duration::from_secs(7200));
+        assert_eq!(span("500ms").unwrap(), Duration::from_millis(500));
+        for wrong in ["", "s", "10", "10d", "-1s", "18446744073709551615h"] {
+            span(wrong).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The registry of keys: section, name, what it sets. A key that `influxd` has and that means nothing here has no setter.
+
+use super::{Config, Value};
+use anyhow::Result;
+use std::path::PathBuf;
+
+type Set = fn(&mut Config, &Value) -> Result<()>;
+
+/// A key of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its section; empty: before the first one.
+    pub section: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What it sets, if it means something here.
+    pub set: Option<Set>,
+}
+
+const fn key(section: &'static str, name: &'static str, set: Set) -> Key {
+    Key { section, name, set: Some(set) }
+}
+
+const fn unused(section: &'static str, name: &'static str) -> Key {
+    Key { section, name, set: None }
+}
+
+/// Sections of services that `influxd` has; their keys are not checked.
+const SERVICES: &[&str] = &[
+    "meta",
+    "data",
+    "coordinator",
+    "retention",
+    "shard-precreation",
+    "monitor",
+    "http",
+    "logging",
+    "subscriber",
+    "graphite",
+    "collectd",
+    "opentsdb",
+    "udp",
+    "continuous_queries",
+    "tls",
+    "ifql",
+];
+
+/// Whether the section is one of InfluxDB's or ours.
+#[must_use]
+pub fn is_section(section: &str) -> bool {
+    section == "alluvium" || SERVICES.contains(&section)
+}
+
+/// Whether every key of the section is in the registry, so that another one is a mistake.
+#[must_use]
+pub fn is_ours(section: &str) -> bool {
+    matches!(section, "" | "alluvium" | "http" | "data" | "meta" | "coordinator" | "retention" | "logging")
+}
+
+/// The key of that name, if there is one.
+#[must_use]
+pub fn find(section: &str, name: &str) -> Option<Key> {
+    KEYS.iter().find(|key| key.section == section && key.name == name).copied()
+}
+
+/// All keys.
+pub const KEYS: &[Key] = &[
+    key("alluvium", "data-dir", |config, value| Ok(config.data_dir = PathBuf::from(value.text()?))),
+    key("alluvium", "run-memory", |config, value| Ok(config.run_memory = value.size()?)),
+    key("alluvium", "cache-memory", |config, value| Ok(config.cache_memory = value.size()?)),
+    key("alluvium", "query-memory", |config, value| Ok(config.query_memory = value.size()?)),
+    key("alluvium", "one-query-memory", |config, value| Ok(config.one_query_memory = value.size()?)),
+    key("alluvium", "log-size", |config, value| Ok(config.log_size = value.size()?)),
+    key("alluvium", "flush-age", |config, value| Ok(config.flush_age = value.duration()?)),
+    key("alluvium", "allowed-origins", |config, value| Ok(config.http.allowed_origins = value.list()?)),
+    key("alluvium", "max-inflated-body-size", |config, value| Ok(config.http.max_inflated_bytes = value.size()?)),
+    key("alluvium", "inflight-body-memory", |config, value| Ok(config.http.inflight_bytes = value.size()?)),
+    key("alluvium", "api-version", |config, value| Ok(config.http.api_version = value.text()?)),
+    key("http", "bind-address", |config, value| {
+        let address = value.text()?;
+        config.bind_address = if address.starts_with(':') { format!("0.0.0.0{address}") } else { address };
+        Ok(())
+    }),
+    key("http", "auth-enabled", |config, value| Ok(config.auth_enabled = Some(value.boolean()?))),
+    key("http", "log-enabled", |config, value| Ok(config.http.log_requests = value.boolean()?)),
+    key("http", "max-body-size", |config, value| Ok(config.http.max_body_bytes = value.size()?)),
+    key("http", "max-row-limit", |config, value| {
+        config.http.max_rows = usize::try_from(value.count()?).unwrap_or(usize::MAX);
+        Ok(())
+    }),
+    key("http", "max-connection-limit", |config, value| {
+        let limit = usize::try_from(value.count()?).unwrap_or(usize::MAX);
+        config.http.max_connections = if limit == 0 { config.http.max_connections } else { limit };
+        Ok(())
+    }),
+    key("data", "dir", |config, value| Ok(config.data_dir = PathBuf::from(value.text()?))),
+    key("retention", "enabled", |config, value| Ok(config.retention_enabled = value.boolean()?)),
+    key("retention", "check-interval", |config, value| Ok(config.retention_interval = value.duration()?)),
+    key("coordinator", "max-concurrent-queries", |config, value| {
+        config.max_queries = usize::try_from(value.count()?).unwrap_or(usize::MAX);
+        Ok(())
+    }),
+    key("coordinator", "query-timeout", |config, value| Ok(config.query_timeout = value.duration()?)),
+    key("logging", "level", |config, value| Ok(config.log_level = value.text()?)),
+    unused("", "reporting-disabled"),
+    unused("", "bind-address"),
+    unused("meta", "dir"),
+    unused("meta", "retention-autocreate"),
+    unused("meta", "logging-enabled"),
+    unused("data", "wal-dir"),
+    unused("data", "wal-fsync-delay"),
+    unused("data", "index-version"),
+    unused("data", "trace-logging-enabled"),
+    unused("data", "query-log-enabled"),
+    unused("data", "validate-keys"),
+    unused("data", "strict-error-handling"),
+    unused("data", "cache-max-memory-size"),
+    unused("data", "cache-snapshot-memory-size"),
+    unused("data", "cache-snapshot-write-cold-duration"),
+    unused("data", "compact-full-write-cold-duration"),
+    unused("data", "compact-throughput"),
+    unused("data", "compact-throughput-burst"),
+    unused("data", "max-concurrent-compactions"),
+    unused("data", "max-index-log-file-size"),
+    unused("data", "max-series-per-database"),
+    unused("data", "max-values-per-tag"),
+    unused("data", "series-id-set-cache-size"),
+    unused("data", "series-file-max-concurrent-snapshot-compactions"),
+    unused("data", "tsm-use-madv-willneed"),
+    unused("data", "max-concurrent-deletes"),
+    unused("coordinator", "write-timeout"),
+    unused("coordinator", "log-queries-after"),
+    unused("coordinator", "log-timedout-queries"),
+    unused("coordinator", "termination-query-log"),
+    unused("coordinator", "max-select-point"),
+    unused("coordinator", "max-select-series"),
+    unused("coordinator", "max-select-buckets"),
+    unused("http", "enabled"),
+    unused("http", "flux-enabled"),
+    unused("http", "flux-log-enabled"),
+    unused("http", "realm"),
+    unused("http", "suppress-write-log"),
+    unused("http", "access-log-path"),
+    unused("http", "access-log-status-filters"),
+    unused("http", "write-tracing"),
+    unused("http", "pprof-enabled"),
+    unused("http", "pprof-auth-enabled"),
+    unused("http", "debug-pprof-enabled"),
+    unused("http", "ping-auth-enabled"),
+    unused("http", "prom-read-auth-enabled"),
+    unused("http", "https-enabled"),
+    unused("http", "https-certificate"),
+    unused("http", "https-private-key"),
+    unused("http", "shared-secret"),
+    unused("http", "unix-socket-enabled"),
+    unused("http", "unix-socket-permissions"),
+    unused("http", "bind-socket"),
+    unused("http", "max-concurrent-write-limit"),
+    unused("http", "max-enqueued-write-limit"),
+    unused("http", "enqueued-write-timeout"),
+    unused("logging", "format"),
+    unused("logging", "suppress-logo"),
+];

@@ -1,0 +1,367 @@
+//! Answers in InfluxDB's JSON.
+//!
+//! ```text
+//! whole:    {"results":[{"statement_id":0,"series":[{"name":..,"tags":{..},"columns":[..],"values":[[..],..]}],
+//!           "messages":[..],"partial":true,"error":".."}]}\n
+//! chunked:  one such document a line, each with rows of one series; "partial":true on a series that goes on in the next
+//!           document, and on a result while more documents of its statement follow
+//! ```
+//!
+//! An [`Answer`] is fed statement by statement. Its bytes gather in a buffer that the owner takes away whenever it likes, so
+//! an answer is never whole in memory; only in the pretty form the rewriting to indented text waits for the end.
+
+use super::TimeForm;
+use super::number::{push_float, push_integer};
+use super::pretty::push_pretty;
+use super::text::push_string;
+use model::{Column, Frame, FrameColumn, Header, Item, Presence, Values};
+
+/// How an answer is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// How instants are printed.
+    pub times: TimeForm,
+    /// Whether the JSON is indented.
+    pub pretty: bool,
+    /// Rows of one series in a document, or `None` for one document in all.
+    pub chunk_rows: Option<usize>,
+    /// Rows in the whole answer, where it is not chunked; 0: no bound.
+    pub max_rows: usize,
+}
+
+/// An answer under way.
+#[derive(Debug)]
+pub struct Answer {
+    form: Form,
+    out: Vec<u8>,
+    statement: usize,
+    statements: usize,
+    /// `"name":..,"tags":..,"columns":..` of the series under way.
+    series: Option<Vec<u8>>,
+    /// Rows of the series in the document under way.
+    rows: usize,
+    /// Series of the statement under way that are written, or begun.
+    series_count: usize,
+    /// Rows of the answer so far.
+    total_rows: usize,
+    /// Whether rows or series were left out for [`Form::max_rows`].
+    cut: Cut,
+}
+
+/// What [`Form::max_rows`] left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    Nothing,
+    Rows,
+    Series,
+}
+
+impl Answer {
+    /// An answer without a statement.
+    #[must_use]
+    pub fn new(form: Form) -> Self {
+        Self {
+            form,
+            out: Vec::new(),
+            statement: 0,
+            statements: 0,
+            series: None,
+            rows: 0,
+            series_count: 0,
+            total_rows: 0,
+            cut: Cut::Nothing,
+        }
+    }
+
+    /// Bytes that may be sent now: none before the end where the form is pretty.
+    pub fn take(&mut self) -> Vec<u8> {
+        if self.form.pretty { Vec::new() } else { std::mem::take(&mut self.out) }
+    }
+
+    /// Number of bytes that wait to be sent.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Begins the answer to statement `id`.
+    pub fn begin(&mut self, id: usize) {
+        self.statement = id;
+        self.series = None;
+        self.rows = 0;
+        self.series_count = 0;
+        if self.form.chunk_rows.is_none() {
+            self.out.extend_from_slice(if self.statements == 0 { b"{\"results\":[" } else { b"," });
+            self.open_result();
+        }
+        self.statements += 1;
+    }
+
+    fn open_result(&mut self) {
+        self.out.extend_from_slice(b"{\"statement_id\":");
+        push_integer(self.statement, &mut self.out);
+    }
+
+    /// Takes a part of the answer. Returns whether more is wanted.
+    pub fn item(&mut self, item: &Item) -> bool {
+        match item {
+            Item::Series(header) => self.header(header),
+            Item::Rows(frame) => self.frame(frame),
+        }
+        self.cut == Cut::Nothing
+    }
+
+    fn header(&mut self, header: &Header) {
+        if self.form.chunk_rows.is_none() && self.form.max_rows > 0 && self.total_rows >= self.form.max_rows {
+            self.cut = Cut::Series;
+            return;
+        }
+        self.end_series(true);
+        self.series = Some(head(header));
+        self.series_count += 1;
+        self.rows = 0;
+        if self.form.chunk_rows.is_none() {
+            self.out.extend_from_slice(if self.series_count == 1 { b",\"series\":[" } else { b"," });
+            self.out.extend_from_slice(self.series.as_deref().unwrap_or_default());
+        }
+    }
+
+    /// Ends the series under way; `more`: another document of the statement follows.
+    fn end_series(&mut self, more: bool) {
+        let Some(head) = self.series.take() else { return };
+        if self.rows > 0 {
+            self.out.push(b']');
+        }
+        if self.form.chunk_rows.is_some() {
+            if self.rows == 0 {
+                self.open_document(&head);
+            }
+            self.out.extend_from_slice(b"}]");
+            self.close_document(more, &[], None);
+        } else {
+            self.out.extend_from_slice(if self.cut == Cut::Rows { b",\"partial\":true}" } else { b"}" });
+        }
+    }
+
+    fn open_document(&mut self, head: &[u8]) {
+        self.out.extend_from_slice(b"{\"results\":[");
+        self.open_result();
+        self.out.extend_from_slice(b",\"series\":[");
+        self.out.extend_from_slice(head);
+    }
+
+    fn close_document(&mut self, partial: bool, messages: &[String], error: Option<&str>) {
+        push_messages(messages, &mut self.out);
+        if partial {
+            self.out.extend_from_slice(b",\"partial\":true");
+        }
+        push_error(error, &mut self.out);
+        self.out.extend_from_slice(b"}]}\n");
+    }
+
+    fn frame(&mut self, frame: &Frame) {
+        let mut cells: Vec<Cell<'_>> = frame.columns.iter().map(|column| Cell::new(column, self.form.times)).collect();
+        for _ in 0..frame.rows {
+            if !self.open_row() {
+                return;
+            }
+            for (index, cell) in cells.iter_mut().enumerate() {
+                self.out.push(if index == 0 { b'[' } else { b',' });
+                cell.push(&mut self.out);
+            }
+            self.out.push(b']');
+            self.rows += 1;
+            self.total_rows += 1;
+        }
+    }
+
+    /// Makes room for a row; `false` if the answer has all rows that it may have.
+    fn open_row(&mut self) -> bool {
+        let Some(chunk_rows) = self.form.chunk_rows else {
+            if self.form.max_rows > 0 && self.total_rows >= self.form.max_rows {
+                self.cut = Cut::Rows;
+                return false;
+            }
+            self.out.extend_from_slice(if self.rows == 0 { b",\"values\":[" } else { b"," });
+            return true;
+        };
+        if self.rows == chunk_rows {
+            self.out.extend_from_slice(b"],\"partial\":true}]");
+            self.close_document(true, &[], None);
+            self.rows = 0;
+        }
+        if self.rows == 0 {
+            let head = self.series.take().unwrap_or_default();
+            self.open_document(&head);
+            self.series = Some(head);
+            self.out.extend_from_slice(b",\"values\":[");
+        } else {
+            self.out.push(b',');
+        }
+        true
+    }
+
+    /// Ends the answer to the statement that began last.
+    pub fn end(&mut self, messages: &[String], error: Option<&str>) {
+        if self.form.chunk_rows.is_some() {
+            self.end_chunked(messages, error);
+            return;
+        }
+        self.end_series(false);
+        if self.series_count > 0 {
+            self.out.push(b']');
+        }
+        push_messages(messages, &mut self.out);
+        if self.cut == Cut::Series {
+            self.out.extend_from_slice(b",\"partial\":true");
+        }
+        push_error(error, &mut self.out);
+        self.out.push(b'}');
+        self.cut = Cut::Nothing;
+    }
+
+    fn end_chunked(&mut self, messages: &[String], error: Option<&str>) {
+        let alone = self.series.is_none();
+        if !alone && messages.is_empty() && error.is_none() {
+            self.end_series(false);
+            return;
+        }
+        self.end_series(true);
+        self.out.extend_from_slice(b"{\"results\":[");
+        self.open_result();
+        self.close_document(false, messages, error);
+    }
+
+    /// Ends the answer; the bytes that are left.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        if self.form.chunk_rows.is_none() {
+            self.out.extend_from_slice(if self.statements == 0 { b"{}\n" } else { b"]}\n" });
+        }
+        if !self.form.pretty {
+            return self.out;
+        }
+        let mut pretty = Vec::with_capacity(self.out.len() * 2);
+        for line in self.out.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            push_pretty(line, &mut pretty);
+            pretty.push(b'\n');
+        }
+        pretty
+    }
+}
+
+/// `{"name":..,"tags":{..},"columns":[..]`, still open.
+fn head(header: &Header) -> Vec<u8> {
+    let mut out = vec![b'{'];
+    if !header.name.is_empty() {
+        out.extend_from_slice(b"\"name\":");
+        push_string(&header.name, &mut out);
+        out.push(b',');
+    }
+    if let Some(tags) = header.tags.as_ref().filter(|tags| !tags.is_empty()) {
+        out.extend_from_slice(b"\"tags\":{");
+        for (index, (key, value)) in tags.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            push_string(key, &mut out);
+            out.push(b':');
+            push_string(value, &mut out);
+        }
+        out.extend_from_slice(b"},");
+    }
+    out.extend_from_slice(b"\"columns\":[");
+    for (index, column) in header.columns.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_string(column, &mut out);
+    }
+    out.push(b']');
+    out
+}
+
+fn push_messages(messages: &[String], out: &mut Vec<u8>) {
+    for (index, message) in messages.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b",\"messages\":[" } else { b"," });
+        out.extend_from_slice(b"{\"level\":\"warning\",\"text\":");
+        push_string(message.as_bytes(), out);
+        out.push(b'}');
+    }
+    if !messages.is_empty() {
+        out.push(b']');
+    }
+}
+
+fn push_error(error: Option<&str>, out: &mut Vec<u8>) {
+    if let Some(error) = error {
+        out.extend_from_slice(b",\"error\":");
+        push_string(error.as_bytes(), out);
+    }
+}
+
+/// Prints a column's rows one after the other.
+enum Cell<'a> {
+    Times { times: std::slice::Iter<'a, i64>, form: TimeForm },
+    Dense { values: &'a Values, next: usize },
+    Sparse { values: &'a Values, rows: &'a [u32], row: u32, next: usize },
+}
+
+impl<'a> Cell<'a> {
+    fn new(column: &'a FrameColumn, form: TimeForm) -> Self {
+        match column {
+            FrameColumn::Times(times) => Self::Times { times: times.iter(), form },
+            FrameColumn::Values(Column { values, presence: Presence::Dense }) => Self::Dense { values, next: 0 },
+            FrameColumn::Values(Column { values, presence: Presence::Sparse(rows) }) => {
+                Self::Sparse { values, rows, row: 0, next: 0 }
+            }
+        }
+    }
+
+    fn push(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Times { times, form } => match times.next() {
+                Some(&time) => push_time(time, *form, out),
+                None => out.extend_from_slice(b"null"),
+            },
+            Self::Dense { values, next } => {
+                push_value(values, *next, out);
+                *next += 1;
+            }
+            Self::Sparse { values, rows, row, next } => {
+                if rows.get(*next) == Some(row) {
+                    push_value(values, *next, out);
+                    *next += 1;
+                } else {
+                    out.extend_from_slice(b"null");
+                }
+                *row += 1;
+            }
+        }
+    }
+}
+
+fn push_time(time: i64, form: TimeForm, out: &mut Vec<u8>) {
+    match form {
+        TimeForm::Epoch(unit) => push_integer(time / unit, out),
+        TimeForm::Rfc3339 => {
+            out.push(b'"');
+            model::time::push_rfc3339(time, out);
+            out.push(b'"');
+        }
+    }
+}
+
+fn push_value(values: &Values, index: usize, out: &mut Vec<u8>) {
+    match values {
+        Values::Float(values) => push_float(values[index], out),
+        Values::Integer(values) => push_integer(values[index], out),
+        Values::Unsigned(values) => push_integer(values[index], out),
+        Values::Boolean(values) => out.extend_from_slice(if values[index] { b"true" } else { b"false" }),
+        Values::String(values) => push_string(values.get(index), out),
+    }
+}
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;

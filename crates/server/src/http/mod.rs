@@ -1,0 +1,56 @@
+//! One request, from its head to its reply.
+//!
+//! `router` finds the endpoint; `write`, `query` and `status` serve them; `parameters` reads URL and form; `body` reads and
+//! inflates what the client sent, within bounds; `reply` builds replies with the headers that clients look for; `origin`
+//! keeps web pages of others out.
+
+mod bind;
+mod body;
+mod figures;
+mod multipart;
+mod origin;
+mod parameters;
+mod query;
+mod reply;
+mod router;
+mod status;
+mod write;
+
+pub(crate) use router::route;
+
+use crate::{Server, Settings};
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use node::Node;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// The body of a reply: whole, or streamed.
+pub(crate) type ReplyBody = BoxBody<Bytes, Infallible>;
+/// A reply.
+pub(crate) type Reply = hyper::Response<ReplyBody>;
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The database.
+    pub(crate) node: Arc<Node>,
+    /// Bounds and switches.
+    pub(crate) settings: Settings,
+    /// Permits of one KiB each for bodies under way.
+    pub(crate) inflight: Arc<Semaphore>,
+    /// Counters of requests.
+    pub(crate) counters: figures::Counters,
+}
+
+impl Shared {
+    /// What requests of one server share.
+    pub(crate) fn new(server: Server) -> Self {
+        let Server { node, settings } = server;
+        let counters = figures::Counters::new(node.registry());
+        let kib = usize::try_from(settings.inflight_bytes / 1024).unwrap_or(usize::MAX);
+        let inflight = Arc::new(Semaphore::new(kib.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { node, settings, inflight, counters }
+    }
+}

@@ -1,0 +1,107 @@
+//! Replies, with the headers that InfluxDB's clients look for.
+
+use super::{Reply, ReplyBody, Shared};
+use crate::encode::push_string;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use hyper::{Method, Response, StatusCode};
+
+/// The version of this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+const ERROR: HeaderName = HeaderName::from_static("x-influxdb-error");
+/// Tells identities of the same instant apart.
+static SEQUENCE: uuid::Context = uuid::Context::new(0);
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// A body that is whole.
+pub(crate) fn whole(bytes: impl Into<Bytes>) -> ReplyBody {
+    Full::new(bytes.into()).boxed()
+}
+
+/// A JSON reply.
+pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    with_type(status, JSON, body)
+}
+
+/// A reply of some type.
+pub(crate) fn with_type(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(whole(body));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
+}
+
+/// 204 without a body.
+pub(crate) fn no_content() -> Reply {
+    json(StatusCode::NO_CONTENT, Bytes::new())
+}
+
+/// An error as InfluxDB tells it: `{"error":".."}` and the text in a header.
+pub(crate) fn error(status: StatusCode, text: &str) -> Reply {
+    let mut body = b"{\"error\":".to_vec();
+    push_string(text.as_bytes(), &mut body);
+    body.extend_from_slice(b"}\n");
+    let mut reply = json(status, body);
+    if let Some(value) = header_text(text) {
+        reply.headers_mut().insert(ERROR, value);
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    reply
+}
+
+/// The text as a header may carry it: bounded, without line breaks and control characters.
+fn header_text(text: &str) -> Option<HeaderValue> {
+    let clean: String = text.chars().take(1_024).map(|char| if char.is_control() { ' ' } else { char }).collect();
+    HeaderValue::from_bytes(clean.trim().as_bytes()).ok()
+}
+
+/// 404 of a path that is none.
+pub(crate) fn not_found() -> Reply {
+    plain(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
+/// 405 of a path that has other methods.
+pub(crate) fn not_allowed(methods: &[Method]) -> Reply {
+    let mut reply = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
+    let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
+        reply.headers_mut().insert(ALLOW, value);
+    }
+    reply
+}
+
+/// A reply in plain text.
+pub(crate) fn plain(status: StatusCode, text: &'static str) -> Reply {
+    let mut reply = with_type(status, PLAIN, text);
+    reply.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    reply
+}
+
+/// The headers of every reply of a routed request.
+pub(crate) fn add_headers(shared: &Shared, request: &HeaderMap, reply: &mut Reply) {
+    let id = request_id(shared, request);
+    let headers = reply.headers_mut();
+    headers.insert("x-influxdb-build", HeaderValue::from_static("OSS"));
+    headers.insert("x-alluvium-version", HeaderValue::from_static(VERSION));
+    if let Ok(version) = HeaderValue::from_str(&shared.settings.api_version) {
+        headers.insert("x-influxdb-version", version);
+    }
+    headers.insert("request-id", id.clone());
+    headers.insert("x-request-id", id);
+}
+
+/// The client's `X-Request-Id`, else its `Request-Id`, else a new one.
+fn request_id(shared: &Shared, request: &HeaderMap) -> HeaderValue {
+    let given = ["x-request-id", "request-id"].iter().find_map(|name| request.get(*name).filter(|id| !id.is_empty()));
+    given.cloned().unwrap_or_else(|| {
+        let now = shared.node.now().unsigned_abs();
+        let nanos = u32::try_from(now % 1_000_000_000).unwrap_or(0);
+        let time = uuid::Timestamp::from_unix(&SEQUENCE, now / 1_000_000_000, nanos);
+        let id = uuid::Uuid::new_v1(time, &[0x02, 0x61, 0x6c, 0x6c, 0x75, 0x76]);
+        HeaderValue::from_str(&id.to_string()).unwrap_or(HeaderValue::from_static("-"))
+    })
+}

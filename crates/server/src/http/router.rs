@@ -1,0 +1,102 @@
+//! Every endpoint with its methods. What is not in the table is 404, another method is 405.
+
+use super::{Reply, Shared, body, origin, query, reply, status, write};
+use hyper::body::Incoming;
+use hyper::header::{HeaderValue, ORIGIN};
+use hyper::{Method, Request, StatusCode};
+use std::sync::Arc;
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    Ping,
+    Health,
+    Write,
+    WriteV2,
+    Query,
+    QueryV2,
+    Vars,
+    Metrics,
+}
+
+/// Path, endpoint, its methods.
+const ROUTES: &[(&str, Endpoint, &[Method])] = &[
+    ("/ping", Endpoint::Ping, &[Method::GET, Method::HEAD]),
+    ("/status", Endpoint::Ping, &[Method::GET, Method::HEAD]),
+    ("/health", Endpoint::Health, &[Method::GET, Method::OPTIONS]),
+    ("/write", Endpoint::Write, &[Method::POST, Method::OPTIONS]),
+    ("/query", Endpoint::Query, &[Method::GET, Method::POST, Method::OPTIONS]),
+    ("/api/v2/write", Endpoint::WriteV2, &[Method::POST, Method::OPTIONS]),
+    ("/api/v2/query", Endpoint::QueryV2, &[Method::POST, Method::OPTIONS]),
+    ("/debug/vars", Endpoint::Vars, &[Method::GET]),
+    ("/metrics", Endpoint::Metrics, &[Method::GET]),
+];
+
+const FLUX_OFF: &str =
+    "Flux query service disabled. Verify flux-enabled=true in the [http] section of the InfluxDB config.";
+
+/// Serves one request.
+pub(crate) async fn route(shared: Arc<Shared>, request: Request<Incoming>) -> Reply {
+    let Some(&(_, endpoint, methods)) = ROUTES.iter().find(|route| route.0 == request.uri().path()) else {
+        return reply::not_found();
+    };
+    if !methods.contains(request.method()) {
+        return reply::not_allowed(methods);
+    }
+    let headers = request.headers().clone();
+    let mut answer = if !origin::admits(&shared, &headers) {
+        reply::error(StatusCode::FORBIDDEN, "requests from this web page are not allowed, see allowed-origins")
+    } else if request.method() == Method::OPTIONS {
+        hyper::Response::new(reply::whole(""))
+    } else {
+        serve(&shared, endpoint, request).await
+    };
+    if !matches!(endpoint, Endpoint::Vars) {
+        reply::add_headers(&shared, &headers, &mut answer);
+    }
+    if let Some(page) = headers.get(ORIGIN).filter(|page| origin::allowed(&shared, page)) {
+        allow_page(page, &mut answer);
+    }
+    answer
+}
+
+async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, request: Request<Incoming>) -> Reply {
+    match endpoint {
+        Endpoint::Ping => {
+            let parameters = super::parameters::Parameters::from_url(request.uri().query());
+            status::ping(shared, parameters.in_url("verbose"))
+        }
+        Endpoint::Health => status::health(shared),
+        Endpoint::Write => write::serve(shared, request, write::Version::One).await,
+        Endpoint::WriteV2 => write::serve(shared, request, write::Version::Two).await,
+        Endpoint::Query => query::serve(shared, request).await,
+        Endpoint::QueryV2 => reply::error(StatusCode::FORBIDDEN, FLUX_OFF),
+        Endpoint::Vars => status::vars(shared),
+        Endpoint::Metrics => status::metrics(shared),
+    }
+}
+
+/// Status and text for a body that could not be read.
+pub(super) fn body_error(error: &body::BodyError) -> Reply {
+    let status = match error {
+        body::BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        body::BodyError::Gzip(_) | body::BodyError::Broken => StatusCode::BAD_REQUEST,
+        body::BodyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    reply::error(status, &error.to_string())
+}
+
+fn allow_page(page: &HeaderValue, answer: &mut Reply) {
+    const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, OPTIONS, POST, PUT, PATCH");
+    const HEADERS: HeaderValue = HeaderValue::from_static(
+        "Accept, Accept-Encoding, Authorization, Content-Length, Content-Type, User-Agent, X-CSRF-Token, X-HTTP-Method-Override",
+    );
+    let headers = answer.headers_mut();
+    headers.insert("access-control-allow-origin", page.clone());
+    headers.insert("access-control-allow-methods", METHODS);
+    headers.insert("access-control-allow-headers", HEADERS);
+    headers.insert(
+        "access-control-expose-headers",
+        HeaderValue::from_static("Date, X-InfluxDB-Version, X-InfluxDB-Build"),
+    );
+}

@@ -1,0 +1,51 @@
+//! The bounds and switches of the HTTP API, as the configuration gives them.
+
+use std::time::Duration;
+
+/// Bounds and switches of the HTTP API.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Greatest body as sent (bytes); 0: no bound but 4 GiB.
+    pub max_body_bytes: u64,
+    /// Greatest body once inflated (bytes).
+    pub max_inflated_bytes: u64,
+    /// Bodies of all requests under way together (bytes); more wait, then get 503.
+    pub inflight_bytes: u64,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Rows of one series in a chunk where the client asks for chunks without a size.
+    pub chunk_rows: usize,
+    /// Rows in an answer that is not chunked, 0: no bound.
+    pub max_rows: usize,
+    /// How long a client may take for the head of a request.
+    pub header_timeout: Duration,
+    /// How long a client may keep silent within a body.
+    pub body_timeout: Duration,
+    /// How long requests under way may take after a stop was asked for.
+    pub stop_timeout: Duration,
+    /// Whether each request is logged.
+    pub log_requests: bool,
+    /// Origins of web pages that may call the API; others may not.
+    pub allowed_origins: Vec<String>,
+    /// The API level that clients are told, `X-Influxdb-Version`.
+    pub api_version: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 25_000_000,
+            max_inflated_bytes: 250_000_000,
+            inflight_bytes: 512 << 20,
+            max_connections: 4_096,
+            chunk_rows: 10_000,
+            max_rows: 0,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            stop_timeout: Duration::from_secs(10),
+            log_requests: true,
+            allowed_origins: Vec::new(),
+            api_version: "1.13.2".to_owned(),
+        }
+    }
+}
