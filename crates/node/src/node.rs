@@ -118,7 +118,7 @@ pub enum NodeError {
 /// A running node.
 #[derive(Debug)]
 pub struct Node {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     threads: Mutex<Option<Threads>>,
 }
 

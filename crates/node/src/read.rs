@@ -28,13 +28,7 @@ pub struct QueryRequest {
 
 impl Default for QueryRequest {
     fn default() -> Self {
-        Self {
-            database: None,
-            policy: None,
-            read_only: false,
-            cancel: Arc::default(),
-            frame_rows: 4096,
-        }
+        Self { database: None, policy: None, read_only: false, cancel: Arc::default(), frame_rows: 4096 }
     }
 }
 

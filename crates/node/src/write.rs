@@ -14,9 +14,9 @@ use crate::catalog::{CatalogError, Policy};
 use crate::node::{Gate, Inner};
 use model::{Batch, KeyText, TimeRange};
 use parking_lot::Mutex;
+use platform::{Counter, Stats};
 use reach::cut_outside;
 use report::Report;
-use platform::{Counter, Stats};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,7 +136,8 @@ fn route(policy: &Policy, batch: &Batch) -> (Vec<ShardSpan>, Vec<i64>) {
         if let Some(shard) = policy.shard_at(time) {
             current = shard.range;
             found.insert(current.start, shard.span());
-        } else if let Some((_, planned)) = missing.range(..=time).next_back().filter(|(_, range)| range.contains(time)) {
+        } else if let Some((_, planned)) = missing.range(..=time).next_back().filter(|(_, range)| range.contains(time))
+        {
             current = *planned;
         } else {
             current = policy.new_span(time);
@@ -179,9 +180,6 @@ impl Counters {
         }
     }
 }
-
-/// The caller's `done`, shared by the attempts of which at most one is taken.
-type SharedDone = Arc<Mutex<Option<WriteDone>>>;
 
 /// Whether the target's database exists: InfluxDB says so before it reads a body.
 pub(crate) fn check_target(inner: &Inner, target: &WriteTarget<'_>) -> Result<(), WriteError> {

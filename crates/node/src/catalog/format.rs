@@ -111,7 +111,8 @@ pub(super) fn decode(version: u64, payload: &[u8]) -> Result<State, CatalogError
         return Err(damaged(format!("it has format {format}, this release reads format {FORMAT}")));
     }
     let record: CatalogRecord = serde_json::from_slice(payload).map_err(|error| damaged(error.to_string()))?;
-    let cluster_id = parse_id(&record.cluster_id).ok_or_else(|| damaged("cluster_id is no 32 hex digits".to_owned()))?;
+    let cluster_id =
+        parse_id(&record.cluster_id).ok_or_else(|| damaged("cluster_id is no 32 hex digits".to_owned()))?;
     let mut databases = Vec::with_capacity(record.databases.len());
     for database in record.databases {
         databases.push(Arc::new(database_state(database).map_err(damaged)?));
@@ -141,7 +142,10 @@ fn policy_state(record: PolicyRecord) -> Result<Policy, String> {
     let mut last_end = None;
     for (id, start, end) in record.shards {
         if start > end || last_end.is_some_and(|last| start <= last) {
-            return Err(format!("shard {id} of policy `{}` overlaps the one before it, or ends before it begins", record.name));
+            return Err(format!(
+                "shard {id} of policy `{}` overlaps the one before it, or ends before it begins",
+                record.name
+            ));
         }
         last_end = Some(end);
         shards.insert(start, Shard { id, range: TimeRange::new(start, end) });

@@ -103,16 +103,8 @@ mod tests {
 
     #[test]
     fn shard_durations() {
-        let table = [
-            (0, 0, 168),
-            (0, 1, 1),
-            (0, 47, 1),
-            (0, 48, 24),
-            (0, 4319, 24),
-            (0, 4320, 168),
-            (3, 48, 3),
-            (168, 0, 168),
-        ];
+        let table =
+            [(0, 0, 168), (0, 1, 1), (0, 47, 1), (0, 48, 24), (0, 4319, 24), (0, 4320, 168), (3, 48, 3), (168, 0, 168)];
         for (asked, duration, expected) in table {
             assert_eq!(shard_duration(asked * HOUR, duration * HOUR), expected * HOUR, "{asked} {duration}");
         }

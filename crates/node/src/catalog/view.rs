@@ -73,8 +73,7 @@ impl State {
 
     /// A policy of a database, the default one for `None` or an empty name.
     pub(crate) fn policy(&self, database: &str, policy: Option<&str>) -> Result<(&Database, &Policy), CatalogError> {
-        let database =
-            self.database(database).ok_or_else(|| CatalogError::DatabaseNotFound(database.to_owned()))?;
+        let database = self.database(database).ok_or_else(|| CatalogError::DatabaseNotFound(database.to_owned()))?;
         let name = policy.filter(|name| !name.is_empty()).unwrap_or(&database.default_policy);
         let policy = database.policy(name).ok_or_else(|| CatalogError::PolicyNotFound(name.to_owned()))?;
         Ok((database, policy))

@@ -24,9 +24,7 @@ pub(crate) fn run(
     sink: &mut dyn Sink,
 ) -> Result<(), ExecuteError> {
     match statement {
-        Statement::Select(select) => {
-            Ok(query::select(select, &NodeNames::new(inner), &context(inner, request), sink)?)
-        }
+        Statement::Select(select) => Ok(query::select(select, &NodeNames::new(inner), &context(inner, request), sink)?),
         Statement::CreateDatabase(_)
         | Statement::DropDatabase(_)
         | Statement::CreateRetentionPolicy(_)

@@ -29,7 +29,10 @@ impl Undecoded<'static> {
 
 impl fmt::Debug for Undecoded<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Undecoded").field("lines", &self.lines).field("partial", &self.partial).finish_non_exhaustive()
+        out.debug_struct("Undecoded")
+            .field("lines", &self.lines)
+            .field("partial", &self.partial)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,1 +1,90 @@
-//! Tests.
+//! Routing, and what a client is told.
+
+use super::report::Report;
+use super::*;
+use crate::catalog::State;
+use influxql::CreateDatabase;
+use model::time::HOUR;
+use model::{FieldType, KeyError, KeySpan, Table};
+use storage::{RejectReason, Rejected};
+
+fn state() -> State {
+    let mut state = State::new([1; 16]);
+    let create =
+        CreateDatabase { name: "d".to_owned(), with_policy: true, shard_duration: Some(HOUR), ..Default::default() };
+    state.create_database(&create, true).unwrap();
+    state
+}
+
+fn batch(times: &[i64]) -> Batch {
+    let keys = times.iter().map(|_| KeySpan { start: 0, len: 0 }).collect();
+    let table = Table { measurement: b"m".as_slice().into(), keys, times: times.to_vec(), columns: Vec::new() };
+    Batch { text: Arc::default(), tables: vec![table] }
+}
+
+#[test]
+fn every_row_finds_its_shard_after_one_change() {
+    let mut state = state();
+    let batch = batch(&[5, HOUR * 3, 6, -1, HOUR * 3 + 1, HOUR]);
+    let (database, policy) = state.policy("d", None).unwrap();
+    let (found, missing) = route(policy, &batch);
+    assert_eq!((found.len(), &*missing), (0, &[-HOUR, 0, HOUR, HOUR * 3][..]));
+    let (database, policy) = (database.id, policy.id);
+    state.ensure_shards(database, policy, missing).unwrap();
+    let (found, missing) = route(state.policy("d", None).unwrap().1, &batch);
+    assert!(missing.is_empty());
+    let starts: Vec<_> = found.iter().map(|span| span.range.start).collect();
+    assert_eq!(starts, [-HOUR, 0, HOUR, HOUR * 3]);
+}
+
+fn conflict() -> Rejected {
+    let reason = RejectReason::TypeConflict {
+        measurement: b"m".as_slice().into(),
+        field: b"v".as_slice().into(),
+        given: FieldType::String,
+        existing: FieldType::Float,
+    };
+    Rejected { key_start: 4, reason }
+}
+
+fn duplicate() -> Rejected {
+    Rejected { key_start: 2, reason: RejectReason::Key(KeyError("duplicate tags".to_owned())) }
+}
+
+fn told(rows: usize, rejected: Vec<Rejected>, lines: &[(u32, &str)], partial: Option<(&str, u64)>) -> Option<String> {
+    let mut report = Report::new(&WriteTarget { database: "d", policy: None }, rows);
+    report.policy = "autogen".to_owned();
+    report.rejected = rejected;
+    let undecoded = Undecoded {
+        lines: lines.iter().map(|(offset, text)| (*offset, (*text).to_owned())).collect(),
+        partial: partial.map(|(reason, dropped)| (reason.to_owned(), dropped)),
+        line_of_key: &|body, start, error| format!("{} at {start} of {}", error, body.len()),
+    };
+    report.text(b"body", undecoded)
+}
+
+#[test]
+fn one_thing_is_told_in_influxdbs_order() {
+    assert_eq!(told(3, vec![], &[], None), None);
+    let conflicts = "partial write: field type conflict: input field \"v\" on measurement \"m\" is type string, already \
+                     exists as type float dropped=2 for database: d for retention policy: autogen";
+    let text = told(3, vec![duplicate(), conflict(), conflict()], &[(0, "bad line")], None);
+    assert_eq!(text.as_deref(), Some(conflicts));
+    let partial = told(3, vec![conflict()], &[], Some(("invalid tag key", 4))).unwrap();
+    assert_eq!(partial, "partial write: invalid tag key dropped=5 for database: d for retention policy: autogen");
+    let mixed = told(2, vec![duplicate()], &[(9, "last"), (0, "first")], None).unwrap();
+    assert_eq!(mixed, "partial write: first\nduplicate tags at 2 of 4\nlast dropped=0 for database: d");
+    assert_eq!(told(1, vec![duplicate()], &[(9, "last")], None).unwrap(), "duplicate tags at 2 of 4\nlast");
+    assert_eq!(told(0, vec![], &[(9, "last")], None).unwrap(), "last");
+}
+
+#[test]
+fn errors_are_sorted_by_what_to_do() {
+    let busy = WriteError::from(StorageError::Busy { what: "memory" });
+    assert_eq!(busy.kind(), WriteErrorKind::Retry);
+    assert_eq!(WriteError::from(StorageError::Closed("x".to_owned())).kind(), WriteErrorKind::Closed);
+    let missing = WriteError::from(CatalogError::DatabaseNotFound("x".to_owned()));
+    assert_eq!((missing.kind(), &*missing.to_string()), (WriteErrorKind::NotFound, "database not found: \"x\""));
+    let policy = WriteError::from(CatalogError::PolicyNotFound("zz".to_owned()));
+    assert_eq!((policy.kind(), &*policy.to_string()), (WriteErrorKind::Internal, "retention policy not found: zz"));
+}
