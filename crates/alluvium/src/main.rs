@@ -3,6 +3,7 @@
 //! `serve` runs the database; `bench` measures it, or any server with an InfluxDB write API; `version` prints what this is.
 //! Flags may have one dash, as InfluxDB's have: `alluvium -config FILE` is `alluvium serve --config FILE`.
 
+mod bench;
 mod config;
 mod serve;
 
@@ -21,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Run the database.
     Serve(serve::Arguments),
+    /// Measure a database.
+    Bench(bench::Arguments),
     /// Print the version.
     Version,
 }
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse_from(normalised(std::env::args().collect()));
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Version => {
             println!("Alluvium v{} (InfluxDB API {})", env!("CARGO_PKG_VERSION"), server::Settings::default().api_version);
             Ok(())

@@ -78,7 +78,7 @@ pub(super) struct Response<'a> {
 impl<'a> Response<'a> {
     /// The body, if the status is this one and the body reports no error, as InfluxDB does under a status of 200.
     pub(super) fn expect(self, status: u16) -> Result<&'a [u8]> {
-        let shown = || String::from_utf8_lossy(&self.body[..self.body.len().min(400)]).into_owned();
+        let shown = || String::from_utf8_lossy(self.body[..self.body.len().min(400)].trim_ascii()).into_owned();
         ensure!(self.status == status, "the server answered {}: {}", self.status, shown());
         // Errors stand at the start of an answer, or behind the rows of one that broke off.
         let ends = [&self.body[..self.body.len().min(400)], &self.body[self.body.len().saturating_sub(400)..]];

@@ -8,7 +8,7 @@ use super::files;
 use super::http::{Client, Url, query_path};
 use anyhow::{Result, anyhow, ensure};
 use platform::clock::{Clock, SystemClock};
-use platform::process::{Usage, usage};
+use platform::process::{Usage, own_usage, usage};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,12 +51,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let batches = Batches::cut(&arguments.file, arguments.batch, arguments.gzip)?;
     let clock = SystemClock::new();
     let used = || arguments.pid.map(usage).transpose();
-    let before = used()?;
+    let (before, own_before) = (used()?, own_usage()?);
     let begin = clock.monotonic_ns();
     let latencies = send_all(arguments, &batches, &clock)?;
     let seconds = (clock.monotonic_ns() - begin) as f64 / 1e9;
-    let after = used()?;
+    let (after, own_after) = (used()?, own_usage()?);
     let mut figures = speed(&batches, seconds, &latencies);
+    // What the client took is missing to a server on the same machine.
+    let own_cpu = cpu_per_million(batches.rows(), own_before, own_after);
+    figures.push(("client-cpu-s/Mrow", own_cpu));
     clock.sleep(Duration::from_secs(arguments.settle));
     if let (Some(before), Some(after), Some(settled)) = (before, after, used()?) {
         figures.extend(costs(batches.rows(), [before, after, settled]));
@@ -125,7 +128,7 @@ fn speed(batches: &Batches, seconds: f64, latencies: &Latencies) -> Vec<(&'stati
 
 /// Figures of the server's usage before the load, after it and after the wait.
 fn costs(rows: u64, [before, after, settled]: [Usage; 3]) -> Vec<(&'static str, String)> {
-    let per_million = |usage: Usage| format!("{:.2}", (usage.cpu_seconds - before.cpu_seconds) / rows as f64 * 1e6);
+    let per_million = |usage: Usage| cpu_per_million(rows, before, usage);
     let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
     vec![
         ("cpu-s/Mrow", per_million(after)),
@@ -134,4 +137,9 @@ fn costs(rows: u64, [before, after, settled]: [Usage; 3]) -> Vec<(&'static str, 
         ("resident-MB-settled", megabytes(settled.resident_bytes)),
         ("peak-MB", megabytes(settled.peak_resident_bytes)),
     ]
+}
+
+/// Seconds of processor time between two readings, for a million rows.
+fn cpu_per_million(rows: u64, from: Usage, to: Usage) -> String {
+    format!("{:.2}", (to.cpu_seconds - from.cpu_seconds) / rows as f64 * 1e6)
 }

@@ -83,7 +83,7 @@ fn an_error_under_a_status_of_200_is_one() {
     assert_eq!(response(200, b"{\"results\":[]}").expect(200).unwrap(), b"{\"results\":[]}");
     let refused = response(200, b"{\"results\":[{\"error\":\"no such thing\"}]}").expect(200).unwrap_err();
     assert!(refused.to_string().contains("no such thing"));
-    let refused = response(503, b"timeout").expect(204).unwrap_err();
+    let refused = response(503, b"timeout\n\n").expect(204).unwrap_err();
     assert_eq!(refused.to_string(), "the server answered 503: timeout");
 }
 
