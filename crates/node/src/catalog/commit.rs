@@ -18,7 +18,7 @@ const NO_CLUSTER: [u8; 16] = [0; 16];
 /// Versions below the latest that are kept, for an operator to compare.
 const KEPT: u64 = 4;
 /// Folders whose presence means that a missing catalog is damage, not a first start.
-const DATA_FOLDERS: [&str; 6] = ["log", "logs", "segments", "shards", "manifests", "manifest"];
+const DATA_FOLDERS: [&str; 3] = ["log", "segments", "manifests"];
 
 /// The catalog of an open data folder.
 #[derive(Debug)]

@@ -19,11 +19,12 @@ pub(crate) fn shard_duration(asked: i64, duration: i64) -> i64 {
     if asked != 0 {
         return asked.max(MIN_DURATION);
     }
-    match duration {
-        0 => 7 * DAY,
-        ..172_800_000_000_000 => HOUR,
-        ..15_552_000_000_000_000 => DAY,
-        _ => 7 * DAY,
+    if duration == 0 || duration >= 180 * DAY {
+        7 * DAY
+    } else if duration >= 2 * DAY {
+        DAY
+    } else {
+        HOUR
     }
 }
 

@@ -24,8 +24,14 @@ fn run(catalog: &Catalog, text: &str) -> String {
         Statement::CreateDatabase(create) => state.create_database(create, true),
         Statement::CreateRetentionPolicy(create) => state.create_policy(create),
         Statement::AlterRetentionPolicy(alter) => state.alter_policy(alter),
-        Statement::DropDatabase(name) => Ok(drop(state.drop_database(name))),
-        Statement::DropRetentionPolicy { name, database } => Ok(drop(state.drop_policy(database, name))),
+        Statement::DropDatabase(name) => {
+            state.drop_database(name);
+            Ok(())
+        }
+        Statement::DropRetentionPolicy { name, database } => {
+            state.drop_policy(database, name);
+            Ok(())
+        }
         other => panic!("{other}"),
     });
     result.err().map(|error| error.to_string()).unwrap_or_default()
