@@ -193,7 +193,7 @@ fn read_line(from: &mut impl BufRead) -> Result<String> {
     if line.last() == Some(&b'\r') {
         line.pop();
     }
-    String::from_utf8(line).map_err(|_| bad("a header is not UTF-8"))
+    Ok(String::from_utf8_lossy(&line).into_owned()) // InfluxDB repeats bytes of a line in its error header
 }
 
 /// Reads one answer; interim ones (1xx) are skipped.

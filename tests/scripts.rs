@@ -1,0 +1,102 @@
+//! Scripts against Alluvium: once as they are, once with a restart between writes and queries, so that answers come from
+//! segments and not from memory. Beside a live InfluxDB the recordings are checked too, and statements made at random compared.
+
+use crate::{BINARY, number, start};
+use std::path::{Path, PathBuf};
+use testkit::{Alluvium, Failure, Peer, Script, compare_live, generate, record, replay, reset, seed};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scripts")
+}
+
+fn read(name: &str) -> Script {
+    let path = folder().join(name).with_extension("txt");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Script::read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn report(name: &str, failures: &[Failure], of: usize) {
+    let shown: String =
+        failures.iter().take(number("ALLUVIUM_SHOWN", 25)).map(|failure| format!("{failure}\n")).collect();
+    assert!(failures.is_empty(), "{name}: {} of {of} steps differ\n{shown}", failures.len());
+}
+
+fn plain(name: &str) {
+    let (script, server) = (read(name), start(&[]));
+    reset(server.client());
+    let failures = replay(&script, &mut |step, _| step.send(server.client()), false);
+    report(name, &failures, script.steps.len());
+}
+
+fn flushed(name: &str) {
+    let (script, mut server) = (read(name), start(&[]));
+    reset(server.client());
+    let mut send = |step: &testkit::Step, wrote: bool| {
+        if wrote {
+            let status = server.stop();
+            assert!(status.success(), "a clean stop: {status}\n{}", server.log());
+            server.launch();
+        }
+        step.send(server.client())
+    };
+    let failures = replay(&script, &mut send, false);
+    report(name, &failures, script.steps.len());
+}
+
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        mod as_written { $(#[test] fn $name() { super::plain(stringify!($name)); })* }
+        mod from_disk { $(#[test] fn $name() { super::flushed(stringify!($name)); })* }
+    };
+}
+
+scripts!(aggregates conditions databases errors generated group lines output select show unsigned);
+
+#[test]
+fn every_script_is_run() {
+    let mut found: Vec<String> = std::fs::read_dir(folder())
+        .expect("the folder of scripts")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().trim_end_matches(".txt").to_owned())
+        .collect();
+    found.sort();
+    assert_eq!(found, NAMES);
+}
+
+#[test]
+fn recordings_are_true() {
+    if !Peer::wanted() {
+        eprintln!("left out: ALLUVIUM_PEER is not `live`");
+        return;
+    }
+    let recording = std::env::var("ALLUVIUM_RECORD").is_ok_and(|value| value == "1");
+    let peers = ["influxdb", "influxdb-uint"].map(|system| (system, Peer::start(system)));
+    for name in NAMES {
+        let mut script = read(name);
+        let (_, peer) = peers.iter().find(|(system, _)| *system == script.peer).expect("a known peer");
+        if recording {
+            record(&mut script, peer.client());
+            std::fs::write(folder().join(name).with_extension("txt"), script.print())
+                .expect("the script can be written");
+        }
+        reset(peer.client());
+        let failures = replay(&script, &mut |step, _| step.send(peer.client()), true);
+        report(name, &failures, script.steps.len());
+    }
+}
+
+#[test]
+fn random_statements_are_answered_alike() {
+    if !Peer::wanted() {
+        eprintln!("left out: ALLUVIUM_PEER is not `live`");
+        return;
+    }
+    let (peer, server) = (Peer::start("influxdb"), Alluvium::start(BINARY, &[]));
+    let (seed, wanted) = (seed("ALLUVIUM_SEED"), number("ALLUVIUM_GENERATED", 400));
+    eprintln!("ALLUVIUM_SEED={seed} ALLUVIUM_GENERATED={wanted}");
+    let script = generate(seed, wanted);
+    reset(peer.client());
+    reset(server.client());
+    let failures = compare_live(&script, server.client(), peer.client());
+    report(&format!("seed {seed}"), &failures, script.steps.len());
+}
