@@ -9,8 +9,22 @@
 //!
 //! Query knows nothing of HTTP, JSON or the catalog: it asks for names through [`Names`].
 
+mod check;
+mod datum;
 mod error;
+mod exec;
+pub mod functions;
+pub mod partial;
+mod pattern;
+mod plan;
+mod predicate;
+mod resolve;
+pub mod show;
+mod vector;
+mod when;
+mod windows;
 
+pub use datum::Datum;
 pub use error::QueryError;
 
 use influxql::ast::Select;
@@ -63,6 +77,25 @@ pub trait Sink {
 /// # Errors
 /// InfluxDB's error texts where it has them; [`QueryError::NotExecuted`] names what is not executed yet.
 pub fn select(select: &Select, names: &dyn Names, context: &Context, sink: &mut dyn Sink) -> Result<(), QueryError> {
-    let _ = (select, names, context, sink);
-    todo!()
+    let checked = check::check(select, context)?;
+    let mut tables = resolve::tables(&select.sources, names, context, checked.range)?;
+    let schema = resolve::Schema::new(&tables);
+    let expanded = resolve::expand(&checked, &schema)?;
+    if expanded.fields.is_empty() {
+        return Ok(());
+    }
+    let plan = plan::Plan::new(select, &checked, expanded, &schema)?;
+    if !select.ascending() {
+        tables.reverse();
+    }
+    for table in &tables {
+        let bound = plan::Bound::new(&plan, &checked, table)?;
+        let set = table.view.series(&table.name, &bound.tags)?;
+        let job = exec::Job { select, checked: &checked, plan: &plan, bound: &bound, table, set: &set, context };
+        let flow = if checked.has_calls { exec::aggregate::run(&job, sink)? } else { exec::raw::run(&job, sink)? };
+        if matches!(flow, exec::Flow::Stop) {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,126 @@
+//! SELECT with calls: groups in batches, buckets in chunks, so that the cells alive at once are bounded whatever is asked.
+//!
+//! Many groups with few buckets go together; one group with many buckets goes chunk by chunk and is handed over as it goes.
+//! With LIMIT the first chunk is just as long as the limit and the next ones grow, so that the walk ends when all groups
+//! have their rows.
+
+use super::cells::{Chunk, Wanted, accumulate};
+use super::emit::Emitter;
+use super::{Flow, Group, Job, groups};
+use crate::partial::Partial;
+use crate::{QueryError, Sink};
+use influxql::ast::Fill;
+use model::TimeRange;
+
+/// Cells (calls x groups x buckets) alive at once.
+const CELLS: usize = 1 << 18;
+
+/// The buckets of a query in one table.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    range: TimeRange,
+    first: i64,
+    buckets: u64,
+}
+
+/// Runs a SELECT with calls over one table.
+pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
+    let Some(span) = span(job)? else { return Ok(Flow::Continue) };
+    let groups = groups(job);
+    let calls = job.plan.calls.len().max(1);
+    let limit = job.select.limit.saturating_add(job.select.offset);
+    let progressive = job.select.limit > 0 && job.plan.fill != Fill::Linear && limit < span.buckets;
+    let held = if progressive { limit } else { span.buckets };
+    let room = CELLS / calls;
+    let batch = usize::try_from((room as u64 / held.max(1)).clamp(1, groups.len().max(1) as u64)).unwrap_or(1);
+    let wanted = Wanted::new(job);
+    for members in groups.chunks(batch) {
+        if let Flow::Stop = run_batch(job, members, span, progressive, &wanted, sink)? {
+            return Ok(Flow::Stop);
+        }
+    }
+    Ok(Flow::Continue)
+}
+
+/// The buckets to go through; `None` if there are none.
+fn span(job: &Job<'_>) -> Result<Option<Span>, QueryError> {
+    let mut range = job.checked.range;
+    let windows = job.checked.windows;
+    if range.is_empty() || job.bound.scan.is_empty() {
+        return Ok(None);
+    }
+    if windows.interval == 0 {
+        return Ok(Some(Span { range, first: 0, buckets: 1 }));
+    }
+    let Some(bounds) = job.table.view.time_bounds(&job.table.name)? else { return Ok(None) };
+    if !bounds.overlaps(&range) {
+        return Ok(None);
+    }
+    if range.start == i64::MIN {
+        range.start = bounds.start;
+    }
+    let first = windows.index(range.start);
+    let last = windows.index(range.end);
+    Ok(Some(Span { range, first, buckets: last.abs_diff(first) + 1 }))
+}
+
+/// The chunk of `count` buckets that begins `done` buckets from where the answer does.
+fn chunk(job: &Job<'_>, span: &Span, done: u64, count: usize) -> Chunk {
+    let windows = job.checked.windows;
+    let count_here = (count as u64).min(span.buckets - done);
+    let skip = if job.select.ascending() { done } else { span.buckets - done - count_here };
+    let first = span.first.wrapping_add_unsigned(skip);
+    let last = first.wrapping_add_unsigned(count_here - 1);
+    let inside = TimeRange { start: windows.start(first), end: windows.end(last) };
+    Chunk { windows, first, count: usize::try_from(count_here).unwrap_or(count), range: span.range.intersect(&inside) }
+}
+
+fn run_batch(
+    job: &Job<'_>,
+    members: &[Group],
+    span: Span,
+    progressive: bool,
+    wanted: &Wanted,
+    sink: &mut dyn Sink,
+) -> Result<Flow, QueryError> {
+    let cells = members.len() * job.plan.calls.len().max(1);
+    let most = if job.plan.fill == Fill::Linear {
+        usize::try_from(span.buckets).unwrap_or(usize::MAX)
+    } else {
+        (CELLS / cells).max(1)
+    };
+    let limit = job.select.limit.saturating_add(job.select.offset);
+    let mut count = if progressive { usize::try_from(limit).unwrap_or(most).clamp(1, most) } else { most };
+    let mut emitters: Vec<Emitter> = members.iter().map(|_| Emitter::new(job)).collect();
+    let mut done = 0;
+    while done < span.buckets {
+        job.check_cancel()?;
+        let chunk = chunk(job, &span, done, count);
+        let whole = done == 0 && chunk.count as u64 == span.buckets;
+        let bytes = chunk.count.saturating_mul(cells).saturating_mul(size_of::<Partial>());
+        let _grant = job.take(bytes)?;
+        let filled = accumulate(job, members, chunk, wanted)?;
+        for (group, emitter) in emitters.iter_mut().enumerate() {
+            emitter.take(job, &filled, group, &chunk, whole);
+        }
+        done += chunk.count as u64;
+        if done >= span.buckets {
+            emitters.iter_mut().for_each(|emitter| emitter.finish(job, &chunk));
+        }
+        if let ([group], [emitter]) = (members, &mut emitters[..]) {
+            if emitter.waiting() > 0 && matches!(emitter.flush(job, group, sink)?, Flow::Stop) {
+                return Ok(Flow::Stop);
+            }
+        }
+        if emitters.iter().all(Emitter::is_full) {
+            break;
+        }
+        count = count.saturating_mul(2).min(most);
+    }
+    for (group, emitter) in members.iter().zip(&mut emitters) {
+        if let Flow::Stop = emitter.flush(job, group, sink)? {
+            return Ok(Flow::Stop);
+        }
+    }
+    Ok(Flow::Continue)
+}

@@ -1,0 +1,416 @@
+//! Dense accumulators [call][group][bucket], filled from the cuts of a stretch of time.
+//!
+//! A cut that lies in one bucket and is not filtered gives its statistics; any other is clipped, filtered, split at the
+//! bucket edges, and reduced slice by slice. A selector whose point is wanted (its time, or other columns) uses statistics
+//! only to pass over cuts that cannot change anything.
+
+use super::{Group, Job, Reader};
+use crate::QueryError;
+use crate::functions::Function;
+use crate::partial::Partial;
+use crate::plan::{Input, Variable};
+use crate::predicate::Predicate;
+use crate::vector::Rows;
+use crate::windows::Windows;
+use model::{Column, Presence, TagSet, TimeRange};
+use std::ops::Range;
+use storage::{Cut, Scan, Stats};
+
+/// A stretch of consecutive buckets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chunk {
+    pub(crate) windows: Windows,
+    /// The first bucket.
+    pub(crate) first: i64,
+    /// How many there are.
+    pub(crate) count: usize,
+    /// The instants that count.
+    pub(crate) range: TimeRange,
+}
+
+/// What is known of each bucket of each group.
+pub(crate) struct Cells {
+    /// For each call, `groups * buckets` cells.
+    pub(crate) calls: Vec<Vec<Partial>>,
+    pub(crate) buckets: usize,
+}
+
+impl Cells {
+    pub(crate) fn new(calls: usize, groups: usize, buckets: usize) -> Self {
+        Self { calls: vec![vec![Partial::Empty; groups * buckets]; calls], buckets }
+    }
+
+    /// The cells of a call in one group.
+    pub(crate) fn of(&self, call: usize, group: usize) -> &[Partial] {
+        &self.calls[call][group * self.buckets..(group + 1) * self.buckets]
+    }
+}
+
+/// How points are wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// The selected point itself is wanted: its time, and these references.
+    pub(crate) point: Option<Vec<usize>>,
+}
+
+impl Wanted {
+    pub(crate) fn new(job: &Job<'_>) -> Self {
+        let extra: Vec<usize> = job
+            .plan
+            .variables
+            .iter()
+            .filter_map(|variable| match variable {
+                Variable::Reference(reference) => Some(*reference),
+                Variable::Call(_) => None,
+            })
+            .collect();
+        let alone = job.plan.calls.len() == 1 && job.plan.calls[0].function.is_selector();
+        let own_time = alone && job.checked.windows.interval == 0;
+        Self { point: (own_time || !extra.is_empty()).then_some(extra) }
+    }
+}
+
+/// Which end of time decides everything: then the walk starts there and stops early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    First,
+    Last,
+    Neither,
+}
+
+struct Walk<'j, 'a> {
+    job: &'j Job<'a>,
+    chunk: Chunk,
+    wanted: &'j Wanted,
+    cells: Cells,
+    end: End,
+}
+
+/// Accumulates some groups over a chunk.
+pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: &Wanted) -> Result<Cells, QueryError> {
+    let cells = Cells::new(job.plan.calls.len(), groups.len(), chunk.count);
+    let end = deciding_end(job, &chunk);
+    let mut walk = Walk { job, chunk, wanted, cells, end };
+    let mut members: Vec<(usize, usize)> = groups
+        .iter()
+        .enumerate()
+        .flat_map(|(group, members)| members.series.iter().map(move |&series| (series, group)))
+        .collect();
+    members.sort_unstable();
+    let mut scan = job.table.view.scan(job.set, &job.bound.scan, chunk.range)?;
+    let mut shards: Vec<usize> = (0..job.table.view.shards().len())
+        .filter(|&shard| job.table.view.shards()[shard].range.overlaps(&chunk.range))
+        .collect();
+    if walk.end == End::Last {
+        shards.reverse();
+    }
+    for shard in shards {
+        if walk.end != End::Neither {
+            members.retain(|&(_, group)| !walk.is_complete(group));
+        }
+        for &(series, group) in &members {
+            walk.series(&mut scan, shard, series, group)?;
+        }
+    }
+    Ok(walk.cells)
+}
+
+fn deciding_end(job: &Job<'_>, chunk: &Chunk) -> End {
+    let only = |function| job.plan.calls.iter().all(|call| call.function == function);
+    match chunk.count {
+        1 if only(Function::First) => End::First,
+        1 if only(Function::Last) => End::Last,
+        _ => End::Neither,
+    }
+}
+
+impl Walk<'_, '_> {
+    /// Whether all calls that can have a value have one.
+    fn is_complete(&self, group: usize) -> bool {
+        self.job.plan.calls.iter().enumerate().all(|(call, planned)| {
+            matches!(self.job.bound.inputs[planned.reference], Input::Missing)
+                || !self.cells.calls[call][group].is_empty()
+        })
+    }
+
+    fn series(&mut self, scan: &mut Scan<'_>, shard: usize, series: usize, group: usize) -> Result<(), QueryError> {
+        self.job.check_cancel()?;
+        let tags = if self.needs_tags() { self.job.set.tags(series) } else { TagSet::default() };
+        let filter = self.job.filter_of(&tags);
+        if matches!(filter, Predicate::Always(false)) {
+            return Ok(());
+        }
+        let mut cuts = scan.cuts(series, shard)?;
+        if self.end == End::Last {
+            cuts.reverse();
+        }
+        for cut in &cuts {
+            self.job.check_cancel()?;
+            self.cut(cut, group, &tags, &filter)?;
+        }
+        Ok(())
+    }
+
+    fn needs_tags(&self) -> bool {
+        !matches!(self.job.bound.filter, Predicate::Always(_))
+            || self.job.bound.inputs.iter().any(|input| matches!(input, Input::Tag(_)))
+    }
+
+    fn cut(&mut self, cut: &Cut, group: usize, tags: &TagSet, filter: &Predicate) -> Result<(), QueryError> {
+        let range = cut.range();
+        if !range.overlaps(&self.chunk.range) {
+            return Ok(());
+        }
+        let windows = self.chunk.windows;
+        let bucket = windows.index(range.start);
+        let inside = self.chunk.range.covers(&range) && windows.index(range.end) == bucket;
+        let whole = inside && matches!(filter, Predicate::Always(true));
+        let cell = group * self.chunk.count + self.bucket(range.start);
+        let calls = (0..self.job.plan.calls.len()).filter(|&call| !self.is_decided(call, cell, cut, whole));
+        let left: Vec<usize> = calls.collect();
+        let mut decode = Vec::new();
+        for call in left {
+            let planned = &self.job.plan.calls[call];
+            let known = if whole && self.wanted.point.is_none() { self.stats(call, cut) } else { None };
+            match known.and_then(|stats| Partial::from_stats(planned.function, &stats)) {
+                Some(partial) => self.cells.calls[call][cell].merge(planned.function, partial),
+                None => decode.push(call),
+            }
+        }
+        if decode.is_empty() { Ok(()) } else { self.decode(cut, group, tags, filter, &decode) }
+    }
+
+    /// The place of an instant's bucket in the chunk.
+    fn bucket(&self, time: i64) -> usize {
+        let index = self.chunk.windows.index(time.max(self.chunk.range.start)) - self.chunk.first;
+        usize::try_from(index).unwrap_or(0).min(self.chunk.count - 1)
+    }
+
+    fn stats(&self, call: usize, cut: &Cut) -> Option<Stats> {
+        match &self.job.bound.inputs[self.job.plan.calls[call].reference] {
+            Input::Field(physical, wanted) if physical.len() == 1 && self.job.bound.scan[physical[0]].1 == *wanted => {
+                cut.stats(physical[0])
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the cut cannot change what the call knows.
+    fn is_decided(&self, call: usize, cell: usize, cut: &Cut, whole: bool) -> bool {
+        let planned = &self.job.plan.calls[call];
+        if matches!(self.job.bound.inputs[planned.reference], Input::Missing | Input::Tag(_)) {
+            return true;
+        }
+        let known = &self.cells.calls[call][cell];
+        if self.end != End::Neither
+            && let Partial::Point(point) = known
+        {
+            let range = cut.range();
+            let late = planned.function == Function::First && range.start > point.time;
+            let early = planned.function == Function::Last && range.end < point.time;
+            if late || early {
+                return true;
+            }
+        }
+        if !whole || known.is_empty() || !planned.function.is_selector() {
+            return false;
+        }
+        // A point of the cut is at best as the statistics say.
+        let Some(stats) = self.stats(call, cut) else { return false };
+        match Partial::from_stats(planned.function, &stats) {
+            Some(Partial::Empty) => true,
+            Some(Partial::Point(best)) => !known.yields_to(planned.function, best.time, best.value.value()),
+            _ => false,
+        }
+    }
+
+    fn decode(
+        &mut self,
+        cut: &Cut,
+        group: usize,
+        tags: &TagSet,
+        filter: &Predicate,
+        calls: &[usize],
+    ) -> Result<(), QueryError> {
+        let times = cut.times()?;
+        let range = self.chunk.range;
+        let start = times.partition_point(|&time| time < range.start);
+        let end = start + times[start..].partition_point(|&time| time <= range.end);
+        let reader = Reader { cut, inputs: &self.job.bound.inputs, tags };
+        let Some(selected) = select_rows(&reader, filter, &times, start..end)? else { return Ok(()) };
+        let rows = match &selected {
+            Selected::All => Rows::Range(start, end),
+            Selected::Some(rows) => Rows::At(rows),
+        };
+        if rows.len() == 0 {
+            return Ok(());
+        }
+        let segments = self.segments(&times, &rows);
+        for &call in calls {
+            let reference = self.job.plan.calls[call].reference;
+            let Some(column) = reader.column(reference)? else { continue };
+            let compact = match &selected {
+                Selected::All => None,
+                Selected::Some(rows) => Some(column.take(rows)),
+            };
+            let column = compact.as_ref().unwrap_or(&column);
+            let view = ColumnRows { column, first: if compact.is_some() { 0 } else { start } };
+            for (bucket, segment) in &segments {
+                let cell = group * self.chunk.count + bucket;
+                self.reduce(&reader, call, cell, &view, segment.clone(), |row| times[rows.at(row)], &rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows (numbered among `rows`) cut at bucket edges: bucket of the chunk, and which rows.
+    fn segments(&self, times: &[i64], rows: &Rows<'_>) -> Vec<(usize, Range<usize>)> {
+        let mut segments = Vec::new();
+        let mut start = 0;
+        while start < rows.len() {
+            let time = times[rows.at(start)];
+            let edge = self.chunk.windows.end(self.chunk.windows.index(time));
+            let end = run_end(rows.len(), start, |row| times[rows.at(row)] <= edge);
+            segments.push((self.bucket(time), start..end));
+            start = end;
+        }
+        segments
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn reduce(
+        &mut self,
+        reader: &Reader<'_>,
+        call: usize,
+        cell: usize,
+        view: &ColumnRows<'_>,
+        segment: Range<usize>,
+        time: impl Fn(usize) -> i64,
+        rows: &Rows<'_>,
+    ) -> Result<(), QueryError> {
+        let function = self.job.plan.calls[call].function;
+        let positions = view.positions(segment);
+        let at_position = |position: usize| time(view.row(position));
+        let (mut partial, chosen) = Partial::of_slice(function, &view.column.values, positions, at_position);
+        let known = &mut self.cells.calls[call][cell];
+        if let (Partial::Point(point), Some(chosen), Some(extra)) = (&mut partial, chosen, &self.wanted.point) {
+            if !known.yields_to(function, point.time, point.value.value()) {
+                return Ok(());
+            }
+            let row = rows.at(view.row(chosen));
+            for &reference in extra {
+                point.extra.push(extra_value(reader, reference, row)?);
+            }
+        }
+        known.merge(function, partial);
+        Ok(())
+    }
+}
+
+fn extra_value(reader: &Reader<'_>, reference: usize, row: usize) -> Result<Option<crate::datum::Datum>, QueryError> {
+    match &reader.inputs[reference] {
+        Input::Missing => Ok(None),
+        Input::Tag(key) => Ok(reader.tags.get(key).map(|value| crate::datum::Datum::String(value.into()))),
+        Input::Field(..) => Ok(reader.column(reference)?.and_then(|column| column.get(row).map(Into::into))),
+    }
+}
+
+/// The first row from `start` on for which `holds` is false; it holds for `start` and then for a run.
+fn run_end(rows: usize, start: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let mut step = 1;
+    let mut low = start;
+    while low + step < rows && holds(low + step) {
+        low += step;
+        step *= 2;
+    }
+    let mut high = (low + step).min(rows);
+    // The edge lies in (low, high].
+    while low + 1 < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low + 1
+}
+
+/// A column seen from row `first` on.
+struct ColumnRows<'a> {
+    column: &'a Column,
+    first: usize,
+}
+
+impl ColumnRows<'_> {
+    /// The positions of the values that stand in some rows.
+    fn positions(&self, rows: Range<usize>) -> Range<usize> {
+        let (start, end) = (rows.start + self.first, rows.end + self.first);
+        match &self.column.presence {
+            Presence::Dense => start.min(self.column.values.len())..end.min(self.column.values.len()),
+            Presence::Sparse(present) => {
+                present.partition_point(|&row| (row as usize) < start)
+                    ..present.partition_point(|&row| (row as usize) < end)
+            }
+        }
+    }
+
+    /// The row in which a value stands.
+    fn row(&self, position: usize) -> usize {
+        let row = match &self.column.presence {
+            Presence::Dense => position,
+            Presence::Sparse(present) => present[position] as usize,
+        };
+        row - self.first
+    }
+}
+
+/// Rows that a filter lets through.
+pub(crate) enum Selected {
+    /// All of the range asked about.
+    All,
+    /// These, ascending.
+    Some(Vec<u32>),
+}
+
+/// The rows of a range that fulfil the filter; `None` if there are none.
+pub(crate) fn select_rows(
+    reader: &Reader<'_>,
+    filter: &Predicate,
+    times: &[i64],
+    range: Range<usize>,
+) -> Result<Option<Selected>, QueryError> {
+    if range.is_empty() {
+        return Ok(None);
+    }
+    match filter {
+        Predicate::Always(true) => return Ok(Some(Selected::All)),
+        Predicate::Always(false) => return Ok(None),
+        _ => {}
+    }
+    let rows = Rows::Range(range.start, range.end);
+    let mask = filter.mask(&times[range.clone()], &mut |input| reader.operand(input, &rows))?;
+    let first = u32::try_from(range.start).unwrap_or(u32::MAX);
+    let chosen: Vec<u32> = (first..).zip(&mask).filter_map(|(row, &holds)| holds.then_some(row)).collect();
+    Ok(match chosen.len() {
+        0 => None,
+        all if all == mask.len() => Some(Selected::All),
+        _ => Some(Selected::Some(chosen)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_end_where_the_bucket_does() {
+        let times: Vec<i64> = (0..100).collect();
+        for start in [0, 1, 42, 98] {
+            for edge in start..100 {
+                let end = run_end(100, start, |row| times[row] <= i64::try_from(edge).unwrap());
+                assert_eq!(end, edge + 1, "{start} {edge}");
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Execution: groups of series, reading of cuts, and the two ways to answer, [`aggregate`] and [`raw`].
+
+pub(crate) mod aggregate;
+pub(crate) mod cells;
+pub(crate) mod emit;
+pub(crate) mod raw;
+
+use crate::check::Checked;
+use crate::datum::cast;
+use crate::plan::{Bound, Input, Plan};
+use crate::predicate::Predicate;
+use crate::resolve::Table;
+use crate::vector::{Operand, Rows, Vector};
+use crate::{Context, QueryError, Sink};
+use influxql::ast::Select;
+use model::{Column, FieldType, Frame, Header, Item, TagSet, Text, Value, Values};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use storage::{Cut, SeriesSet};
+
+/// Everything that executing one table needs.
+pub(crate) struct Job<'a> {
+    pub(crate) select: &'a Select,
+    pub(crate) checked: &'a Checked,
+    pub(crate) plan: &'a Plan,
+    pub(crate) bound: &'a Bound,
+    pub(crate) table: &'a Table,
+    pub(crate) set: &'a SeriesSet,
+    pub(crate) context: &'a Context,
+}
+
+impl Job<'_> {
+    /// Fails if the query was asked to stop.
+    pub(crate) fn check_cancel(&self) -> Result<(), QueryError> {
+        check_cancel(self.context)
+    }
+
+    /// What opens a group's series.
+    pub(crate) fn header(&self, group: &Group) -> Header {
+        let tags = (!self.plan.dimensions.is_empty())
+            .then(|| self.plan.dimensions.iter().cloned().zip(group.values.iter().cloned()).collect());
+        Header { name: self.table.name.clone(), tags, columns: self.plan.columns.clone() }
+    }
+
+    /// The row filter for one series.
+    pub(crate) fn filter_of(&self, tags: &TagSet) -> Predicate {
+        self.bound.filter.for_series(tags)
+    }
+
+    /// Takes memory for the query.
+    pub(crate) fn take(&self, bytes: usize) -> Result<platform::budget::Grant, QueryError> {
+        self.context.budget.try_take(bytes as u64).map_err(|error| QueryError::Memory(error.to_string()))
+    }
+}
+
+/// Fails if the query was asked to stop.
+pub(crate) fn check_cancel(context: &Context) -> Result<(), QueryError> {
+    if context.cancel.load(Ordering::Relaxed) { Err(QueryError::Interrupted) } else { Ok(()) }
+}
+
+/// The client went away, or goes on listening.
+pub(crate) enum Flow {
+    /// Go on.
+    Continue,
+    /// The client wants no more.
+    Stop,
+}
+
+/// Hands an item over.
+pub(crate) fn give(sink: &mut dyn Sink, item: Item) -> Flow {
+    if sink.item(item).is_break() { Flow::Stop } else { Flow::Continue }
+}
+
+/// Hands rows over.
+pub(crate) fn give_rows(sink: &mut dyn Sink, frame: Frame) -> Flow {
+    if frame.rows == 0 { Flow::Continue } else { give(sink, Item::Rows(frame)) }
+}
+
+/// Series that make one output series.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    /// Its values of the plan's dimensions.
+    pub(crate) values: Vec<Text>,
+    /// Numbers of its series, ascending.
+    pub(crate) series: Vec<usize>,
+}
+
+/// The groups of a set, ascending by tag values, cut by SLIMIT and SOFFSET, and turned round for DESC.
+pub(crate) fn groups(job: &Job<'_>) -> Vec<Group> {
+    let columns: Vec<_> = job.plan.dimensions.iter().map(|key| job.set.tag_column(key)).collect();
+    let mut by_value: BTreeMap<Vec<u32>, Vec<usize>> = BTreeMap::new();
+    for series in 0..job.set.len() {
+        let key = columns.iter().map(|(_, index)| index[series]).collect();
+        by_value.entry(key).or_default().push(series);
+    }
+    let named = by_value.into_iter().map(|(key, series)| {
+        let values = key.iter().zip(&columns).map(|(&at, (values, _))| values[at as usize].clone()).collect();
+        Group { values, series }
+    });
+    let offset = usize::try_from(job.select.soffset).unwrap_or(usize::MAX);
+    let limit = if job.select.slimit == 0 { u64::MAX } else { job.select.slimit };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut groups: Vec<Group> = named.skip(offset).take(limit).collect();
+    if !job.select.ascending() {
+        groups.reverse();
+    }
+    groups
+}
+
+/// Reads the inputs of a plan from one cut.
+pub(crate) struct Reader<'a> {
+    pub(crate) cut: &'a Cut,
+    pub(crate) inputs: &'a [Input],
+    pub(crate) tags: &'a TagSet,
+}
+
+impl Reader<'_> {
+    /// The column of a field input; `None` if the input is no field.
+    pub(crate) fn column(&self, input: usize) -> Result<Option<Arc<Column>>, QueryError> {
+        let Input::Field(physical, wanted) = &self.inputs[input] else { return Ok(None) };
+        let mut found = self.cut.column(physical[0])?;
+        for &other in &physical[1..] {
+            if !found.values.is_empty() {
+                break;
+            }
+            found = self.cut.column(other)?;
+        }
+        if found.field_type() == *wanted {
+            return Ok(Some(found));
+        }
+        Ok(Some(Arc::new(cast_column(&found, *wanted))))
+    }
+
+    /// The operand of an input in some rows.
+    pub(crate) fn operand<'b>(&self, input: usize, rows: &Rows<'_>) -> Result<Operand<'b>, QueryError> {
+        match &self.inputs[input] {
+            Input::Missing => Ok(Operand::One(None)),
+            Input::Tag(key) => {
+                let value = self.tags.get(key).unwrap_or_default();
+                Ok(Operand::One(Some(Value::String(value).into())))
+            }
+            Input::Field(_, field_type) => {
+                let mut vector = Vector::new(*field_type);
+                if let Some(column) = self.column(input)? {
+                    vector.append(&column, rows);
+                }
+                Ok(Operand::Rows(Cow::Owned(vector)))
+            }
+        }
+    }
+}
+
+fn cast_column(column: &Column, wanted: FieldType) -> Column {
+    let mut values = Values::new(wanted);
+    for at in 0..column.values.len() {
+        if let Some(datum) = column.values.get(at).and_then(|value| cast(value, wanted)) {
+            values.push(datum.value());
+        }
+    }
+    if values.len() != column.values.len() {
+        return Column::empty(wanted);
+    }
+    Column { values, presence: column.presence.clone() }
+}

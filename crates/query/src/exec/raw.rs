@@ -1,0 +1,334 @@
+//! SELECT without calls: the rows of all series of a group, merged by time, equal times in order of series keys.
+//!
+//! Time is walked in stretches, backwards for DESC. A stretch is as long as the cuts' bounds say that about so many rows as
+//! are wanted lie in it; the cuts that reach into it are decoded (times first, then the filter's columns, and the others only
+//! if rows are left), their rows copied out and sorted. So what is alive at once is bounded by the rows of a stretch, a cut
+//! that reaches over several stretches is decoded once for each, and with LIMIT only the first stretches are read.
+
+use super::cells::{Selected, select_rows};
+use super::emit::give_in_frames;
+use super::{Flow, Group, Job, Reader, give, groups};
+use crate::datum::Datum;
+use crate::partial::fill_value;
+use crate::plan::Input;
+use crate::predicate::Predicate;
+use crate::vector::{Operand, Rows, Vector, evaluate};
+use crate::{QueryError, Sink};
+use influxql::ast::Fill;
+use model::{FieldType, Item, TagSet, TimeRange};
+use std::borrow::Cow;
+use storage::Cut;
+
+/// Rows that a stretch should have.
+const STRETCH: usize = 1 << 16;
+/// The least number of rows that a stretch should have, however small the limit.
+const LEAST: usize = 256;
+
+/// A cut and the series that it belongs to (its place in the group).
+struct Piece {
+    cut: Cut,
+    member: usize,
+}
+
+/// What is still to come of a group.
+struct State {
+    skip: u64,
+    left: u64,
+    opened: bool,
+    carried: Vec<Option<Datum>>,
+}
+
+/// Runs a SELECT without calls over one table.
+pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
+    let selected = 0..job.plan.references.len();
+    let reads = selected.clone().any(|input| matches!(job.bound.inputs[input], Input::Field(..)));
+    if !reads || job.checked.range.is_empty() {
+        return Ok(Flow::Continue);
+    }
+    for group in groups(job) {
+        if let Flow::Stop = run_group(job, &group, sink)? {
+            return Ok(Flow::Stop);
+        }
+    }
+    Ok(Flow::Continue)
+}
+
+fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
+    let mut scan = job.table.view.scan(job.set, &job.bound.scan, job.checked.range)?;
+    let members: Vec<(TagSet, Predicate)> = group
+        .series
+        .iter()
+        .map(|&series| {
+            let tags = job.set.tags(series);
+            let filter = job.filter_of(&tags);
+            (tags, filter)
+        })
+        .collect();
+    let mut state = State {
+        skip: job.select.offset,
+        left: if job.select.limit == 0 { u64::MAX } else { job.select.limit },
+        opened: false,
+        carried: vec![None; job.plan.references.len()],
+    };
+    let shards = job.table.view.shards();
+    let mut order: Vec<usize> =
+        (0..shards.len()).filter(|&shard| shards[shard].range.overlaps(&job.checked.range)).collect();
+    if !job.select.ascending() {
+        order.reverse();
+    }
+    for shard in order {
+        let mut pieces = Vec::new();
+        for (member, &series) in group.series.iter().enumerate() {
+            job.check_cancel()?;
+            if matches!(members[member].1, Predicate::Always(false)) {
+                continue;
+            }
+            pieces.extend(scan.cuts(series, shard)?.into_iter().map(|cut| Piece { cut, member }));
+        }
+        if let Flow::Stop = run_shard(job, group, &members, pieces, &mut state, sink)? {
+            return Ok(Flow::Stop);
+        }
+        if state.left == 0 {
+            break;
+        }
+    }
+    Ok(Flow::Continue)
+}
+
+/// The rows of one shard, stretch by stretch.
+fn run_shard(
+    job: &Job<'_>,
+    group: &Group,
+    members: &[(TagSet, Predicate)],
+    mut pieces: Vec<Piece>,
+    state: &mut State,
+    sink: &mut dyn Sink,
+) -> Result<Flow, QueryError> {
+    let ascending = job.select.ascending();
+    // What is left of the query's range, from where the walk stands.
+    let mut range = job.checked.range;
+    let needed = usize::try_from(state.left.saturating_add(state.skip)).unwrap_or(usize::MAX);
+    let mut rows = needed.clamp(LEAST, STRETCH);
+    while state.left > 0 {
+        job.check_cancel()?;
+        pieces.retain(|piece| piece.cut.range().overlaps(&range));
+        let Some(stretch) = next_stretch(&pieces, &range, rows, ascending) else { break };
+        if let Flow::Stop = run_stretch(job, group, members, &pieces, stretch, state, sink)? {
+            return Ok(Flow::Stop);
+        }
+        if ascending {
+            if stretch.end >= range.end {
+                break;
+            }
+            range.start = stretch.end + 1;
+        } else {
+            if stretch.start <= range.start {
+                break;
+            }
+            range.end = stretch.start - 1;
+        }
+        rows = rows.saturating_mul(2).min(STRETCH);
+    }
+    Ok(Flow::Continue)
+}
+
+/// The next piece of `range` in which, going by the cuts' bounds, about `rows` rows lie; `None` if none lies in `range`.
+fn next_stretch(pieces: &[Piece], range: &TimeRange, rows: usize, ascending: bool) -> Option<TimeRange> {
+    let hull = pieces.iter().map(|piece| piece.cut.range()).reduce(|left, right| left.union(&right))?;
+    let hull = hull.intersect(range);
+    if hull.is_empty() {
+        return None;
+    }
+    let width = hull.end.abs_diff(hull.start);
+    let part = |length: u64| match ascending {
+        true => TimeRange::new(hull.start, hull.start.wrapping_add_unsigned(length)),
+        false => TimeRange::new(hull.end.wrapping_sub_unsigned(length), hull.end),
+    };
+    if estimate(pieces, &hull, rows) <= rows {
+        return Some(part(width));
+    }
+    // The longest stretch with not more rows than wanted: one instant at least.
+    let (mut low, mut high) = (0, width);
+    while high - low > 1 && low < high - high / 16 {
+        let middle = low + (high - low) / 2;
+        if estimate(pieces, &part(middle), rows) <= rows {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Some(part(low))
+}
+
+/// About how many rows lie in a stretch, if those of a cut are spread evenly; stops counting above `enough`.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn estimate(pieces: &[Piece], stretch: &TimeRange, enough: usize) -> usize {
+    let mut rows = 0.0;
+    for piece in pieces {
+        let range = piece.cut.range();
+        let common = range.intersect(stretch);
+        if common.is_empty() {
+            continue;
+        }
+        let share = (common.end.abs_diff(common.start) as f64 + 1.0) / (range.end.abs_diff(range.start) as f64 + 1.0);
+        rows += (piece.cut.rows_max() as f64 * share).max(1.0);
+        if rows > enough as f64 {
+            break;
+        }
+    }
+    rows as usize
+}
+
+/// Rows of a stretch, as vectors of each selected reference.
+struct Gathered {
+    times: Vec<i64>,
+    members: Vec<u32>,
+    vectors: Vec<Vector>,
+}
+
+fn run_stretch(
+    job: &Job<'_>,
+    group: &Group,
+    members: &[(TagSet, Predicate)],
+    pieces: &[Piece],
+    stretch: TimeRange,
+    state: &mut State,
+    sink: &mut dyn Sink,
+) -> Result<Flow, QueryError> {
+    let types = (0..job.plan.references.len()).map(|at| job.plan.reference_type(at).unwrap_or(FieldType::Float));
+    let mut gathered = Gathered { times: Vec::new(), members: Vec::new(), vectors: types.map(Vector::new).collect() };
+    let mut grant = job.take(0)?;
+    for piece in pieces.iter().filter(|piece| piece.cut.range().overlaps(&stretch)) {
+        job.check_cancel()?;
+        let (tags, filter) = &members[piece.member];
+        gather(job, piece, tags, filter, stretch, &mut gathered)?;
+        let bytes =
+            gathered.vectors.iter().map(|vector| vector.values.bytes()).sum::<usize>() + gathered.times.len() * 12;
+        grant.resize(bytes as u64).map_err(|error| QueryError::Memory(error.to_string()))?;
+    }
+    let rows = sorted(&gathered, job.select.ascending());
+    emit(job, group, &gathered, rows, state, sink)
+}
+
+/// Copies the rows of one cut that lie in the stretch and pass the filter.
+fn gather(
+    job: &Job<'_>,
+    piece: &Piece,
+    tags: &TagSet,
+    filter: &Predicate,
+    stretch: TimeRange,
+    out: &mut Gathered,
+) -> Result<(), QueryError> {
+    let times = piece.cut.times()?;
+    let start = times.partition_point(|&time| time < stretch.start);
+    let end = start + times[start..].partition_point(|&time| time <= stretch.end);
+    let reader = Reader { cut: &piece.cut, inputs: &job.bound.inputs, tags };
+    let Some(selected) = select_rows(&reader, filter, &times, start..end)? else { return Ok(()) };
+    let rows = match &selected {
+        Selected::All => Rows::Range(start, end),
+        Selected::Some(rows) => Rows::At(rows),
+    };
+    for (input, vector) in out.vectors.iter_mut().enumerate() {
+        match &job.bound.inputs[input] {
+            Input::Field(..) => {
+                if let Some(column) = reader.column(input)? {
+                    vector.append(&column, &rows);
+                }
+            }
+            Input::Tag(key) => {
+                let value = tags.get(key).map(model::Value::String);
+                (0..rows.len()).for_each(|_| vector.push(value));
+            }
+            Input::Missing => (0..rows.len()).for_each(|_| vector.push(None)),
+        }
+    }
+    out.times.extend((0..rows.len()).map(|row| times[rows.at(row)]));
+    let member = u32::try_from(piece.member).unwrap_or(u32::MAX);
+    out.members.resize(out.times.len(), member);
+    Ok(())
+}
+
+/// Which gathered rows have a field, in order of the answer.
+fn sorted(gathered: &Gathered, ascending: bool) -> Vec<u32> {
+    let mut rows: Vec<u32> = (0u32..).take(gathered.times.len()).collect();
+    // Cuts come in order of series and time: the sort finds long runs.
+    rows.sort_by_key(|&row| (gathered.times[row as usize], gathered.members[row as usize]));
+    if !ascending {
+        rows.reverse();
+    }
+    rows
+}
+
+fn emit(
+    job: &Job<'_>,
+    group: &Group,
+    gathered: &Gathered,
+    mut rows: Vec<u32>,
+    state: &mut State,
+    sink: &mut dyn Sink,
+) -> Result<Flow, QueryError> {
+    let fields: Vec<&Vector> = gathered
+        .vectors
+        .iter()
+        .zip(&job.bound.inputs)
+        .filter_map(|(vector, input)| matches!(input, Input::Field(..)).then_some(vector))
+        .collect();
+    rows.retain(|&row| fields.iter().any(|field| field.has(row as usize)));
+    let skipped = usize::try_from(state.skip).unwrap_or(usize::MAX).min(rows.len());
+    let shown = usize::try_from(state.left).unwrap_or(usize::MAX).min(rows.len() - skipped);
+    if job.plan.fill == Fill::Previous {
+        // Rows passed over count for what is carried on.
+        shown_vectors(job, gathered, &rows[..skipped], state);
+    }
+    state.skip -= skipped as u64;
+    state.left -= shown as u64;
+    let rows = &rows[skipped..skipped + shown];
+    if rows.is_empty() {
+        return Ok(Flow::Continue);
+    }
+    if !state.opened {
+        state.opened = true;
+        if let Flow::Stop = give(sink, Item::Series(job.header(group))) {
+            return Ok(Flow::Stop);
+        }
+    }
+    let vectors = shown_vectors(job, gathered, rows, state);
+    let times: Vec<i64> = rows.iter().map(|&row| gathered.times[row as usize]).collect();
+    let mut outputs = Vec::with_capacity(job.plan.outputs.len());
+    for output in &job.plan.outputs {
+        let operand = evaluate(&output.node, rows.len(), &mut |input| {
+            Ok::<_, QueryError>(Operand::Rows(Cow::Borrowed(&vectors[input])))
+        })?;
+        outputs.push(operand.into_vector(rows.len(), output.field_type).without_nan());
+    }
+    give_in_frames(job, &times, outputs, sink)
+}
+
+/// The references' values in some rows, filled where `fill` says so.
+fn shown_vectors(job: &Job<'_>, gathered: &Gathered, rows: &[u32], state: &mut State) -> Vec<Vector> {
+    let taken = gathered.vectors.iter().map(|vector| vector.take(rows));
+    taken.zip(&mut state.carried).map(|(vector, carried)| filled(vector, job.plan.fill, carried)).collect()
+}
+
+fn filled(vector: Vector, fill: Fill, carried: &mut Option<Datum>) -> Vector {
+    let field_type = vector.values.field_type();
+    let number = match fill {
+        Fill::Integer(number) => fill_value(&Datum::Integer(number), field_type),
+        Fill::Number(number) => fill_value(&Datum::Float(number), field_type),
+        Fill::Previous => None,
+        _ => return vector,
+    };
+    let mut out = Vector::new(field_type);
+    for row in 0..vector.rows() {
+        match vector.get(row) {
+            Some(value) => {
+                out.push(Some(value));
+                if fill == Fill::Previous {
+                    *carried = Some(value.into());
+                }
+            }
+            None => out.push(number.as_ref().or(carried.as_ref()).map(Datum::value)),
+        }
+    }
+    out
+}

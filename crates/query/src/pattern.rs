@@ -1,0 +1,86 @@
+//! Regular expressions of a query: Go syntax translated, compiled with bounds on their size, and sets of plain words
+//! (`/^(a|b)$/`) told apart, because these need no automaton.
+
+use crate::QueryError;
+use regex::bytes::{Regex, RegexBuilder};
+use storage::TagTest;
+
+/// Greatest size of a compiled expression (bytes).
+const SIZE_LIMIT: usize = 1 << 20;
+/// Greatest size of its lazy automaton (bytes).
+const AUTOMATON_LIMIT: usize = 2 << 20;
+
+/// A compiled regular expression.
+#[derive(Clone, Debug)]
+pub(crate) enum Pattern {
+    /// One of these words, sorted, and nothing around it.
+    Words(Vec<Box<[u8]>>),
+    /// Any other expression.
+    Regex(Regex),
+}
+
+impl Pattern {
+    /// Compiles the source text of an expression in Go syntax.
+    pub(crate) fn new(source: &str) -> Result<Pattern, QueryError> {
+        if let Some(words) = words(source) {
+            return Ok(Pattern::Words(words));
+        }
+        let translated = influxql::regex::to_rust(source).map_err(|error| QueryError::Invalid(error.to_string()))?;
+        RegexBuilder::new(&translated)
+            .size_limit(SIZE_LIMIT)
+            .dfa_size_limit(AUTOMATON_LIMIT)
+            .build()
+            .map(Pattern::Regex)
+            .map_err(|error| QueryError::Invalid(format!("error parsing regexp: {error}")))
+    }
+
+    /// Whether the expression matches somewhere in `text`.
+    pub(crate) fn matches(&self, text: &[u8]) -> bool {
+        match self {
+            Pattern::Words(words) => words.binary_search_by(|word| (**word).cmp(text)).is_ok(),
+            Pattern::Regex(regex) => regex.is_match(text),
+        }
+    }
+}
+
+/// The words of `^(a|b|c)$` or `^a$`, if the expression is nothing else.
+fn words(source: &str) -> Option<Vec<Box<[u8]>>> {
+    let inner = source.strip_prefix('^')?.strip_suffix('$')?;
+    let list = match inner.strip_prefix('(') {
+        Some(list) => list.strip_suffix(')')?.trim_start_matches("?:"),
+        None if inner.contains('|') => return None,
+        None => inner,
+    };
+    let plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b' ' | b':' | b'/' | b'|') || byte > 127
+    };
+    if !list.bytes().all(plain) {
+        return None;
+    }
+    let mut words: Vec<Box<[u8]>> = list.split('|').map(|word| word.as_bytes().into()).collect();
+    words.sort();
+    Some(words)
+}
+
+impl TagTest for Pattern {
+    fn passes(&self, value: &[u8]) -> bool {
+        self.matches(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_a_set() {
+        for source in ["^(b|a)$", "^(?:b|a)$"] {
+            let pattern = Pattern::new(source).unwrap();
+            assert!(matches!(&pattern, Pattern::Words(words) if words.len() == 2));
+            assert!(pattern.matches(b"a") && !pattern.matches(b"ab") && !pattern.matches(b""));
+        }
+        let pattern = Pattern::new("^a|b$").unwrap();
+        assert!(matches!(pattern, Pattern::Regex(_)));
+        assert!(pattern.matches(b"ax") && pattern.matches(b"xb"));
+    }
+}

@@ -1,0 +1,262 @@
+//! Names of a SELECT against what is stored: sources become tables, `*` and regexes become names, references become fields
+//! with types, tags, or nothing.
+
+use crate::check::Checked;
+use crate::datum::is_number;
+use crate::functions::Function;
+use crate::pattern::Pattern;
+use crate::{Context, Names, QueryError};
+use influxql::ast::{DataType, Expr, Field, Measurement, Source, WildcardKind};
+use model::{FieldType, Text, TimeRange};
+use std::collections::{BTreeMap, BTreeSet};
+use storage::View;
+
+/// One measurement in one policy's shards.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) name: Text,
+    pub(crate) view: View,
+    /// Fields with all their types, sorted by name, then type.
+    pub(crate) fields: Vec<(Text, FieldType)>,
+    pub(crate) tag_keys: Vec<Text>,
+}
+
+/// Opens views, each policy's only once, so that one query sees one picture.
+pub(crate) struct Views<'a> {
+    names: &'a dyn Names,
+    context: &'a Context,
+    range: TimeRange,
+    open: BTreeMap<(String, Option<String>), View>,
+}
+
+impl<'a> Views<'a> {
+    pub(crate) fn new(names: &'a dyn Names, context: &'a Context, range: TimeRange) -> Self {
+        Self { names, context, range, open: BTreeMap::new() }
+    }
+
+    /// The view for the database and policy that a source names, or the request does.
+    fn of(&mut self, source: &Measurement) -> Result<View, QueryError> {
+        let database = source.database.as_ref().or(self.context.database.as_ref());
+        let database = database.filter(|name| !name.is_empty()).ok_or(QueryError::DatabaseRequired)?;
+        let policy = match (&source.retention_policy, &source.database) {
+            (Some(policy), _) => Some(policy.clone()),
+            (None, None) => self.context.policy.clone(),
+            (None, Some(_)) => None,
+        };
+        let key = (database.clone(), policy.filter(|policy| !policy.is_empty()));
+        if let Some(view) = self.open.get(&key) {
+            return Ok(view.clone());
+        }
+        let view = self.names.view(&key.0, key.1.as_deref(), self.range)?;
+        self.open.insert(key, view.clone());
+        Ok(view)
+    }
+}
+
+/// The tables of the sources, sorted by name. Measurements without fields are left out.
+pub(crate) fn tables(
+    sources: &[Source],
+    names: &dyn Names,
+    context: &Context,
+    range: TimeRange,
+) -> Result<Vec<Table>, QueryError> {
+    let mut views = Views::new(names, context, range);
+    let mut tables: Vec<Table> = Vec::new();
+    for source in sources {
+        let Source::Measurement(source) = source else { return Err(QueryError::NotExecuted("subqueries".into())) };
+        let view = views.of(source)?;
+        for name in measurements(&view, source)? {
+            let fields = view.fields(&name)?;
+            if fields.is_empty() {
+                continue;
+            }
+            if tables.iter().any(|table| table.name == name) {
+                return Err(QueryError::NotExecuted("the same measurement twice in FROM".into()));
+            }
+            let tag_keys = view.tag_keys(&name)?;
+            tables.push(Table { name, view: view.clone(), fields, tag_keys });
+        }
+    }
+    tables.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(tables)
+}
+
+fn measurements(view: &View, source: &Measurement) -> Result<Vec<Text>, QueryError> {
+    let Some(regex) = &source.regex else { return Ok(vec![source.name.as_bytes().into()]) };
+    let pattern = Pattern::new(regex)?;
+    Ok(view.measurements()?.into_iter().filter(|name| pattern.matches(name)).collect())
+}
+
+/// Fields and tags of all sources of a SELECT together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Schema {
+    /// Field to its type, the first one in the order of [`FieldType`].
+    fields: BTreeMap<Text, FieldType>,
+    /// All (field, type) pairs.
+    types: BTreeSet<(Text, FieldType)>,
+    tags: BTreeSet<Text>,
+}
+
+/// What a name is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// A field, read as this type.
+    Field(Text, FieldType),
+    /// A tag.
+    Tag(Text),
+    /// Nothing that is stored.
+    Missing,
+}
+
+impl Schema {
+    pub(crate) fn new(tables: &[Table]) -> Self {
+        let mut schema = Self::default();
+        for table in tables {
+            for (name, field_type) in &table.fields {
+                let known = schema.fields.entry(name.clone()).or_insert(*field_type);
+                *known = (*known).min(*field_type);
+                schema.types.insert((name.clone(), *field_type));
+            }
+            schema.tags.extend(table.tag_keys.iter().cloned());
+        }
+        schema
+    }
+
+    /// What a name with an optional cast refers to.
+    pub(crate) fn resolve(&self, name: &str, cast: Option<DataType>) -> Reference {
+        let name = name.as_bytes();
+        let wanted = match cast {
+            None if !self.fields.contains_key(name) => return self.tag(name),
+            Some(DataType::Tag) => return self.tag(name),
+            None | Some(DataType::AnyField) => self.fields.get(name).copied(),
+            Some(DataType::Float) => Some(FieldType::Float),
+            Some(DataType::Integer) => Some(FieldType::Integer),
+            Some(DataType::Unsigned) => Some(FieldType::Unsigned),
+            Some(DataType::String) => Some(FieldType::String),
+            Some(DataType::Boolean) => Some(FieldType::Boolean),
+        };
+        match wanted {
+            Some(wanted) if self.readable(name, wanted) => Reference::Field(name.into(), wanted),
+            _ => Reference::Missing,
+        }
+    }
+
+    fn tag(&self, name: &[u8]) -> Reference {
+        if self.tags.contains(name) { Reference::Tag(name.into()) } else { Reference::Missing }
+    }
+
+    fn readable(&self, name: &[u8], wanted: FieldType) -> bool {
+        FieldType::ALL
+            .into_iter()
+            .any(|stored| converts(stored, wanted) && self.types.contains(&(Text::from(name), stored)))
+    }
+}
+
+/// Whether values stored as one type can be read as another.
+pub(crate) fn converts(stored: FieldType, wanted: FieldType) -> bool {
+    stored == wanted || (is_number(stored) && is_number(wanted))
+}
+
+fn data_type(field_type: FieldType) -> DataType {
+    match field_type {
+        FieldType::Float => DataType::Float,
+        FieldType::Integer => DataType::Integer,
+        FieldType::Unsigned => DataType::Unsigned,
+        FieldType::String => DataType::String,
+        FieldType::Boolean => DataType::Boolean,
+    }
+}
+
+/// A SELECT with all names written out.
+#[derive(Clone, Debug)]
+pub(crate) struct Expanded {
+    /// The tags of GROUP BY, sorted.
+    pub(crate) dimensions: Vec<Text>,
+    /// Fields without wildcards; those that a wildcard gave carry a cast.
+    pub(crate) fields: Vec<Field>,
+}
+
+/// Writes wildcards and regexes out.
+pub(crate) fn expand(checked: &Checked, schema: &Schema) -> Result<Expanded, QueryError> {
+    let mut dimensions = BTreeSet::new();
+    for dimension in &checked.dimensions {
+        match dimension.without_parens() {
+            Expr::VarRef { name, .. } => drop(dimensions.insert(Text::from(name.as_bytes()))),
+            Expr::Wildcard(_) => dimensions.extend(schema.tags.iter().cloned()),
+            Expr::Regex(regex) => {
+                let pattern = Pattern::new(regex)?;
+                dimensions.extend(schema.tags.iter().filter(|tag| pattern.matches(tag)).cloned());
+            }
+            _ => {}
+        }
+    }
+    let wild = checked.dimensions.iter().any(|dimension| matches!(dimension, Expr::Wildcard(_) | Expr::Regex(_)));
+    let tags: Vec<&Text> = schema.tags.iter().filter(|tag| !wild && !dimensions.contains(*tag)).collect();
+    let mut fields = Vec::new();
+    for field in &checked.fields {
+        expand_field(field, schema, &tags, &mut fields)?;
+    }
+    Ok(Expanded { dimensions: dimensions.into_iter().collect(), fields })
+}
+
+fn reference(name: &Text, cast: DataType) -> Expr {
+    Expr::VarRef { name: String::from_utf8_lossy(name).into_owned(), cast: Some(cast) }
+}
+
+fn expand_field(field: &Field, schema: &Schema, tags: &[&Text], out: &mut Vec<Field>) -> Result<(), QueryError> {
+    let (with_fields, with_tags, pattern) = match &field.expr {
+        Expr::Wildcard(kind) => (*kind != WildcardKind::Tags, *kind != WildcardKind::Fields, None),
+        Expr::Regex(regex) => (true, true, Some(Pattern::new(regex)?)),
+        Expr::Call { name, args } => return expand_call(field, name, args, schema, out),
+        _ => {
+            out.push(field.clone());
+            return Ok(());
+        }
+    };
+    let mut names: Vec<(&Text, DataType)> = Vec::new();
+    if with_fields {
+        names.extend(schema.fields.iter().map(|(name, field_type)| (name, data_type(*field_type))));
+    }
+    if with_tags {
+        names.extend(tags.iter().map(|name| (*name, DataType::Tag)));
+    }
+    // Stable: a field comes before the tag of the same name.
+    names.sort_by(|left, right| left.0.cmp(right.0));
+    let fits = |name: &Text| pattern.as_ref().is_none_or(|pattern| pattern.matches(name));
+    out.extend(
+        names
+            .into_iter()
+            .filter(|(name, _)| fits(name))
+            .map(|(name, cast)| Field { expr: reference(name, cast), alias: None }),
+    );
+    Ok(())
+}
+
+fn expand_call(
+    field: &Field,
+    name: &str,
+    args: &[Expr],
+    schema: &Schema,
+    out: &mut Vec<Field>,
+) -> Result<(), QueryError> {
+    let pattern = match args {
+        [Expr::Wildcard(WildcardKind::Tags)] => return Ok(()),
+        [Expr::Wildcard(_)] => None,
+        [Expr::Regex(regex)] => Some(Pattern::new(regex)?),
+        _ => {
+            out.push(field.clone());
+            return Ok(());
+        }
+    };
+    let function = Function::named(name).ok_or_else(|| QueryError::NotExecuted(format!("function {name}()")))?;
+    for (field_name, field_type) in &schema.fields {
+        if !function.accepts(*field_type) || pattern.as_ref().is_some_and(|pattern| !pattern.matches(field_name)) {
+            continue;
+        }
+        let prefix = field.alias.as_deref().unwrap_or(name);
+        let alias = format!("{prefix}_{}", String::from_utf8_lossy(field_name));
+        let args = vec![reference(field_name, data_type(*field_type))];
+        out.push(Field { expr: Expr::Call { name: name.to_owned(), args }, alias: Some(alias) });
+    }
+    Ok(())
+}

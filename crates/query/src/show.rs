@@ -1,0 +1,435 @@
+//! SHOW statements over what is stored: measurements, tag keys and values, field keys, series.
+//!
+//! Each opens the views that its sources name (or, without FROM, those of the default policy or of all policies, as InfluxDB
+//! does), looks names up, and gives one series a measurement, or one in all. WHERE may hold conditions on tags; a time range
+//! in it only chooses shards.
+
+use crate::exec::{Flow, check_cancel, give, give_rows};
+use crate::pattern::Pattern;
+use crate::predicate::Predicate;
+use crate::resolve::{Reference, Schema, Table};
+use crate::when::{self, Part, When};
+use crate::{Context, Names, QueryError, Sink};
+use influxql::ast::{
+    BinaryOp, Expr, KeyFilter, Measurement, NameOrAll, ShowMeasurements, ShowTagKeys, ShowTagValues, ShowTail, Source,
+};
+use model::{Column, FieldType, Frame, FrameColumn, Header, Item, Strings, Text, TimeRange, Values};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use storage::{TagCondition, View};
+
+/// Which policies a statement reads where FROM names none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Policies {
+    Default,
+    All,
+}
+
+/// SHOW MEASUREMENTS.
+///
+/// # Errors
+/// As [`crate::select`].
+pub fn show_measurements(
+    statement: &ShowMeasurements,
+    names: &dyn Names,
+    context: &Context,
+    sink: &mut dyn Sink,
+) -> Result<(), QueryError> {
+    if statement.database == Some(NameOrAll::All) {
+        return Err(QueryError::NotExecuted("SHOW MEASUREMENTS ON *".into()));
+    }
+    let on = match &statement.database {
+        Some(NameOrAll::Name(name)) => Some(name.clone()),
+        _ => None,
+    };
+    let database = database(on.as_ref(), context)?;
+    let when = when::split(statement.condition.as_ref(), context.now)?;
+    if when.range != TimeRange::ALL {
+        return Err(QueryError::Invalid("SHOW MEASUREMENTS doesn't support time in WHERE clause".into()));
+    }
+    check_tags_only(&when.rest, &|expr| format!("{database}: {}", tag_string_wanted(expr)))?;
+    let policies = match names.policies(&database) {
+        Ok(policies) => policies,
+        // InfluxDB says nothing of a database that is not there.
+        Err(QueryError::DatabaseNotFound(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let policies: Vec<String> = match &statement.retention_policy {
+        Some(NameOrAll::Name(wanted)) => policies.into_iter().filter(|policy| policy == wanted).collect(),
+        _ => policies,
+    };
+    let keep = MeasurementFilter::new(statement.measurement.as_ref())?;
+    let mut found: BTreeSet<(Text, String)> = BTreeSet::new();
+    for policy in policies {
+        let view = names.view(&database, Some(&policy), TimeRange::ALL)?;
+        for name in view.measurements()? {
+            check_cancel(context)?;
+            if keep.passes(&name) && has_series(&view, &name, &when)? {
+                found.insert((name, policy.clone()));
+            }
+        }
+    }
+    let Some(_) = &statement.retention_policy else {
+        let names: BTreeSet<Text> = found.into_iter().map(|(name, _)| name).collect();
+        let rows = page(names.into_iter().map(|name| vec![name]), statement.limit, statement.offset);
+        give_table(b"measurements", &["name"], rows, context, sink);
+        return Ok(());
+    };
+    let row = |(name, policy): (Text, String)| vec![name, bytes(&database), bytes(&policy)];
+    let rows = page(found.into_iter().map(row), statement.limit, statement.offset);
+    give_table(b"measurements", &["name", "database", "retention policy"], rows, context, sink);
+    Ok(())
+}
+
+/// SHOW TAG KEYS.
+///
+/// # Errors
+/// As [`crate::select`].
+pub fn show_tag_keys(
+    statement: &ShowTagKeys,
+    names: &dyn Names,
+    context: &Context,
+    sink: &mut dyn Sink,
+) -> Result<(), QueryError> {
+    let tail = &statement.tail;
+    let when = meta_condition(tail.condition.as_ref(), context)?;
+    let keep = statement.key.as_ref().map(KeyTest::new).transpose()?;
+    let mut tables = Tables::open(tail, names, context, Policies::All, when.range)?;
+    let limit = (statement.slimit, statement.soffset);
+    let mut results: Vec<(Text, Vec<Text>)> = Vec::new();
+    for (name, views) in tables.take()? {
+        check_cancel(context)?;
+        let mut keys = BTreeSet::new();
+        for view in &views {
+            if matches!(when.rest, Part::True) {
+                keys.extend(view.tag_keys(&name)?);
+                continue;
+            }
+            let set = view.series(&name, &tag_condition(view, &name, &when.rest)?)?;
+            for key in view.tag_keys(&name)? {
+                if set.tag_column(&key).0.iter().any(|value| !value.is_empty()) {
+                    keys.insert(key);
+                }
+            }
+        }
+        keys.retain(|key| keep.as_ref().is_none_or(|keep| keep.passes(key)));
+        if !keys.is_empty() {
+            results.push((name, keys.into_iter().collect()));
+        }
+    }
+    for (name, keys) in page(results.into_iter(), limit.0, limit.1) {
+        let rows = page(keys.into_iter().map(|key| vec![key]), tail.limit, tail.offset);
+        if let Flow::Stop = give_table(&name, &["tagKey"], rows, context, sink) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// SHOW TAG VALUES.
+///
+/// # Errors
+/// As [`crate::select`].
+pub fn show_tag_values(
+    statement: &ShowTagValues,
+    names: &dyn Names,
+    context: &Context,
+    sink: &mut dyn Sink,
+) -> Result<(), QueryError> {
+    let tail = &statement.tail;
+    let when = meta_condition(tail.condition.as_ref(), context)?;
+    let keep = KeyTest::new(&statement.key)?;
+    let mut tables = Tables::open(tail, names, context, Policies::All, when.range)?;
+    for (name, views) in tables.take()? {
+        check_cancel(context)?;
+        let mut values: BTreeSet<(Text, Text)> = BTreeSet::new();
+        for view in &views {
+            let keys: Vec<Text> = view.tag_keys(&name)?.into_iter().filter(|key| keep.passes(key)).collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let set = view.series(&name, &tag_condition(view, &name, &when.rest)?)?;
+            for key in keys {
+                let found = set.tag_column(&key).0.into_iter().filter(|value| !value.is_empty());
+                values.extend(found.map(|value| (key.clone(), value)));
+            }
+        }
+        let rows = page(values.into_iter().map(|(key, value)| vec![key, value]), tail.limit, tail.offset);
+        if let Flow::Stop = give_table(&name, &["key", "value"], rows, context, sink) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// SHOW FIELD KEYS.
+///
+/// # Errors
+/// As [`crate::select`].
+pub fn show_field_keys(
+    statement: &ShowTail,
+    names: &dyn Names,
+    context: &Context,
+    sink: &mut dyn Sink,
+) -> Result<(), QueryError> {
+    let mut tables = Tables::open(statement, names, context, Policies::Default, TimeRange::ALL)?;
+    for (name, views) in tables.take()? {
+        check_cancel(context)?;
+        let mut fields: BTreeSet<(Text, FieldType)> = BTreeSet::new();
+        for view in &views {
+            fields.extend(view.fields(&name)?);
+        }
+        let rows = fields.into_iter().map(|(field, field_type)| vec![field, bytes(field_type.name())]);
+        let rows = page(rows, statement.limit, statement.offset);
+        if let Flow::Stop = give_table(&name, &["fieldKey", "fieldType"], rows, context, sink) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// SHOW SERIES.
+///
+/// # Errors
+/// As [`crate::select`]; a condition on a field is refused.
+pub fn show_series(
+    statement: &ShowTail,
+    names: &dyn Names,
+    context: &Context,
+    sink: &mut dyn Sink,
+) -> Result<(), QueryError> {
+    let when = when::split(statement.condition.as_ref(), context.now)?;
+    let mut tables = Tables::open(statement, names, context, Policies::Default, when.range)?;
+    let mut keys: BTreeSet<Vec<u8>> = BTreeSet::new();
+    for (name, views) in tables.take()? {
+        check_cancel(context)?;
+        for view in &views {
+            let set = view.series(&name, &tag_condition(view, &name, &when.rest)?)?;
+            keys.extend((0..set.len()).map(|series| set.key(series)));
+        }
+    }
+    let rows = keys.into_iter().map(|key| vec![key.into_boxed_slice()]);
+    give_table(b"", &["key"], page(rows, statement.limit, statement.offset), context, sink);
+    Ok(())
+}
+
+fn bytes(text: &str) -> Text {
+    text.as_bytes().into()
+}
+
+fn database(on: Option<&String>, context: &Context) -> Result<String, QueryError> {
+    on.or(context.database.as_ref()).filter(|name| !name.is_empty()).cloned().ok_or(QueryError::DatabaseRequired)
+}
+
+/// The measurements that a statement is about, each with the views that may have it.
+struct Tables {
+    views: Vec<(View, MeasurementFilter)>,
+}
+
+impl Tables {
+    fn open(
+        tail: &ShowTail,
+        names: &dyn Names,
+        context: &Context,
+        policies: Policies,
+        range: TimeRange,
+    ) -> Result<Self, QueryError> {
+        let whole = database(tail.database.as_ref(), context)?;
+        let known = names.policies(&whole)?;
+        let mut views = Vec::new();
+        if tail.sources.is_empty() {
+            match policies {
+                Policies::Default => views.push((names.view(&whole, None, range)?, MeasurementFilter::All)),
+                Policies::All => {
+                    for policy in known {
+                        views.push((names.view(&whole, Some(&policy), range)?, MeasurementFilter::All));
+                    }
+                }
+            }
+        }
+        for source in &tail.sources {
+            let Source::Measurement(source) = source else { return Err(QueryError::NotExecuted("subqueries".into())) };
+            let database = source.database.as_ref().filter(|name| !name.is_empty()).unwrap_or(&whole);
+            let keep = || MeasurementFilter::new(Some(source));
+            match (&source.retention_policy, policies) {
+                (Some(policy), _) => views.push((names.view(database, Some(policy), range)?, keep()?)),
+                (None, Policies::Default) => views.push((names.view(database, None, range)?, keep()?)),
+                (None, Policies::All) => {
+                    for policy in names.policies(database)? {
+                        views.push((names.view(database, Some(&policy), range)?, keep()?));
+                    }
+                }
+            }
+        }
+        Ok(Self { views })
+    }
+
+    fn take(&mut self) -> Result<BTreeMap<Text, Vec<View>>, QueryError> {
+        let mut tables: BTreeMap<Text, Vec<View>> = BTreeMap::new();
+        for (view, keep) in self.views.drain(..) {
+            for name in view.measurements()? {
+                if keep.passes(&name) {
+                    tables.entry(name).or_default().push(view.clone());
+                }
+            }
+        }
+        Ok(tables)
+    }
+}
+
+enum MeasurementFilter {
+    All,
+    Name(Text),
+    Regex(Pattern),
+}
+
+impl MeasurementFilter {
+    fn new(measurement: Option<&Measurement>) -> Result<Self, QueryError> {
+        Ok(match measurement {
+            None => Self::All,
+            Some(Measurement { regex: Some(regex), .. }) => Self::Regex(Pattern::new(regex)?),
+            Some(Measurement { name, .. }) => Self::Name(bytes(name)),
+        })
+    }
+
+    fn passes(&self, name: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Name(wanted) => &**wanted == name,
+            Self::Regex(pattern) => pattern.matches(name),
+        }
+    }
+}
+
+/// `WITH KEY ..`
+enum KeyTest {
+    In(Vec<Text>, bool),
+    Regex(Pattern, bool),
+}
+
+impl KeyTest {
+    fn new(filter: &KeyFilter) -> Result<Self, QueryError> {
+        Ok(match filter {
+            KeyFilter::In(names) => Self::In(names.iter().map(|name| bytes(name)).collect(), true),
+            KeyFilter::Eq(name) => Self::In(vec![bytes(name)], true),
+            KeyFilter::Ne(name) => Self::In(vec![bytes(name)], false),
+            KeyFilter::Matches(regex) => Self::Regex(Pattern::new(regex)?, true),
+            KeyFilter::NotMatches(regex) => Self::Regex(Pattern::new(regex)?, false),
+        })
+    }
+
+    fn passes(&self, key: &[u8]) -> bool {
+        match self {
+            Self::In(names, wanted) => names.iter().any(|name| &**name == key) == *wanted,
+            Self::Regex(pattern, wanted) => pattern.matches(key) == *wanted,
+        }
+    }
+}
+
+/// The condition of SHOW TAG KEYS and TAG VALUES, whose terms must compare a tag with a string.
+fn meta_condition(condition: Option<&Expr>, context: &Context) -> Result<When, QueryError> {
+    let when = when::split(condition, context.now)?;
+    check_tags_only(&when.rest, &|expr| {
+        let names = match expr {
+            Expr::Binary { lhs, rhs, .. } => {
+                matches!(**lhs, Expr::VarRef { .. }) && matches!(**rhs, Expr::VarRef { .. })
+            }
+            _ => false,
+        };
+        if names {
+            let rule = "one term must be a string literal tag value within single quotes";
+            return format!("bad WHERE clause for metaquery; {rule}: {expr}");
+        }
+        format!("Expression too complex for metaquery: {expr}")
+    })?;
+    Ok(when)
+}
+
+fn tag_string_wanted(expr: &Expr) -> String {
+    match expr {
+        Expr::Binary { op: op @ (BinaryOp::Eq | BinaryOp::Ne), .. } => {
+            format!("right side of '{}' must be a tag value string", op.symbol())
+        }
+        Expr::Binary { op: op @ (BinaryOp::Matches | BinaryOp::NotMatches), .. } => {
+            format!("right side of '{}' must be a tag regex", op.symbol())
+        }
+        _ => "invalid tag comparison operator".to_owned(),
+    }
+}
+
+/// Fails with `text` of the first term that is not a comparison of a name with a string or regex.
+fn check_tags_only(part: &Part, text: &dyn Fn(&Expr) -> String) -> Result<(), QueryError> {
+    match part {
+        Part::True | Part::Time(_) => Ok(()),
+        Part::And(parts) | Part::Or(parts) => parts.iter().try_for_each(|part| check_tags_only(part, text)),
+        Part::Other(Expr::Boolean(_)) => Ok(()),
+        Part::Other(expr) => {
+            let fits = match expr {
+                Expr::Binary { op: BinaryOp::Eq | BinaryOp::Ne, lhs, rhs } => matches!(
+                    (&**lhs, &**rhs),
+                    (Expr::VarRef { .. }, Expr::String(_)) | (Expr::String(_), Expr::VarRef { .. })
+                ),
+                Expr::Binary { op: BinaryOp::Matches | BinaryOp::NotMatches, lhs, rhs } => {
+                    matches!((&**lhs, &**rhs), (Expr::VarRef { .. }, Expr::Regex(_)))
+                }
+                _ => false,
+            };
+            if fits { Ok(()) } else { Err(QueryError::Invalid(text(expr))) }
+        }
+    }
+}
+
+/// The condition on tags for one measurement; a term on a field is refused.
+fn tag_condition(view: &View, name: &[u8], part: &Part) -> Result<TagCondition, QueryError> {
+    let table =
+        Table { name: name.into(), view: view.clone(), fields: view.fields(name)?, tag_keys: view.tag_keys(name)? };
+    let mut fields = false;
+    let predicate = Predicate::compile(part, &Schema::new(&[table]), &mut |reference| {
+        fields |= !matches!(reference, Reference::Tag(_));
+        0
+    })?;
+    match predicate.split() {
+        (condition, Predicate::Always(true)) => Ok(condition),
+        (_, Predicate::Always(false)) => Ok(TagCondition::False),
+        // A time range only chooses shards.
+        (condition, Predicate::Time(_)) => Ok(condition),
+        _ if fields => Err(QueryError::NotExecuted("conditions on fields in SHOW".into())),
+        _ => Err(QueryError::NotExecuted("this condition in SHOW".into())),
+    }
+}
+
+fn has_series(view: &View, name: &[u8], when: &When) -> Result<bool, QueryError> {
+    if matches!(when.rest, Part::True) {
+        return Ok(true);
+    }
+    Ok(!view.series(name, &tag_condition(view, name, &when.rest)?)?.is_empty())
+}
+
+/// The rows that OFFSET and LIMIT leave.
+fn page<T>(rows: impl Iterator<Item = T>, limit: u64, offset: u64) -> Vec<T> {
+    let limit = if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
+    rows.skip(usize::try_from(offset).unwrap_or(usize::MAX)).take(limit).collect()
+}
+
+/// Hands rows of strings over as one series; nothing if there are none.
+fn give_table(name: &[u8], columns: &[&str], rows: Vec<Vec<Text>>, context: &Context, sink: &mut dyn Sink) -> Flow {
+    if rows.is_empty() {
+        return Flow::Continue;
+    }
+    let header = Header { name: name.into(), tags: None, columns: columns.iter().map(|name| bytes(name)).collect() };
+    if let Flow::Stop = give(sink, Item::Series(header)) {
+        return Flow::Stop;
+    }
+    for rows in rows.chunks(context.frame_rows.max(1)) {
+        let column = |at: usize| {
+            let mut strings = Strings::new();
+            rows.iter().for_each(|row| strings.push(&row[at]));
+            FrameColumn::Values(Column::dense(Values::String(strings)))
+        };
+        let frame = Frame { rows: rows.len(), columns: (0..columns.len()).map(column).collect() };
+        if let Flow::Stop = give_rows(sink, frame) {
+            return Flow::Stop;
+        }
+    }
+    Flow::Continue
+}
