@@ -7,6 +7,7 @@
 //! `ALLUVIUM_SEED=S` name the statements made at random, `ALLUVIUM_KILLS=N` the number of kills, `ALLUVIUM_SKIP_CLIENTS=1` leaves
 //! `clients` out.
 #![allow(clippy::disallowed_methods)] // black-box tests are the outside world: files, threads and time are theirs
+#![allow(clippy::unwrap_used)] // a panic is how a test fails
 #![allow(clippy::print_stderr)] // seeds and what was left out are told
 
 mod api;

@@ -8,7 +8,7 @@ use testkit::{Alluvium, Json, Random, seed};
 const ROWS: usize = 4_000;
 
 fn line(at: usize) -> String {
-    format!("m,h=h{} i={at}i,f={}.5,s=\"text {at}\",b={} {}", at % 5, at, at % 3 == 0, at * 1_000)
+    format!("m,h=h{} i={at}i,f={}.5,s=\"text {at}\",b={} {}", at % 5, at, at.is_multiple_of(3), at * 1_000)
 }
 
 /// Rows written, some flushed to segments and some only in the log; then killed.
@@ -49,7 +49,7 @@ fn judge(server: &mut Alluvium, what: &str) {
     let rows = document.rows();
     for row in rows {
         let at: usize = row.at(3).text().parse().unwrap_or(usize::MAX);
-        let wanted = format!("[{},{},{at}.5,{at},\"text {at}\"]", at.wrapping_mul(1_000), at % 3 == 0);
+        let wanted = format!("[{},{},{at}.5,{at},\"text {at}\"]", at.wrapping_mul(1_000), at.is_multiple_of(3));
         assert_eq!(row.to_string(), wanted, "{what}: a wrong row");
     }
     assert!(
