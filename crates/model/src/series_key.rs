@@ -14,13 +14,23 @@ use crate::{TagSet, Text};
 
 /// Appends the canonical key of a measurement with its tags.
 pub fn push_key(measurement: &[u8], tags: &TagSet, out: &mut Vec<u8>) {
-    push_escaped(measurement, b", ", out);
+    push_measurement(measurement, out);
     for (key, value) in tags.pairs() {
-        out.push(b',');
-        push_escaped(key, b",= ", out);
-        out.push(b'=');
-        push_escaped(value, b",= ", out);
+        push_tag(key, value, out);
     }
+}
+
+/// Appends what a canonical key begins with: the measurement, escaped.
+pub fn push_measurement(measurement: &[u8], out: &mut Vec<u8>) {
+    push_escaped(measurement, b", ", out);
+}
+
+/// Appends one tag of a canonical key, the comma before it included; tags must come in order of their keys.
+pub fn push_tag(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.push(b',');
+    push_escaped(key, b",= ", out);
+    out.push(b'=');
+    push_escaped(value, b",= ", out);
 }
 
 /// The canonical key of a measurement with its tags.

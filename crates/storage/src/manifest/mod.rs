@@ -1,1 +1,211 @@
-//! To be written.
+//! Manifests: what a shard consists of. One chain of versions a shard ([`platform::chain`]), in a folder of its own.
+//!
+//! A change loads the latest version, makes the next state with pure code, and commits it as version n+1; whoever loses
+//! the race reads again and retries. Every state is checked by [`check`] before it is written and after it is read.
+
+mod format;
+mod invariants;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use format::{put_entry, take_entry};
+pub(crate) use invariants::check;
+
+use crate::error::StorageError;
+use crate::schema::{FieldId, FieldKey};
+use crate::{ShardId, Slot};
+use model::{FieldType, Text, TimeRange};
+use parking_lot::Mutex;
+use platform::{Blobs, Chain, ChainError, Random};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Where the folders of the chains are.
+pub(crate) const FOLDER: &str = "manifests";
+const CHAIN: &str = "manifest";
+
+/// Where a segment lies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SegmentRef {
+    /// The file, relative to the data folder.
+    pub(crate) file: String,
+    /// Offset of its first byte.
+    pub(crate) offset: u64,
+    /// Its length in bytes.
+    pub(crate) len: u64,
+}
+
+/// A segment as its shard's manifest and the log's flush records name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentEntry {
+    /// Where it lies.
+    pub(crate) place: SegmentRef,
+    /// The lowest and the highest slot whose rows may be in it.
+    pub(crate) slots: (Slot, Slot),
+    /// Bounds of its times (ns).
+    pub(crate) range: TimeRange,
+    /// Its rows, as the segment counts them.
+    pub(crate) rows: u64,
+    /// How many merges made it: 0 from a flush, else one more than the greatest of its inputs.
+    pub(crate) level: u32,
+}
+
+/// The fields of one measurement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MeasurementSchema {
+    /// The measurement.
+    pub(crate) measurement: Text,
+    /// Its fields, ascending by id.
+    pub(crate) fields: Vec<FieldKey>,
+}
+
+/// The state of a shard on disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manifest {
+    /// The segments, ascending by slots.
+    pub(crate) segments: Vec<SegmentEntry>,
+    /// The schema, ascending by measurement.
+    pub(crate) schema: Vec<MeasurementSchema>,
+    /// Above every field id ever given in this shard.
+    pub(crate) next_field: FieldId,
+    /// For each log (by its id, ascending) the slot up to which its flush records are folded in here.
+    pub(crate) folded: Vec<([u8; 16], Slot)>,
+}
+
+impl Manifest {
+    /// The slot up to which a log's flush records are folded in; 0 for none.
+    pub(crate) fn folded_up_to(&self, log: &[u8; 16]) -> Slot {
+        self.folded.iter().find(|(id, _)| id == log).map_or(0, |(_, slot)| *slot)
+    }
+
+    /// Notes that a log's flush records are folded in up to `slot`; never goes back.
+    pub(crate) fn fold_up_to(&mut self, log: [u8; 16], slot: Slot) {
+        match self.folded.binary_search_by(|(id, _)| id.cmp(&log)) {
+            Ok(at) => self.folded[at].1 = self.folded[at].1.max(slot),
+            Err(at) => self.folded.insert(at, (log, slot)),
+        }
+    }
+
+    /// A field's key, if the shard has a field of that name and type.
+    pub(crate) fn field(&self, measurement: &[u8], name: &[u8], field_type: FieldType) -> Option<&FieldKey> {
+        let at = self.schema.binary_search_by(|entry| (*entry.measurement).cmp(measurement)).ok()?;
+        self.schema[at].fields.iter().find(|key| *key.name == *name && key.field_type == field_type)
+    }
+
+    /// Adds fields to a measurement's schema where they are new, and raises `next_field` above them.
+    pub(crate) fn add_fields(&mut self, measurement: &[u8], fields: &[FieldKey]) {
+        let at = match self.schema.binary_search_by(|entry| (*entry.measurement).cmp(measurement)) {
+            Ok(at) => at,
+            Err(at) => {
+                self.schema.insert(at, MeasurementSchema { measurement: measurement.into(), fields: Vec::new() });
+                at
+            }
+        };
+        let known = &mut self.schema[at].fields;
+        for field in fields {
+            if let Err(place) = known.binary_search_by(|key| key.id.cmp(&field.id)) {
+                known.insert(place, field.clone());
+                self.next_field = self.next_field.max(field.id.saturating_add(1));
+            }
+        }
+    }
+
+    /// Puts one segment in the place of some that follow each other; `None` if they are not all there, or not neighbours.
+    #[must_use]
+    pub(crate) fn replace(&self, old: &[SegmentRef], new: SegmentEntry) -> Option<Manifest> {
+        let first = self.segments.iter().position(|entry| Some(&entry.place) == old.first())?;
+        let range = first..first + old.len();
+        let found = self.segments.get(range.clone())?;
+        if !found.iter().map(|entry| &entry.place).eq(old) {
+            return None;
+        }
+        let mut next = self.clone();
+        next.segments.splice(range, [new]);
+        Some(next)
+    }
+}
+
+/// The chains of all shards of a data folder.
+#[derive(Debug)]
+pub(crate) struct Manifests {
+    blobs: Blobs,
+    cluster: [u8; 16],
+    random: Arc<dyn Random>,
+    /// One chain a shard, made when first asked for: its lock keeps appends and deletions apart.
+    chains: Mutex<BTreeMap<ShardId, Chain>>,
+}
+
+impl Manifests {
+    /// The manifests of a data folder; nothing is read yet.
+    pub(crate) fn new(blobs: Blobs, cluster: [u8; 16], random: Arc<dyn Random>) -> Self {
+        Self { blobs, cluster, random, chains: Mutex::default() }
+    }
+
+    /// The latest version of a shard's manifest; `None` if it has none. What it returns is durable.
+    pub(crate) fn load(&self, shard: ShardId) -> Result<Option<(u64, Manifest)>, StorageError> {
+        let Some((version, bytes)) = self.chain(shard).latest().map_err(chain_error)? else { return Ok(None) };
+        let damaged = |what: String| StorageError::Damaged {
+            file: format!("{}/{CHAIN}-{version:020}", folder(shard)),
+            offset: 0,
+            what,
+        };
+        let manifest = format::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
+        check(&manifest).map_err(|what| damaged(what.to_owned()))?;
+        Ok(Some((version, manifest)))
+    }
+
+    /// Commits a state as `version`, which must be one above the latest (1 for the first); durable when this returns true.
+    /// False: somebody else has committed that version; load again and retry.
+    pub(crate) fn commit(&self, shard: ShardId, version: u64, manifest: &Manifest) -> Result<bool, StorageError> {
+        check(manifest).map_err(|what| StorageError::Bug(format!("manifest of shard {shard}: {what}")))?;
+        self.chain(shard).append(version, &format::encode(manifest)).map_err(chain_error)
+    }
+
+    /// Deletes the versions below `version`.
+    pub(crate) fn trim(&self, shard: ShardId, version: u64) -> Result<(), StorageError> {
+        self.chain(shard).delete_below(version).map_err(chain_error)
+    }
+
+    /// Deletes all versions of a shard that the catalog has dropped.
+    pub(crate) fn remove(&self, shard: ShardId) -> Result<(), StorageError> {
+        let folder = folder(shard);
+        self.chains.lock().remove(&shard);
+        let names = self.blobs.list(&folder)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        // Oldest first: what a kill in between leaves is a chain, not an older state.
+        for name in names {
+            self.blobs.delete(&format!("{folder}/{name}"))?;
+        }
+        self.blobs.disk().remove_dir(&folder)?;
+        Ok(())
+    }
+
+    /// The shards that have a folder here, ascending.
+    pub(crate) fn shards(&self) -> Result<Vec<ShardId>, StorageError> {
+        let mut shards: Vec<ShardId> = self.blobs.list(FOLDER)?.iter().filter_map(|name| name.parse().ok()).collect();
+        shards.sort_unstable();
+        Ok(shards)
+    }
+
+    fn chain(&self, shard: ShardId) -> Chain {
+        let make = || Chain::new(self.blobs.clone(), &folder(shard), CHAIN, self.cluster, self.random.clone());
+        self.chains.lock().entry(shard).or_insert_with(make).clone()
+    }
+}
+
+fn folder(shard: ShardId) -> String {
+    format!("{FOLDER}/{shard}")
+}
+
+fn chain_error(error: ChainError) -> StorageError {
+    match error {
+        ChainError::Disk(error) => error.into(),
+        ChainError::Damaged { path, offset, what } => StorageError::Damaged { file: path, offset, what },
+        ChainError::UnknownFormat { ref path, .. } | ChainError::Foreign { ref path, .. } => {
+            StorageError::Damaged { file: path.clone(), offset: 0, what: error.to_string() }
+        }
+        ChainError::Gap { .. } => StorageError::Bug(error.to_string()),
+    }
+}

@@ -7,88 +7,80 @@
 //! asked for.
 //!
 //! Nothing here blocks a writer, and files that a view names stay until it is dropped.
+//!
+//! * `condition` – tests of tags, on an index; `series` – series of all sources, merged by key
+//! * `source` – segments and runs as pieces of rows; `arrange` – pieces to cuts; `cut` – merges pieces
+//! * `scan` – the walk
 
+mod arrange;
+mod condition;
+mod cut;
+mod scan;
+mod series;
+mod source;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+pub use condition::{TagCondition, TagTest};
+pub use cut::Cut;
+pub use scan::Scan;
+pub use series::SeriesSet;
+pub(crate) use source::slice;
+pub use stats::{NumberStats, Scalar, Stats};
+
+use crate::cache::{Cache, Key, Kind};
 use crate::engine::ShardSpan;
 use crate::error::StorageError;
-use model::{Column, FieldType, TagSet, Text, TimeRange};
-use std::fmt::Debug;
-use std::sync::Arc;
+use crate::run::sorted::SortedRun;
+use crate::segment::Segment;
+use crate::segment::index::TagIndex;
+use model::{FieldType, Text, TimeRange};
+use source::{Source, SourceKind};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
 
-/// A test of one tag value, for conditions that storage does not know itself (a regular expression, say).
-pub trait TagTest: Debug + Send + Sync {
-    /// Whether the value passes; a missing tag is the empty value.
-    fn passes(&self, value: &[u8]) -> bool;
-}
-
-/// A condition on the tags of a series. A missing tag has the empty value.
+/// The sources of one shard.
 #[derive(Clone, Debug)]
-pub enum TagCondition {
-    /// Every series.
-    True,
-    /// No series.
-    False,
-    /// The tag has this value.
-    Equal(Text, Text),
-    /// The tag has another value.
-    NotEqual(Text, Text),
-    /// The tag's value passes the test.
-    Test(Text, Arc<dyn TagTest>),
-    /// All hold.
-    And(Vec<TagCondition>),
-    /// At least one holds.
-    Or(Vec<TagCondition>),
-    /// It does not hold.
-    Not(Box<TagCondition>),
-}
-
-/// A number of one of the three numeric types.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Scalar {
-    /// A float.
-    Float(f64),
-    /// An integer.
-    Integer(i64),
-    /// An unsigned integer.
-    Unsigned(u64),
-}
-
-/// Figures of one field's values in a cut.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stats {
-    /// Number of values.
-    pub count: u64,
-    /// Time of the first value (ns).
-    pub first_time: i64,
-    /// Time of the last value (ns).
-    pub last_time: i64,
-    /// What only numbers have; `None` for strings and booleans.
-    pub numbers: Option<NumberStats>,
-}
-
-/// Figures that only numeric fields have.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NumberStats {
-    /// Sum; integers wrap around at 64 bits, floats are added in time order.
-    pub sum: Scalar,
-    /// Least value.
-    pub min: Scalar,
-    /// Greatest value.
-    pub max: Scalar,
-    /// The first value in time.
-    pub first: Scalar,
-    /// The last value in time.
-    pub last: Scalar,
+pub(crate) struct ShardView {
+    /// The shard.
+    pub(crate) span: ShardSpan,
+    /// Its segments, ascending by slots.
+    pub(crate) segments: Vec<Arc<Segment>>,
+    /// Its rows in memory, ascending by slots, all above the segments'.
+    pub(crate) runs: Vec<Arc<SortedRun>>,
 }
 
 /// An immutable picture of some shards, ascending by time.
 #[derive(Clone, Debug)]
-pub struct View {}
+pub struct View {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    spans: Vec<ShardSpan>,
+    shards: Vec<ShardView>,
+    cache: Arc<Cache>,
+}
+
+/// The index of a run's table, and the run that it is of: the weak reference keeps another run from taking its address.
+#[derive(Debug)]
+struct RunIndex {
+    run: Weak<SortedRun>,
+    index: Arc<TagIndex>,
+}
 
 impl View {
+    /// A picture made of these shards, ascending by time.
+    pub(crate) fn new(shards: Vec<ShardView>, cache: Arc<Cache>) -> Self {
+        Self { inner: Arc::new(Inner { spans: shards.iter().map(|shard| shard.span).collect(), shards, cache }) }
+    }
+
     /// The shards, ascending by time.
     #[must_use]
     pub fn shards(&self) -> &[ShardSpan] {
-        todo!()
+        &self.inner.spans
     }
 
     /// The measurements that have a row, sorted.
@@ -96,155 +88,139 @@ impl View {
     /// # Errors
     /// A file cannot be read or is damaged.
     pub fn measurements(&self) -> Result<Vec<Text>, StorageError> {
-        todo!()
+        let mut names = BTreeSet::new();
+        for shard in &self.inner.shards {
+            for segment in &shard.segments {
+                names.extend(segment.contents()?.measurements.iter().map(|entry| entry.name.clone()));
+            }
+            names.extend(shard.runs.iter().flat_map(|run| &run.tables).map(|table| table.measurement.clone()));
+        }
+        Ok(names.into_iter().collect())
     }
 
     /// The fields of a measurement over all shards, sorted by name, then type (one entry a type where shards differ).
     ///
     /// # Errors
     /// A file cannot be read or is damaged.
-    pub fn fields(&self, _measurement: &[u8]) -> Result<Vec<(Text, FieldType)>, StorageError> {
-        todo!()
+    pub fn fields(&self, measurement: &[u8]) -> Result<Vec<(Text, FieldType)>, StorageError> {
+        let mut fields = BTreeSet::new();
+        for source in self.sources(measurement)? {
+            match &source.kind {
+                SourceKind::Segment(segment, at) => {
+                    let contents = segment.contents()?;
+                    fields.extend(contents.measurements[*at].fields.iter().map(|key| (key.name.clone(), key.field_type)));
+                }
+                SourceKind::Run(run, at) => {
+                    fields.extend(run.tables[*at].columns.iter().map(|(key, _)| (key.name.clone(), key.field_type)));
+                }
+            }
+        }
+        Ok(fields.into_iter().collect())
     }
 
     /// The tag keys of a measurement, sorted.
     ///
     /// # Errors
     /// A file cannot be read or is damaged.
-    pub fn tag_keys(&self, _measurement: &[u8]) -> Result<Vec<Text>, StorageError> {
-        todo!()
+    pub fn tag_keys(&self, measurement: &[u8]) -> Result<Vec<Text>, StorageError> {
+        let mut keys = BTreeSet::new();
+        for source in self.sources(measurement)? {
+            keys.extend(self.index(&source)?.keys.iter().cloned());
+        }
+        Ok(keys.into_iter().collect())
     }
 
     /// The least and the greatest time (ns) of a row of the measurement; `None` if it has none. May be wider than the truth.
     ///
     /// # Errors
     /// A file cannot be read or is damaged.
-    pub fn time_bounds(&self, _measurement: &[u8]) -> Result<Option<TimeRange>, StorageError> {
-        todo!()
+    pub fn time_bounds(&self, measurement: &[u8]) -> Result<Option<TimeRange>, StorageError> {
+        let mut bounds: Option<TimeRange> = None;
+        for source in self.sources(measurement)? {
+            let range = source.range()?;
+            bounds = Some(bounds.map_or(range, |bounds| bounds.union(&range)));
+        }
+        Ok(bounds.filter(|bounds| !bounds.is_empty()))
     }
 
     /// The series of a measurement that fulfil a condition, in the order of their canonical keys.
     ///
     /// # Errors
     /// A file cannot be read or is damaged.
-    pub fn series(&self, _measurement: &[u8], _condition: &TagCondition) -> Result<SeriesSet, StorageError> {
-        todo!()
+    pub fn series(&self, measurement: &[u8], condition: &TagCondition) -> Result<SeriesSet, StorageError> {
+        let mut sources = Vec::new();
+        for source in self.sources(measurement)? {
+            let index = self.index(&source)?;
+            sources.push((source, index));
+        }
+        Ok(SeriesSet::merge(measurement, sources, condition))
     }
 
     /// Opens a scan of some fields in a time range. A field that a shard does not have with that type has no values there.
+    /// The set must be one of this view.
     ///
     /// # Errors
     /// A file cannot be read or is damaged.
     pub fn scan<'v>(
         &'v self,
-        _set: &'v SeriesSet,
-        _fields: &[(Text, FieldType)],
-        _range: TimeRange,
+        set: &'v SeriesSet,
+        fields: &[(Text, FieldType)],
+        range: TimeRange,
     ) -> Result<Scan<'v>, StorageError> {
-        todo!()
+        Scan::open(set, fields, range)
+    }
+
+    /// Who has rows of a measurement: shard after shard, in each ascending by slots.
+    fn sources(&self, measurement: &[u8]) -> Result<Vec<Source>, StorageError> {
+        let mut sources = Vec::new();
+        for (shard, parts) in self.inner.shards.iter().enumerate() {
+            for segment in &parts.segments {
+                if let Some(at) = segment.contents()?.find(measurement) {
+                    sources.push(Source { shard, kind: SourceKind::Segment(segment.clone(), at) });
+                }
+            }
+            for run in &parts.runs {
+                if let Ok(at) = run.tables.binary_search_by(|table| (*table.measurement).cmp(measurement)) {
+                    sources.push(Source { shard, kind: SourceKind::Run(run.clone(), at) });
+                }
+            }
+        }
+        Ok(sources)
+    }
+
+    fn index(&self, source: &Source) -> Result<Arc<TagIndex>, StorageError> {
+        let (run, at) = match &source.kind {
+            SourceKind::Segment(segment, at) => return segment.index(*at),
+            SourceKind::Run(run, at) => (run, *at),
+        };
+        let owner = Arc::as_ptr(run).addr() as u64;
+        let key = Key { owner, kind: Kind::RunIndex, place: [at as u32, 0, 0, 0] };
+        if let Some(known) = self.inner.cache.get::<RunIndex>(&key)
+            && std::ptr::eq(known.run.as_ptr(), Arc::as_ptr(run))
+        {
+            return Ok(known.index.clone());
+        }
+        let index = Arc::new(TagIndex::build(run.tables[at].series.iter().map(|series| &*series.key)));
+        let entry = RunIndex { run: Arc::downgrade(run), index: index.clone() };
+        self.inner.cache.put(key, Arc::new(entry), index.bytes());
+        Ok(index)
     }
 }
 
-/// Some series of one measurement, ascending by canonical key, numbered from 0.
-#[derive(Clone, Debug)]
-pub struct SeriesSet {}
-
-impl SeriesSet {
-    /// Number of series.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        todo!()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        todo!()
-    }
-
-    /// The canonical key of a series.
-    #[must_use]
-    pub fn key(&self, _series: usize) -> Vec<u8> {
-        todo!()
-    }
-
-    /// The tags of a series.
-    #[must_use]
-    pub fn tags(&self, _series: usize) -> TagSet {
-        todo!()
-    }
-
-    /// The tag keys that some series of the measurement has, sorted.
-    #[must_use]
-    pub fn tag_keys(&self) -> &[Text] {
-        todo!()
-    }
-
-    /// One tag of all series: the distinct values that occur in this set, sorted (the empty value, if some series lack the
-    /// tag, comes first), and for each series the index of its value among them.
-    #[must_use]
-    pub fn tag_column(&self, _key: &[u8]) -> (Vec<Text>, Vec<u32>) {
-        todo!()
-    }
-}
-
-/// A walk over some fields of the series of a set, in a time range. Keeps the last decoded pages, so go through series in
-/// ascending order where there is a choice.
-#[derive(Debug)]
-pub struct Scan<'v> {
-    _view: &'v View,
-}
-
-impl<'v> Scan<'v> {
-    /// The cuts of one series (its number in the set) in one shard (its index in [`View::shards`]): they do not overlap,
-    /// ascend by time, and each holds at least one row that may lie in the scan's range. Rows that have none of the
-    /// scan's fields are not in any cut. A cut may reach beyond the range: the reader clips.
-    ///
-    /// # Errors
-    /// A file cannot be read or is damaged.
-    pub fn cuts(&mut self, _series: usize, _shard: usize) -> Result<Vec<Cut>, StorageError> {
-        todo!()
-    }
-}
-
-/// A stretch of rows of one series whose times no other cut of the same list overlaps.
-#[derive(Debug)]
-pub struct Cut {}
-
-impl Cut {
-    /// Bounds of the cut's times (ns); may be wider than its rows.
-    #[must_use]
-    pub fn range(&self) -> TimeRange {
-        todo!()
-    }
-
-    /// Upper bound of its rows; exact where [`Cut::stats`] answers.
-    #[must_use]
-    pub fn rows_max(&self) -> usize {
-        todo!()
-    }
-
-    /// The figures of a field (its index in the scan's list) over the whole cut, if they are kept and hold (nothing else
-    /// in the view overlaps); `None` means: decode. A field without values here has figures with count 0.
-    #[must_use]
-    pub fn stats(&self, _field: usize) -> Option<Stats> {
-        todo!()
-    }
-
-    /// The times of the cut's rows (ns), ascending strictly.
-    ///
-    /// # Errors
-    /// A file cannot be read or is damaged.
-    pub fn times(&self) -> Result<Arc<Vec<i64>>, StorageError> {
-        todo!()
-    }
-
-    /// The values of a field (its index in the scan's list) in the cut's rows, as [`Cut::times`] numbers them. Decoded when
-    /// asked for: ask for the columns of a filter first.
-    ///
-    /// # Errors
-    /// A file cannot be read or is damaged.
-    pub fn column(&self, _field: usize) -> Result<Arc<Column>, StorageError> {
-        todo!()
+impl Source {
+    /// Bounds of the times of its rows; empty if it has none.
+    fn range(&self) -> Result<TimeRange, StorageError> {
+        match &self.kind {
+            SourceKind::Segment(segment, at) => Ok(segment.contents()?.measurements[*at].range),
+            SourceKind::Run(run, at) => {
+                let table = &run.tables[*at];
+                let none = TimeRange::new(i64::MAX, i64::MIN);
+                let range = |rows: &crate::run::sorted::SeriesRows| {
+                    TimeRange::new(table.times[rows.start as usize], table.times[rows.end as usize - 1])
+                };
+                let full = table.series.iter().filter(|rows| rows.start < rows.end);
+                Ok(full.fold(none, |bounds, rows| bounds.union(&range(rows))))
+            }
+        }
     }
 }

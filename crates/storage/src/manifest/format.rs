@@ -1,0 +1,85 @@
+//! The bytes of a manifest: the payload of a chain's entry, which brings magic, ids and checksum.
+//!
+//! ```text
+//! format     1 byte: 1
+//! segments   number (varint); each:
+//!   file       length (varint), bytes
+//!   offset, length, lowest slot, highest slot (varints)
+//!   times      least (zigzag varint), greatest minus least (varint)
+//!   rows, level (varints)
+//! schema     number of measurements (varint); each: name (length, bytes), fields as in a segment's contents
+//! next field id (varint)
+//! folded     number of logs (varint); each: log id (16 bytes), slot (varint)
+//! ```
+
+use super::{Manifest, MeasurementSchema, SegmentEntry, SegmentRef};
+use crate::segment::format::{put_fields, put_range, take_fields, take_range, take_u32};
+use codec::{CodecError, Reader, put_bytes, put_u64};
+
+const FORMAT: u8 = 1;
+
+pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
+    let mut out = vec![FORMAT];
+    put_u64(&mut out, manifest.segments.len() as u64);
+    for entry in &manifest.segments {
+        put_entry(entry, &mut out);
+    }
+    put_u64(&mut out, manifest.schema.len() as u64);
+    for entry in &manifest.schema {
+        put_bytes(&mut out, &entry.measurement);
+        put_fields(&entry.fields, &mut out);
+    }
+    put_u64(&mut out, u64::from(manifest.next_field));
+    put_u64(&mut out, manifest.folded.len() as u64);
+    for (log, slot) in &manifest.folded {
+        out.extend_from_slice(log);
+        put_u64(&mut out, *slot);
+    }
+    out
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Manifest, CodecError> {
+    let mut reader = Reader::new(bytes);
+    if reader.u8()? != FORMAT {
+        return Err(CodecError::Invalid("the manifest has a format of a later release"));
+    }
+    let mut manifest = Manifest::default();
+    for _ in 0..reader.count(reader.remaining())? {
+        manifest.segments.push(take_entry(&mut reader)?);
+    }
+    for _ in 0..reader.count(reader.remaining())? {
+        let measurement = reader.bytes()?.into();
+        manifest.schema.push(MeasurementSchema { measurement, fields: take_fields(&mut reader)? });
+    }
+    manifest.next_field = take_u32(&mut reader)?;
+    for _ in 0..reader.count(reader.remaining())? {
+        let log = *reader.take(16)?.first_chunk().ok_or(CodecError::Invalid("log id"))?;
+        manifest.folded.push((log, reader.varint()?));
+    }
+    reader.finish()?;
+    Ok(manifest)
+}
+
+/// Appends an entry; for flush records too.
+pub(crate) fn put_entry(entry: &SegmentEntry, out: &mut Vec<u8>) {
+    put_bytes(out, entry.place.file.as_bytes());
+    for number in [entry.place.offset, entry.place.len, entry.slots.0, entry.slots.1] {
+        put_u64(out, number);
+    }
+    put_range(&entry.range, out);
+    put_u64(out, entry.rows);
+    put_u64(out, u64::from(entry.level));
+}
+
+/// Reads what [`put_entry`] wrote.
+pub(crate) fn take_entry(reader: &mut Reader<'_>) -> Result<SegmentEntry, CodecError> {
+    let file = String::from_utf8(reader.bytes()?.to_vec()).map_err(|_| CodecError::Invalid("name of a file"))?;
+    let place = SegmentRef { file, offset: reader.varint()?, len: reader.varint()? };
+    Ok(SegmentEntry {
+        place,
+        slots: (reader.varint()?, reader.varint()?),
+        range: take_range(reader)?,
+        rows: reader.varint()?,
+        level: take_u32(reader)?,
+    })
+}

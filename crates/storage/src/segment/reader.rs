@@ -1,0 +1,305 @@
+//! Reads a segment: contents when first asked for, directories and indexes whole, blocks one by one, all through the cache.
+//!
+//! Every byte is checked before it is believed: head, footer, contents, directories, indexes and each column's part of a
+//! block have their checksums. What does not fit is [`StorageError::Damaged`] with file and offset.
+
+use super::directory::{self, Directory, PartRef};
+use super::file::SegmentFile;
+use super::format::{self, Contents, Section};
+use super::index::TagIndex;
+use crate::cache::{Cache, Key, Kind};
+use crate::error::StorageError;
+use crate::manifest::SegmentEntry;
+use codec::block::{BoolBlock, BytesBlock, FloatBlock, IntBlock, TimeBlock};
+use codec::{CodecError, Pages};
+use model::{Column, FieldType, Strings, Values};
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// A segment, open or not yet.
+pub(crate) struct Segment {
+    entry: SegmentEntry,
+    file: Arc<SegmentFile>,
+    cluster: [u8; 16],
+    cache: Arc<Cache>,
+    owner: u64,
+    contents: OnceLock<Arc<Contents>>,
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Segment").field("entry", &self.entry).finish_non_exhaustive()
+    }
+}
+
+/// Which page of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PageId {
+    /// The measurement's place in the contents.
+    pub(crate) measurement: u32,
+    /// The column group's place in the directory.
+    pub(crate) group: u32,
+    /// 0 the timestamps, else a field's place in the group plus 1.
+    pub(crate) column: u32,
+    /// The page's number in the group.
+    pub(crate) page: u32,
+}
+
+/// A column's part of a block: its bytes, checked, and its model. The model is behind a lock since decoding uses its buffers.
+struct Block {
+    bytes: Vec<u8>,
+    model: Mutex<Model>,
+}
+
+enum Model {
+    Times(TimeBlock),
+    Float(FloatBlock),
+    Integer(IntBlock<i64>),
+    Unsigned(IntBlock<u64>),
+    String(Box<BytesBlock>),
+    Boolean(BoolBlock),
+}
+
+/// A decoded page.
+#[derive(Debug)]
+enum Page {
+    Times(Arc<Vec<i64>>),
+    Values(Arc<Column>),
+}
+
+impl Segment {
+    /// The segment that an entry names; nothing is read yet.
+    pub(crate) fn new(entry: SegmentEntry, file: Arc<SegmentFile>, cluster: [u8; 16], cache: Arc<Cache>) -> Self {
+        let owner = cache.owner();
+        Self { entry, file, cluster, cache, owner, contents: OnceLock::new() }
+    }
+
+    /// The same segment over another cache, so that a long read does not turn out what queries use.
+    pub(crate) fn with_cache(&self, cache: Arc<Cache>) -> Self {
+        Self::new(self.entry.clone(), self.file.clone(), self.cluster, cache)
+    }
+
+    /// As the manifest names it.
+    pub(crate) fn entry(&self) -> &SegmentEntry {
+        &self.entry
+    }
+
+    /// The file that it lies in.
+    pub(crate) fn file(&self) -> &Arc<SegmentFile> {
+        &self.file
+    }
+
+    fn damaged(&self, offset: u64, error: CodecError) -> StorageError {
+        let offset = self.entry.place.offset.saturating_add(offset);
+        StorageError::Damaged { file: self.file.path().to_owned(), offset, what: error.to_string() }
+    }
+
+    fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>, StorageError> {
+        match offset.checked_add(len) {
+            Some(end) if end <= self.entry.place.len => {
+                self.file.read(self.entry.place.offset + offset, usize::try_from(len).unwrap_or(usize::MAX))
+            }
+            _ => Err(self.damaged(offset, CodecError::Invalid("a read beyond the segment"))),
+        }
+    }
+
+    fn read_section(&self, section: &Section) -> Result<Vec<u8>, StorageError> {
+        let bytes = self.read(section.offset, section.len)?;
+        format::check_crc(section, &bytes).map_err(|error| self.damaged(section.offset, error))?;
+        Ok(bytes)
+    }
+
+    /// What is in it.
+    pub(crate) fn contents(&self) -> Result<Arc<Contents>, StorageError> {
+        if let Some(contents) = self.contents.get() {
+            return Ok(contents.clone());
+        }
+        let contents = Arc::new(self.read_contents()?);
+        Ok(self.contents.get_or_init(|| contents).clone())
+    }
+
+    fn read_contents(&self) -> Result<Contents, StorageError> {
+        let len = self.entry.place.len;
+        let head = format::decode_head(&self.read(0, format::HEAD as u64)?).map_err(|error| self.damaged(0, error))?;
+        if head.cluster != self.cluster {
+            return Err(self.damaged(12, CodecError::Invalid("the segment belongs to another data folder")));
+        }
+        let footer_at = len.saturating_sub(format::FOOTER as u64);
+        let footer = self.read(footer_at, format::FOOTER as u64)?;
+        let section = format::decode_footer(&footer, len).map_err(|error| self.damaged(footer_at, error))?;
+        let bytes = self.read_section(&section)?;
+        format::decode_contents(&bytes, len).map_err(|error| self.damaged(section.offset, error))
+    }
+
+    fn key(&self, kind: Kind, place: [u32; 4]) -> Key {
+        Key { owner: self.owner, kind, place }
+    }
+
+    /// The directory of a measurement (its place in the contents).
+    pub(crate) fn directory(&self, measurement: usize) -> Result<Arc<Directory>, StorageError> {
+        let key = self.key(Kind::Directory, [measurement as u32, 0, 0, 0]);
+        self.cache.get_or(key, || {
+            let contents = self.contents()?;
+            let entry = &contents.measurements[measurement];
+            let bytes = self.read_section(&entry.directory)?;
+            let types: Vec<FieldType> = entry.fields.iter().map(|field| field.field_type).collect();
+            let directory = directory::decode(&bytes, &types, entry.series);
+            let directory = directory.map_err(|error| self.damaged(entry.directory.offset, error))?;
+            // With all its columns decoded it takes about this.
+            Ok((directory, bytes.len() as u64 * 8))
+        })
+    }
+
+    /// The index of a measurement (its place in the contents).
+    pub(crate) fn index(&self, measurement: usize) -> Result<Arc<TagIndex>, StorageError> {
+        let key = self.key(Kind::Index, [measurement as u32, 0, 0, 0]);
+        self.cache.get_or(key, || {
+            let contents = self.contents()?;
+            let entry = &contents.measurements[measurement];
+            let bytes = self.read_section(&entry.index)?;
+            let index = TagIndex::decode(&bytes, entry.series);
+            let index = index.map_err(|error| self.damaged(entry.index.offset, error))?;
+            let size = index.bytes();
+            Ok((index, size))
+        })
+    }
+
+    /// The timestamps of a page; `id.column` must be 0.
+    pub(crate) fn times(&self, directory: &Directory, id: PageId) -> Result<Arc<Vec<i64>>, StorageError> {
+        match &*self.page(directory, id, None)? {
+            Page::Times(times) => Ok(times.clone()),
+            Page::Values(_) => Err(StorageError::Bug("a page of values for timestamps".to_owned())),
+        }
+    }
+
+    /// The values of a page: a dense column of that type.
+    pub(crate) fn column(
+        &self,
+        directory: &Directory,
+        id: PageId,
+        field_type: FieldType,
+    ) -> Result<Arc<Column>, StorageError> {
+        match &*self.page(directory, id, Some(field_type))? {
+            Page::Values(column) => Ok(column.clone()),
+            Page::Times(_) => Err(StorageError::Bug("a page of timestamps for values".to_owned())),
+        }
+    }
+
+    fn page(&self, directory: &Directory, id: PageId, t: Option<FieldType>) -> Result<Arc<Page>, StorageError> {
+        let key = self.key(Kind::Page, [id.measurement, id.group, id.column, id.page]);
+        self.cache.get_or(key, || {
+            let group = &directory.groups[id.group as usize];
+            let (column, page) = (id.column as usize, id.page as usize);
+            let (number, _) = group.block_of(page);
+            let part = group.part(column, number).map_err(|error| self.damaged(0, error))?;
+            let block_key = self.key(Kind::Block, [id.measurement, id.group, id.column, number as u32]);
+            let block = self.cache.get_or(block_key, || self.block(&part, t))?;
+            let range = group.page_bytes(column, page).map_err(|error| self.damaged(part.offset, error))?;
+            let page = block.page(range, group.rows[page] as usize).map_err(|error| self.damaged(part.offset, error))?;
+            let size = page.bytes();
+            Ok((page, size))
+        })
+    }
+
+    fn block(&self, part: &PartRef, field_type: Option<FieldType>) -> Result<(Block, u64), StorageError> {
+        let bytes = self.read_section(&Section { offset: part.offset, len: part.len, crc: part.crc })?;
+        let damaged = |error| self.damaged(part.offset, error);
+        let pages = Pages { header_len: part.header, page_lens: Vec::new() };
+        let header = pages.header(&bytes).ok_or(damaged(CodecError::Invalid("a header longer than its block")))?;
+        let model = Mutex::new(Model::open(header, field_type).map_err(damaged)?);
+        let size = bytes.len() as u64 + 2_048;
+        Ok((Block { bytes, model }, size))
+    }
+
+    /// Reads all that the segment has and checks it: checksums, directories, indexes, every page.
+    pub(crate) fn verify(&self) -> Result<(), StorageError> {
+        let contents = self.contents()?;
+        for (at, entry) in contents.measurements.iter().enumerate() {
+            self.index(at)?;
+            let directory = self.directory(at)?;
+            for (number, group) in directory.groups.iter().enumerate() {
+                for column in 0..group.columns() {
+                    let field = column.checked_sub(1).map(|at| group.fields[at] as usize);
+                    let field_type = field.map(|field| entry.fields[field].field_type);
+                    for page in 0..group.pages() {
+                        let id = PageId {
+                            measurement: at as u32,
+                            group: number as u32,
+                            column: column as u32,
+                            page: page as u32,
+                        };
+                        self.page(&directory, id, field_type)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Block {
+    fn page(&self, range: std::ops::Range<usize>, rows: usize) -> Result<Page, CodecError> {
+        let bytes = self.bytes.get(range).ok_or(CodecError::Invalid("a page beyond its block"))?;
+        let values = match &mut *self.model.lock() {
+            Model::Times(block) => {
+                let mut out = Vec::with_capacity(rows);
+                block.page(bytes, rows, &mut out)?;
+                return Ok(Page::Times(Arc::new(out)));
+            }
+            Model::Float(block) => {
+                let mut out = Vec::with_capacity(rows);
+                block.page(bytes, rows, &mut out)?;
+                Values::Float(out)
+            }
+            Model::Integer(block) => {
+                let mut out = Vec::with_capacity(rows);
+                block.page(bytes, rows, &mut out)?;
+                Values::Integer(out)
+            }
+            Model::Unsigned(block) => {
+                let mut out = Vec::with_capacity(rows);
+                block.page(bytes, rows, &mut out)?;
+                Values::Unsigned(out)
+            }
+            Model::String(block) => {
+                let (mut offsets, mut text) = (Vec::new(), Vec::new());
+                block.page(bytes, rows, &mut offsets, &mut text)?;
+                offsets.drain(..offsets.len().min(1));
+                Values::String(Strings::from_parts(offsets, text).ok_or(CodecError::Invalid("strings of a page"))?)
+            }
+            Model::Boolean(block) => {
+                let mut out = Vec::with_capacity(rows);
+                block.page(bytes, rows, &mut out)?;
+                Values::Boolean(out)
+            }
+        };
+        if values.len() != rows {
+            return Err(CodecError::Invalid("a page holds other than its count says"));
+        }
+        Ok(Page::Values(Arc::new(Column::dense(values))))
+    }
+}
+
+impl Page {
+    fn bytes(&self) -> u64 {
+        let size = match self {
+            Self::Times(times) => times.len() * 8,
+            Self::Values(column) => column.bytes(),
+        };
+        size as u64 + 128
+    }
+}
+
+impl Model {
+    fn open(header: &[u8], field_type: Option<FieldType>) -> Result<Self, CodecError> {
+        Ok(match field_type {
+            None => Self::Times(TimeBlock::open(header)?),
+            Some(FieldType::Float) => Self::Float(FloatBlock::open(header)?),
+            Some(FieldType::Integer) => Self::Integer(IntBlock::open(header)?),
+            Some(FieldType::Unsigned) => Self::Unsigned(IntBlock::open(header)?),
+            Some(FieldType::String) => Self::String(Box::new(BytesBlock::open(header)?)),
+            Some(FieldType::Boolean) => Self::Boolean(BoolBlock::open(header)?),
+        })
+    }
+}

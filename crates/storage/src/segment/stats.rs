@@ -1,0 +1,162 @@
+//! Statistics of the pages of one numeric field: least, greatest, first, last and sum. How many values there are is not kept:
+//! a page of a column group has one for every row.
+//!
+//! ```text
+//! integers, unsigned: least (i64 column), then u64 columns of greatest - least, first - least, last - least,
+//!                     sum - rows * least; all wrapping, unsigned numbers as their bits
+//! floats:             least, greatest, first, last, sum (f64 columns); a page with a NaN has NaN everywhere
+//! ```
+
+use crate::view::{NumberStats, Scalar};
+use codec::{CodecError, Reader, reduce};
+use model::{FieldType, Values};
+
+/// The statistics of some pages, one entry a page in each list. Unsigned numbers are kept as their bits.
+#[derive(Debug)]
+pub(crate) enum FieldStats {
+    /// Integers and unsigned integers.
+    Whole(Lists<i64>),
+    /// Floats.
+    Float(Lists<f64>),
+}
+
+/// See [`FieldStats`].
+#[derive(Debug, Default)]
+pub(crate) struct Lists<T> {
+    min: Vec<T>,
+    max: Vec<T>,
+    first: Vec<T>,
+    last: Vec<T>,
+    sum: Vec<T>,
+}
+
+impl<T: Copy> Lists<T> {
+    fn push(&mut self, [min, max, first, last, sum]: [T; 5]) {
+        self.min.push(min);
+        self.max.push(max);
+        self.first.push(first);
+        self.last.push(last);
+        self.sum.push(sum);
+    }
+
+    fn get(&self, page: usize, scalar: impl Fn(T) -> Scalar) -> Option<NumberStats> {
+        Some(NumberStats {
+            min: scalar(*self.min.get(page)?),
+            max: scalar(*self.max.get(page)?),
+            first: scalar(*self.first.get(page)?),
+            last: scalar(*self.last.get(page)?),
+            sum: scalar(*self.sum.get(page)?),
+        })
+    }
+}
+
+impl FieldStats {
+    /// No pages yet; `None` for strings and booleans.
+    pub(crate) fn new(field_type: FieldType) -> Option<Self> {
+        match field_type {
+            FieldType::Float => Some(Self::Float(Lists::default())),
+            FieldType::Integer | FieldType::Unsigned => Some(Self::Whole(Lists::default())),
+            FieldType::String | FieldType::Boolean => None,
+        }
+    }
+
+    /// Adds a page, which is not empty and of the type that these statistics were made for.
+    pub(crate) fn push(&mut self, values: &Values) {
+        match (self, values) {
+            (Self::Float(lists), Values::Float(values)) => lists.push(float_page(values)),
+            (Self::Whole(lists), Values::Integer(values)) => {
+                let (min, max) = (reduce::min_i64(values), reduce::max_i64(values));
+                let ends = (values.first().copied(), values.last().copied());
+                lists.push([
+                    min.map_or(0, |(v, _)| v),
+                    max.map_or(0, |(v, _)| v),
+                    ends.0.unwrap_or_default(),
+                    ends.1.unwrap_or_default(),
+                    reduce::sum_i64(values),
+                ]);
+            }
+            (Self::Whole(lists), Values::Unsigned(values)) => {
+                let (min, max) = (reduce::min_u64(values), reduce::max_u64(values));
+                let ends = (values.first().copied(), values.last().copied());
+                let page = [
+                    min.map_or(0, |(v, _)| v),
+                    max.map_or(0, |(v, _)| v),
+                    ends.0.unwrap_or_default(),
+                    ends.1.unwrap_or_default(),
+                    reduce::sum_u64(values),
+                ];
+                lists.push(page.map(u64::cast_signed));
+            }
+            _ => {}
+        }
+    }
+
+    /// The figures of a page of a field of that type; `None` if they are not kept.
+    pub(crate) fn get(&self, page: usize, field_type: FieldType) -> Option<NumberStats> {
+        match self {
+            Self::Float(lists) => lists.get(page, Scalar::Float).filter(|stats| stats.min == stats.min),
+            Self::Whole(lists) if field_type == FieldType::Unsigned => {
+                lists.get(page, |bits| Scalar::Unsigned(bits.cast_unsigned()))
+            }
+            Self::Whole(lists) => lists.get(page, Scalar::Integer),
+        }
+    }
+
+    /// Appends all pages; `rows` is the number of rows of each.
+    pub(crate) fn encode(&self, rows: &[u32], out: &mut Vec<u8>) {
+        match self {
+            Self::Float(lists) => {
+                for list in [&lists.min, &lists.max, &lists.first, &lists.last, &lists.sum] {
+                    codec::encode_f64_column(list, out);
+                }
+            }
+            Self::Whole(lists) => {
+                codec::encode_i64_column(&lists.min, out);
+                for list in [&lists.max, &lists.first, &lists.last] {
+                    let above = list.iter().zip(&lists.min).map(|(v, min)| v.wrapping_sub(*min).cast_unsigned());
+                    codec::encode_u64_column(&above.collect::<Vec<_>>(), out);
+                }
+                let floors = lists.min.iter().zip(rows).map(|(min, rows)| min.wrapping_mul(i64::from(*rows)));
+                let above = lists.sum.iter().zip(floors).map(|(sum, floor)| sum.wrapping_sub(floor).cast_unsigned());
+                codec::encode_u64_column(&above.collect::<Vec<_>>(), out);
+            }
+        }
+    }
+
+    /// Reads what [`FieldStats::encode`] wrote.
+    pub(crate) fn decode(reader: &mut Reader<'_>, field_type: FieldType, rows: &[u32]) -> Result<Self, CodecError> {
+        let pages = rows.len();
+        if field_type == FieldType::Float {
+            let mut list = || exactly(codec::decode_f64_column(reader, pages)?, pages);
+            let (min, max, first, last, sum) = (list()?, list()?, list()?, list()?, list()?);
+            return Ok(Self::Float(Lists { min, max, first, last, sum }));
+        }
+        let min = exactly(codec::decode_i64_column(reader, pages)?, pages)?;
+        let mut above = |floor: &dyn Fn(usize) -> i64| -> Result<Vec<i64>, CodecError> {
+            let list = exactly(codec::decode_u64_column(reader, pages)?, pages)?;
+            Ok(list.iter().enumerate().map(|(page, v)| floor(page).wrapping_add(v.cast_signed())).collect())
+        };
+        let (max, first, last) = (above(&|page| min[page])?, above(&|page| min[page])?, above(&|page| min[page])?);
+        let sum = above(&|page| min[page].wrapping_mul(i64::from(rows[page])))?;
+        Ok(Self::Whole(Lists { min, max, first, last, sum }))
+    }
+}
+
+fn float_page(values: &[f64]) -> [f64; 5] {
+    if values.iter().any(|v| v.is_nan()) {
+        return [f64::NAN; 5];
+    }
+    let (min, max) = (reduce::min_f64(values), reduce::max_f64(values));
+    [
+        min.map_or(f64::NAN, |(v, _)| v),
+        max.map_or(f64::NAN, |(v, _)| v),
+        values.first().copied().unwrap_or(f64::NAN),
+        values.last().copied().unwrap_or(f64::NAN),
+        reduce::sum_f64(values),
+    ]
+}
+
+/// `list`, if it has `len` items.
+pub(super) fn exactly<T>(list: Vec<T>, len: usize) -> Result<Vec<T>, CodecError> {
+    if list.len() == len { Ok(list) } else { Err(CodecError::Invalid("a column of the directory has a wrong length")) }
+}

@@ -1,0 +1,184 @@
+//! A cut: rows of one series between two instants, merged from the pieces that reach into it when they are asked for.
+
+use super::scan::clip;
+use super::source::Piece;
+use super::stats::Stats;
+use crate::error::StorageError;
+use model::{Column, FieldType, Presence, TimeRange, Values};
+use std::sync::{Arc, OnceLock};
+
+/// A stretch of rows of one series whose times no other cut of the same list overlaps.
+#[derive(Debug)]
+pub struct Cut {
+    /// In the order of their sources: where times meet, the later wins, field by field.
+    pieces: Vec<Piece>,
+    range: TimeRange,
+    fields: Arc<[FieldType]>,
+    merged: OnceLock<Arc<Merged>>,
+}
+
+/// How the pieces make rows.
+#[derive(Debug)]
+struct Merged {
+    times: Arc<Vec<i64>>,
+    /// The pieces, clipped to the cut, and for each of its rows the cut's row (`None`: the same one).
+    parts: Vec<(Piece, Option<Vec<u32>>)>,
+}
+
+/// Of a piece's row: it has none of the scan's fields.
+const NOWHERE: u32 = u32::MAX;
+
+impl Cut {
+    pub(super) fn new(pieces: Vec<Piece>, range: TimeRange, fields: Arc<[FieldType]>) -> Self {
+        Self { pieces, range, fields, merged: OnceLock::new() }
+    }
+
+    /// Bounds of the cut's times (ns); may be wider than its rows.
+    #[must_use]
+    pub fn range(&self) -> TimeRange {
+        self.range
+    }
+
+    /// Upper bound of its rows; exact where [`Cut::stats`] answers.
+    #[must_use]
+    pub fn rows_max(&self) -> usize {
+        self.pieces.iter().map(Piece::len).sum()
+    }
+
+    /// The figures of a field (its index in the scan's list) over the whole cut, if they are kept and hold (nothing else
+    /// in the view overlaps); `None` means: decode. A field without values here has figures with count 0.
+    #[must_use]
+    pub fn stats(&self, field: usize) -> Option<Stats> {
+        let mut having = self.pieces.iter().filter(|piece| piece.has(field));
+        let Some(piece) = having.next() else {
+            return Some(Stats { count: 0, first_time: self.range.start, last_time: self.range.end, numbers: None });
+        };
+        let whole = piece.is_page() && self.range.covers(&piece.range);
+        if !whole || having.next().is_some() {
+            return None;
+        }
+        let numbers = piece.numbers(field, self.fields[field]);
+        let is_number = !matches!(self.fields[field], FieldType::String | FieldType::Boolean);
+        if is_number && numbers.is_none() {
+            return None;
+        }
+        let (first_time, last_time) = (piece.range.start, piece.range.end);
+        Some(Stats { count: piece.len() as u64, first_time, last_time, numbers })
+    }
+
+    /// The times of the cut's rows (ns), ascending strictly.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub fn times(&self) -> Result<Arc<Vec<i64>>, StorageError> {
+        Ok(self.merged()?.times.clone())
+    }
+
+    /// The values of a field (its index in the scan's list) in the cut's rows, as [`Cut::times`] numbers them. Decoded when
+    /// asked for: ask for the columns of a filter first.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub fn column(&self, field: usize) -> Result<Arc<Column>, StorageError> {
+        let field_type = self.fields[field];
+        let mut having = self.pieces.iter().filter(|piece| piece.has(field));
+        if let ([only], Some(_)) = (&self.pieces[..], having.next())
+            && only.counted().is_none()
+            && self.range.covers(&only.range)
+        {
+            // Rows of a single piece need no times.
+            let column = only.column(field, field_type)?;
+            return Ok(column.unwrap_or_else(|| Arc::new(Column::empty(field_type))));
+        }
+        let merged = self.merged()?;
+        // For each row of the cut the part and the value that it takes.
+        let mut chosen: Vec<Option<(u32, u32)>> = vec![None; merged.times.len()];
+        let mut columns = Vec::with_capacity(merged.parts.len());
+        for (part, (piece, rows)) in (0u32..).zip(&merged.parts) {
+            let column = if piece.has(field) { piece.column(field, field_type)? } else { None };
+            if let Some(column) = &column {
+                let mut take = |row: usize, value: u32| {
+                    let row = rows.as_ref().map_or(row, |rows| rows[row] as usize);
+                    if let Some(chosen) = chosen.get_mut(row) {
+                        *chosen = Some((part, value));
+                    }
+                };
+                match &column.presence {
+                    Presence::Dense => (0..column.values.len()).for_each(|row| take(row, row as u32)),
+                    Presence::Sparse(rows) => (0u32..).zip(rows).for_each(|(value, &row)| take(row as usize, value)),
+                }
+            }
+            columns.push(column);
+        }
+        Ok(Arc::new(gather(field_type, &chosen, &columns)))
+    }
+
+    fn merged(&self) -> Result<Arc<Merged>, StorageError> {
+        if let Some(merged) = self.merged.get() {
+            return Ok(merged.clone());
+        }
+        let merged = Arc::new(self.merge()?);
+        Ok(self.merged.get_or_init(|| merged).clone())
+    }
+
+    fn merge(&self) -> Result<Merged, StorageError> {
+        let mut parts = Vec::with_capacity(self.pieces.len());
+        let mut lists = Vec::with_capacity(self.pieces.len());
+        for piece in &self.pieces {
+            let times = piece.all_times()?;
+            let rows = clip(times.all(), piece.rows.clone(), &self.range);
+            let clipped = Piece { rows: rows.clone(), ..piece.clone() };
+            let counted = clipped.counted();
+            if let super::source::Times::Page(times) = &times
+                && self.pieces.len() == 1
+                && rows.len() == times.len()
+            {
+                return Ok(Merged { times: times.clone(), parts: vec![(clipped, None)] });
+            }
+            let own = times.all()[rows].iter().enumerate();
+            let kept = own.filter(|(row, _)| counted.as_ref().is_none_or(|counted| counted[*row]));
+            lists.push(kept.map(|(_, &time)| time).collect::<Vec<i64>>());
+            parts.push((clipped, counted));
+        }
+        let mut times = lists.concat();
+        if lists.len() > 1 {
+            times.sort();
+            times.dedup();
+        }
+        let place = |(list, (piece, counted)): (Vec<i64>, (Piece, Option<Vec<bool>>))| {
+            let mut list = list.into_iter();
+            let mut at = 0;
+            let mut next = || match list.next() {
+                Some(time) => {
+                    at += times[at..].partition_point(|&other| other < time);
+                    at as u32
+                }
+                None => NOWHERE,
+            };
+            let rows = match counted {
+                None => (0..piece.len()).map(|_| next()).collect(),
+                Some(counted) => counted.iter().map(|&counts| if counts { next() } else { NOWHERE }).collect(),
+            };
+            (piece, Some(rows))
+        };
+        let parts = lists.into_iter().zip(parts).map(place).collect();
+        Ok(Merged { times: Arc::new(times), parts })
+    }
+}
+
+/// The chosen values as a column.
+fn gather(field_type: FieldType, chosen: &[Option<(u32, u32)>], columns: &[Option<Arc<Column>>]) -> Column {
+    let mut values = Values::new(field_type);
+    let mut present = Vec::new();
+    for (row, choice) in (0u32..).zip(chosen) {
+        let value = choice.and_then(|(part, value)| columns[part as usize].as_ref()?.values.get(value as usize));
+        if let Some(value) = value
+            && values.push(value)
+        {
+            present.push(row);
+        }
+    }
+    let mut column = Column { values, presence: Presence::Sparse(present) };
+    column.seal(chosen.len());
+    column
+}

@@ -1,0 +1,144 @@
+//! A scan: finds the pieces of a series in all sources of a shard and arranges them into cuts.
+
+use super::cut::Cut;
+use super::series::{ABSENT, SeriesSet};
+use super::source::{Opened, Piece, Place};
+use super::{View, arrange};
+use crate::error::StorageError;
+use crate::segment::directory::Group;
+use model::{FieldType, Text, TimeRange};
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Rows of a run that make one piece at most.
+const RUN_PIECE: usize = 4_096;
+
+/// A walk over some fields of the series of a set, in a time range.
+#[derive(Debug)]
+pub struct Scan<'v> {
+    set: SeriesSet,
+    fields: Arc<[FieldType]>,
+    range: TimeRange,
+    /// For each source of the set; `None` if it has nothing for this scan.
+    opened: Vec<Option<Arc<Opened>>>,
+    view: PhantomData<&'v View>,
+}
+
+impl<'v> Scan<'v> {
+    pub(super) fn open(
+        set: &'v SeriesSet,
+        fields: &[(Text, FieldType)],
+        range: TimeRange,
+    ) -> Result<Self, StorageError> {
+        let open = |source: &super::series::SetSource| {
+            if !source.source.range()?.overlaps(&range) {
+                return Ok(None);
+            }
+            let opened = source.source.open(fields)?;
+            let useful = match &opened {
+                Opened::Segment { columns, .. } => columns.iter().flatten().any(|&column| column != 0),
+                Opened::Run { columns, .. } => columns.iter().any(Option::is_some),
+            };
+            Ok(useful.then(|| Arc::new(opened)))
+        };
+        let opened = set.inner.sources.iter().map(open).collect::<Result<_, StorageError>>()?;
+        let fields = fields.iter().map(|(_, field_type)| *field_type).collect();
+        Ok(Self { set: set.clone(), fields, range, opened, view: PhantomData })
+    }
+
+    /// The cuts of one series (its number in the set) in one shard (its index in [`View::shards`]): they do not overlap,
+    /// ascend by time, and each holds at least one row that may lie in the scan's range. Rows that have none of the
+    /// scan's fields are not in any cut. A cut may reach beyond the range: the reader clips.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub fn cuts(&mut self, series: usize, shard: usize) -> Result<Vec<Cut>, StorageError> {
+        let mut pieces = Vec::new();
+        for (source, opened) in self.set.inner.sources.iter().zip(&self.opened) {
+            let local = source.locals[series];
+            if let (true, Some(opened), true) = (source.source.shard == shard, opened, local != ABSENT) {
+                self.pieces(opened, local, &mut pieces)?;
+            }
+        }
+        Ok(arrange::cuts(pieces, &self.fields))
+    }
+
+    fn pieces(&self, opened: &Arc<Opened>, local: u32, out: &mut Vec<Piece>) -> Result<(), StorageError> {
+        match &**opened {
+            Opened::Segment { directory, columns, .. } => {
+                for (number, (group, columns)) in directory.groups.iter().zip(columns).enumerate() {
+                    if columns.iter().all(|&column| column == 0) {
+                        continue;
+                    }
+                    let Ok(at) = group.series.binary_search(&local) else { continue };
+                    if group.packed {
+                        self.packed(opened, number, group.rows_of(at), out)?;
+                    } else {
+                        self.pages(opened, number, group, group.pages_of(at), out);
+                    }
+                }
+            }
+            Opened::Run { run, table, .. } => {
+                let table = &run.tables[*table];
+                let series = &table.series[local as usize];
+                let rows = series.start as usize..series.end as usize;
+                let rows = clip(&table.times, rows, &self.range);
+                for start in rows.clone().step_by(RUN_PIECE) {
+                    let rows = start..rows.end.min(start + RUN_PIECE);
+                    out.push(piece(opened, Place::Table, rows, &table.times));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pages(&self, opened: &Arc<Opened>, number: usize, group: &Group, pages: Range<usize>, out: &mut Vec<Piece>) {
+        let from = pages.start + group.last[pages.clone()].partition_point(|&last| last < self.range.start);
+        for page in (from..pages.end).take_while(|&page| group.first[page] <= self.range.end) {
+            out.push(Piece {
+                opened: opened.clone(),
+                place: Place::Page { group: number, page },
+                rows: 0..group.rows[page] as usize,
+                range: TimeRange::new(group.first[page], group.last[page]),
+            });
+        }
+    }
+
+    /// The rows of a series in a packed page: only their times tell where they are.
+    fn packed(
+        &self,
+        opened: &Arc<Opened>,
+        group: usize,
+        (page, rows): (usize, Range<usize>),
+        out: &mut Vec<Piece>,
+    ) -> Result<(), StorageError> {
+        if let Opened::Segment { directory, .. } = &**opened {
+            let groups = &directory.groups[group];
+            if !TimeRange::new(groups.first[page], groups.last[page]).overlaps(&self.range) {
+                return Ok(());
+            }
+        }
+        let whole =
+            Piece { opened: opened.clone(), place: Place::Page { group, page }, rows, range: TimeRange::ALL };
+        let times = whole.all_times()?;
+        let rows = clip(times.all(), whole.rows.clone(), &self.range);
+        if !rows.is_empty() {
+            out.push(piece(opened, whole.place, rows, times.all()));
+        }
+        Ok(())
+    }
+}
+
+fn piece(opened: &Arc<Opened>, place: Place, rows: Range<usize>, times: &[i64]) -> Piece {
+    let range = TimeRange::new(times[rows.start], times[rows.end - 1]);
+    Piece { opened: opened.clone(), place, rows, range }
+}
+
+/// The rows whose times, which ascend, lie in a range of time.
+pub(super) fn clip(times: &[i64], rows: Range<usize>, range: &TimeRange) -> Range<usize> {
+    let own = &times[rows.clone()];
+    let from = own.partition_point(|&time| time < range.start);
+    let to = own.partition_point(|&time| time <= range.end);
+    rows.start + from..rows.start + to.max(from)
+}
