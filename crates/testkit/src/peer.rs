@@ -19,6 +19,16 @@ impl Peer {
         std::env::var("ALLUVIUM_PEER").is_ok_and(|value| value == "live")
     }
 
+    /// Whether the system is built; `start` builds what is not.
+    ///
+    /// # Panics
+    /// `scripts/peers` cannot be run.
+    #[must_use]
+    pub fn is_built(system: &str) -> bool {
+        let folder = peers(&["path".as_ref(), Path::new(system)]);
+        Path::new(folder.trim()).join(system.replace("influxdb", "influxd")).is_file()
+    }
+
     /// Starts the system (`influxdb` or `influxdb-uint`), installing it if need be.
     ///
     /// # Panics
