@@ -294,6 +294,7 @@ impl Inner {
             flush_age: options.flush_age,
             cache_bytes: options.cache_bytes,
             cluster_id: state.cluster_id,
+            stats: options.stats.clone(),
         };
         let engine = Engine::open(world.clone(), engine_options, &state.all_spans())?;
         let queries = Queries::new(&options);

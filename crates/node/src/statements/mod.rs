@@ -23,8 +23,10 @@ pub(crate) fn run(
     request: &QueryRequest,
     sink: &mut dyn Sink,
 ) -> Result<(), ExecuteError> {
+    if let Some(outcome) = over_data(inner, statement, request, sink) {
+        return Ok(outcome?);
+    }
     match statement {
-        Statement::Select(select) => Ok(query::select(select, &NodeNames::new(inner), &context(inner, request), sink)?),
         Statement::CreateDatabase(_)
         | Statement::DropDatabase(_)
         | Statement::CreateRetentionPolicy(_)
@@ -47,6 +49,25 @@ pub(crate) fn run(
         Statement::ShowDiagnostics { module } => done(inspect::diagnostics(inner, module.as_deref(), sink)),
         other => Err(QueryError::NotExecuted(other.name().to_owned()).into()),
     }
+}
+
+/// Runs a statement over stored data; `None` if it is of another kind.
+fn over_data(
+    inner: &Inner,
+    statement: &Statement,
+    request: &QueryRequest,
+    sink: &mut dyn Sink,
+) -> Option<Result<(), QueryError>> {
+    let (names, context) = (NodeNames::new(inner), context(inner, request));
+    Some(match statement {
+        Statement::Select(select) => query::select(select, &names, &context, sink),
+        Statement::ShowMeasurements(show) => query::show::show_measurements(show, &names, &context, sink),
+        Statement::ShowTagKeys(show) => query::show::show_tag_keys(show, &names, &context, sink),
+        Statement::ShowTagValues(show) => query::show::show_tag_values(show, &names, &context, sink),
+        Statement::ShowFieldKeys(show) => query::show::show_field_keys(show, &names, &context, sink),
+        Statement::ShowSeries(show) => query::show::show_series(show, &names, &context, sink),
+        _ => return None,
+    })
 }
 
 /// A sink that wants no more ends a statement without an error.
