@@ -11,6 +11,7 @@
 //!
 //! Storage knows nothing of queries, HTTP, users or names of databases: shards are numbers that the catalog gave out.
 
+mod cache;
 mod compact;
 pub mod engine;
 mod error;
@@ -31,3 +32,6 @@ pub use view::{Cut, Scalar, Scan, SeriesSet, Stats, TagCondition, TagTest, View}
 pub type ShardId = u64;
 /// A place in the log, which is also the version of the batch that stands there. Slots begin at 1.
 pub type Slot = u64;
+
+/// Where segments are.
+const SEGMENTS_FOLDER: &str = "segments";

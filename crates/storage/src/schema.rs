@@ -2,6 +2,7 @@
 //! in it. Kept in the shard's manifest, and in the log until flushed.
 
 use model::{FieldType, Text};
+use std::collections::BTreeMap;
 
 /// A field's number inside its shard.
 pub type FieldId = u32;
@@ -15,4 +16,45 @@ pub struct FieldKey {
     pub field_type: FieldType,
     /// Its number in the shard.
     pub id: FieldId,
+}
+
+/// All fields of a shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    measurements: BTreeMap<Text, BTreeMap<Text, FieldKey>>,
+    next: FieldId,
+}
+
+impl Schema {
+    /// The field of this name, if there is one.
+    #[must_use]
+    pub fn get(&self, measurement: &[u8], name: &[u8]) -> Option<&FieldKey> {
+        self.measurements.get(measurement)?.get(name)
+    }
+
+    /// The field of this name; made with the given type and a new number if there is none.
+    pub fn decide(&mut self, measurement: &[u8], name: &[u8], field_type: FieldType) -> FieldKey {
+        if let Some(known) = self.get(measurement, name) {
+            return known.clone();
+        }
+        let key = FieldKey { name: name.into(), field_type, id: self.next };
+        self.insert(measurement, key.clone());
+        key
+    }
+
+    /// Enters a field as it was decided before; one that is known stays as it is.
+    pub fn insert(&mut self, measurement: &[u8], key: FieldKey) {
+        self.next = self.next.max(key.id.saturating_add(1));
+        if !self.measurements.contains_key(measurement) {
+            self.measurements.insert(measurement.into(), BTreeMap::new());
+        }
+        if let Some(fields) = self.measurements.get_mut(measurement) {
+            fields.entry(key.name.clone()).or_insert(key);
+        }
+    }
+
+    /// Ids below `next` were given out before, whether their fields are known here or not.
+    pub fn skip_to(&mut self, next: FieldId) {
+        self.next = self.next.max(next);
+    }
 }

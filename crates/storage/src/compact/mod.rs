@@ -1,1 +1,72 @@
-//! To be written.
+//! Compaction: some neighbouring segments of a shard become one. `choose` says which, `merge` writes the new one, and
+//! [`step`] commits the manifest and swaps what readers see.
+//!
+//! It can be killed at any instant: before the commit the new file is an orphan, after it the old ones are; a start removes
+//! either. Views that hold the old segments keep them until they are dropped.
+
+mod choose;
+mod merge;
+#[cfg(test)]
+mod tests;
+
+use crate::engine::Engine;
+use crate::engine::shard::Shard;
+use crate::error::StorageError;
+use crate::manifest::SegmentRef;
+use crate::segment::{Identity, Segment};
+use choose::choose;
+use std::sync::Arc;
+
+/// Whether some of a shard's segments, in slot order, should be merged.
+pub(crate) fn is_due(segments: &[Arc<Segment>]) -> bool {
+    choose(&sizes(segments)).is_some()
+}
+
+fn sizes(segments: &[Arc<Segment>]) -> Vec<u64> {
+    segments.iter().map(|segment| segment.entry().place.len).collect()
+}
+
+/// Merges some segments of a shard, if some should be, and says whether it did. The caller holds the shard's upkeep, and the
+/// manifest names all segments that were there when it folded.
+pub(crate) fn step(engine: &Engine, shard: &Shard) -> Result<bool, StorageError> {
+    let Some((version, manifest)) = engine.manifests.load(shard.id)? else { return Ok(false) };
+    // A flush may have added segments that the manifest does not name yet: they are above all others and wait.
+    let mut segments = shard.state.lock().segments.clone();
+    segments.retain(|segment| manifest.segments.iter().any(|entry| entry.place == segment.entry().place));
+    let Some(range) = choose(&sizes(&segments)) else { return Ok(false) };
+    let inputs = &segments[range];
+    let total: u64 = inputs.iter().map(|segment| segment.entry().place.len).sum();
+    if engine.world.disk.free_bytes()? < total.saturating_mul(2) {
+        return Ok(false);
+    }
+    let identity =
+        Identity { cluster: engine.options.cluster_id, put_id: engine.world.random.id(), shard: shard.id };
+    let path = engine.new_segment_path();
+    let entry = merge::merge(inputs, &identity, &engine.world.disk, &path)?;
+    let old: Vec<SegmentRef> = inputs.iter().map(|segment| segment.entry().place.clone()).collect();
+    let next = manifest.replace(&old, entry.clone());
+    let committed = match &next {
+        Some(next) => engine.manifests.commit(shard.id, version + 1, next)?,
+        None => false,
+    };
+    let segment = engine.segment(&entry);
+    if !committed {
+        // Somebody changed the manifest meanwhile: nothing names the new file.
+        segment.file().doom();
+        return Ok(false);
+    }
+    swap(shard, inputs, segment);
+    engine.discard(inputs);
+    engine.manifests.trim(shard.id, version + 1)?;
+    Ok(true)
+}
+
+/// Puts the new segment where the old ones were.
+fn swap(shard: &Shard, old: &[Arc<Segment>], new: Arc<Segment>) {
+    let mut state = shard.state.lock();
+    let is_old = |segment: &Arc<Segment>| old.iter().any(|old| Arc::ptr_eq(old, segment));
+    if let Some(at) = state.segments.iter().position(is_old) {
+        state.segments.retain(|segment| !is_old(segment));
+        state.segments.insert(at, new);
+    }
+}

@@ -1,10 +1,43 @@
 //! The engine: owns log, runs, segments and manifests of all shards of a node, and does its work in steps.
+//!
+//! `accept` takes a batch apart, `commit` makes groups of them durable and visible, `flush` turns rows into segments, `upkeep`
+//! does the rest in the background, `open` begins. `shard` is what readers see.
+//!
+//! Always: a `done` with success is called after its rows are durable and visible; rows go from runs to segments in one step
+//! under the shard's lock, so that a view sees each of them once; a shard gets the rows of a slot in one step, so that the
+//! slot of a flush cuts no batch.
+
+mod accept;
+mod commit;
+mod flush;
+mod full;
+mod open;
+pub(crate) mod shard;
+mod stats;
+mod upkeep;
 
 use crate::error::StorageError;
-use crate::view::View;
+use crate::log::append::Writer;
+use crate::log::batch::encode_body;
+use crate::manifest::Manifests;
+use crate::run::Chunk;
+use crate::cache::Cache;
+use crate::segment::{Files, Segment};
+use crate::manifest::SegmentEntry;
+use crate::series::SeriesTables;
+use crate::view::{ShardSource, View};
 use crate::{ShardId, Slot};
+use commit::{Condition, Entry, LoggedBatch, Waiting};
+use full::FullDisk;
 use model::{Batch, FieldType, KeyError, KeyText, Text, TimeRange};
+use open::Orphans;
+use parking_lot::{Condvar, Mutex, RwLock};
 use platform::World;
+use shard::Shard;
+use stats::EngineStats;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A shard and its span of time. Spans of one policy never overlap.
@@ -29,6 +62,8 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Identity of the data folder, in every file's head.
     pub cluster_id: [u8; 16],
+    /// Where the engine counts.
+    pub stats: platform::Stats,
 }
 
 /// What became of a batch, apart from its durability.
@@ -96,16 +131,56 @@ pub struct ShardFigures {
 
 /// The storage engine of one node.
 #[derive(Debug)]
-pub struct Engine {}
+pub struct Engine {
+    pub(crate) world: World,
+    pub(crate) options: Options,
+    series: SeriesTables,
+    files: Files,
+    cache: Arc<Cache>,
+    pub(crate) manifests: Manifests,
+    shards: RwLock<BTreeMap<ShardId, Arc<Shard>>>,
+    /// Shards that the catalog has dropped since the start.
+    dropped: Mutex<BTreeSet<ShardId>>,
+    log_id: [u8; 16],
+    log: Mutex<Writer>,
+    /// Length of the log, as of the last group.
+    log_bytes: AtomicU64,
+    waiting: Mutex<Waiting>,
+    /// Something waits for the log.
+    arrived: Condvar,
+    /// Held over a flush: a shard is in one at a time.
+    flushing: Mutex<()>,
+    /// Bytes charged for rows in memory, those that wait included.
+    run_bytes: AtomicU64,
+    /// Tells the files of this start from those of all others.
+    incarnation: u64,
+    next_segment: AtomicU64,
+    orphans: Mutex<Orphans>,
+    full: FullDisk,
+    torn: Option<String>,
+    stats: EngineStats,
+}
 
 impl Engine {
     /// Opens the data folder: makes durable what it finds, replays the log for the given shards (rows of others are
-    /// skipped), and is ready for readers and writers.
+    /// skipped), and is ready for readers and writers. With a damaged log it opens for readers only.
     ///
     /// # Errors
     /// The folder cannot be read, or a file that everything hangs on is damaged.
-    pub fn open(_world: World, _options: Options, _shards: &[ShardSpan]) -> Result<Engine, StorageError> {
-        todo!()
+    pub fn open(world: World, options: Options, shards: &[ShardSpan]) -> Result<Engine, StorageError> {
+        Self::start(world, options, shards)
+    }
+
+    /// Why the engine takes no writes, in words; `None` if it does.
+    #[must_use]
+    pub fn closed_because(&self) -> Option<String> {
+        self.waiting.lock().check_open().err().map(|error| error.to_string())
+    }
+
+    /// What the start has cut off the end of the log, in words: bytes that were never acknowledged.
+    #[must_use]
+    pub fn torn_tail(&self) -> Option<&str> {
+        self.torn.as_deref()
     }
 
     /// Takes a batch: looks its series up, checks field types, gives it a slot and queues it for the log. Rows are routed to
@@ -116,12 +191,22 @@ impl Engine {
     /// Nothing was taken, and `done` is not called: memory or log space is short, the disk is full, the engine is closed.
     pub fn submit(
         &self,
-        _batch: Batch,
-        _keys: &dyn KeyText,
-        _shards: &[ShardSpan],
-        _done: Done,
+        batch: Batch,
+        keys: &dyn KeyText,
+        shards: &[ShardSpan],
+        done: Done,
     ) -> Result<Outcome, StorageError> {
-        todo!()
+        self.check_room(&batch)?;
+        let owned = shards.iter().map(|span| self.shard(span.id)).collect::<Result<Vec<_>, _>>()?;
+        let (parts, outcome) = accept::accept(batch, keys, &self.series.current(), shards, &owned);
+        if parts.is_empty() {
+            done(Ok(()));
+            return Ok(outcome);
+        }
+        let batches = accept::split(parts, self.options.log_bytes / 8);
+        let encoded: Vec<LoggedBatch> = batches.into_iter().map(encode_batch).collect();
+        self.enqueue(encoded, done)?;
+        Ok(outcome)
     }
 
     /// Writes and syncs all batches that wait, applies them in slot order and calls their `done`. Returns how many there were.
@@ -129,12 +214,15 @@ impl Engine {
     /// # Errors
     /// A write or sync of the log failed: no batch is acknowledged any more, the process must exit and recover.
     pub fn commit_step(&self) -> Result<usize, StorageError> {
-        todo!()
+        self.commit()
     }
 
     /// Waits until a batch waits for the log, at most `timeout`; for the committer's loop.
-    pub fn wait_for_batches(&self, _timeout: Duration) {
-        todo!()
+    pub fn wait_for_batches(&self, timeout: Duration) {
+        let mut waiting = self.waiting.lock();
+        if waiting.queue.is_empty() {
+            self.arrived.wait_for(&mut waiting, timeout);
+        }
     }
 
     /// Does one piece of background work, if some is due: merge of runs, flush, folding of flush records, trim of the log,
@@ -143,7 +231,7 @@ impl Engine {
     /// # Errors
     /// The disk refused or a file is damaged; the engine stays usable unless the error's kind is `Closed`.
     pub fn background_step(&self) -> Result<Step, StorageError> {
-        todo!()
+        self.step()
     }
 
     /// Puts all rows in memory into segments.
@@ -151,7 +239,8 @@ impl Engine {
     /// # Errors
     /// As [`Engine::background_step`].
     pub fn flush(&self) -> Result<(), StorageError> {
-        todo!()
+        self.commit()?;
+        self.flush_shards(|_| true).map(drop)
     }
 
     /// Takes no more batches, commits those that wait, flushes, and leaves no rows in the log.
@@ -159,28 +248,176 @@ impl Engine {
     /// # Errors
     /// As [`Engine::background_step`].
     pub fn close(&self) -> Result<(), StorageError> {
-        todo!()
+        {
+            let mut waiting = self.waiting.lock();
+            match waiting.condition {
+                Condition::Open => waiting.condition = Condition::Closing,
+                Condition::Closing => {}
+                Condition::ReadOnly(_) => return Ok(()),
+                Condition::Poisoned(ref why) => return Err(StorageError::Closed(why.clone())),
+            }
+        }
+        self.flush()?;
+        self.fold_up_to(Slot::MAX)?;
+        let mut log = self.log.lock();
+        log.end()?;
+        self.note_log(&log);
+        Ok(())
     }
 
     /// Forgets shards that the catalog has dropped: their rows, manifests and files. Views that hold them stay whole.
     ///
     /// # Errors
     /// The disk refused; what is left is removed at the next start.
-    pub fn drop_shards(&self, _shards: &[ShardId]) -> Result<(), StorageError> {
-        todo!()
+    pub fn drop_shards(&self, shards: &[ShardId]) -> Result<(), StorageError> {
+        self.dropped.lock().extend(shards);
+        let _alone = self.flushing.lock();
+        for id in shards {
+            let shard = self.shards.write().remove(id);
+            if let Some(shard) = shard {
+                let _alone = shard.upkeep.lock();
+                let segments = shard.state.lock().segments.clone();
+                self.release(shard.drop_all());
+                self.manifests.remove(*id)?;
+                self.discard(&segments);
+            } else {
+                self.manifests.remove(*id)?;
+            }
+        }
+        Ok(())
     }
 
     /// A picture of some shards (ascending by time) as of now: every batch whose `done` was called is in it.
     ///
     /// # Errors
     /// A manifest cannot be read or is damaged.
-    pub fn view(&self, _shards: &[ShardSpan]) -> Result<View, StorageError> {
-        todo!()
+    pub fn view(&self, shards: &[ShardSpan]) -> Result<View, StorageError> {
+        let source = |span: &ShardSpan| {
+            let shard = self.shards.read().get(&span.id).cloned();
+            let picture = shard.map(|shard| shard.picture());
+            let (segments, runs) = picture.map(|picture| (picture.segments, picture.runs)).unwrap_or_default();
+            ShardSource { span: *span, segments, runs }
+        };
+        Ok(View::new(shards.iter().map(source).collect(), self.cache.clone()))
     }
 
     /// Figures of one shard; zeros if the engine has nothing of it.
     #[must_use]
-    pub fn figures(&self, _shard: ShardId) -> ShardFigures {
-        todo!()
+    pub fn figures(&self, shard: ShardId) -> ShardFigures {
+        let Some(shard) = self.shards.read().get(&shard).cloned() else { return ShardFigures::default() };
+        let state = shard.state.lock();
+        ShardFigures {
+            disk_bytes: state.segments.iter().map(|segment| segment.entry().place.len).sum(),
+            segments: state.segments.len() as u64,
+            run_bytes: state.runs.bytes(),
+            slot: state.applied,
+        }
     }
+
+    /// Fails unless the engine takes batches and has room for this one.
+    fn check_room(&self, batch: &Batch) -> Result<(), StorageError> {
+        let queued = {
+            let waiting = self.waiting.lock();
+            waiting.check_open()?;
+            waiting.bytes
+        };
+        self.full.check(self.world.clock.monotonic_ns())?;
+        let values: usize = batch.tables.iter().flat_map(|table| &table.columns).map(|column| column.column.bytes()).sum();
+        let bytes = (values + 12 * batch.rows()) as u64;
+        let used = self.run_bytes.load(Ordering::Relaxed);
+        if used > 0 && used + bytes > self.options.run_bytes {
+            return Err(StorageError::Busy { what: "memory for writes" });
+        }
+        let log = self.log_bytes.load(Ordering::Relaxed) + queued;
+        if used > 0 && log + bytes > self.options.log_bytes {
+            return Err(StorageError::Busy { what: "log space" });
+        }
+        Ok(())
+    }
+
+    /// The shard of a number; made, as its manifest says, if it is new here.
+    fn shard(&self, id: ShardId) -> Result<Arc<Shard>, StorageError> {
+        if let Some(shard) = self.shards.read().get(&id) {
+            return Ok(shard.clone());
+        }
+        if self.dropped.lock().contains(&id) {
+            return Err(StorageError::Invalid(format!("shard {id} was dropped")));
+        }
+        let manifest = self.manifests.load(id)?.map(|(_, manifest)| manifest).unwrap_or_default();
+        let shard = self.shard_of(id, &manifest);
+        Ok(self.shards.write().entry(id).or_insert(shard).clone())
+    }
+
+    /// Gives batches of one request their slots; the last one answers for all.
+    fn enqueue(&self, mut batches: Vec<LoggedBatch>, done: Done) -> Result<(), StorageError> {
+        if let Some(last) = batches.last_mut() {
+            last.done = Some(done);
+        }
+        let chunks = batches.iter().flat_map(|batch| &batch.parts).map(|(_, chunk)| chunk.bytes()).sum();
+        {
+            let mut waiting = self.waiting.lock();
+            waiting.check_open()?;
+            for mut batch in batches {
+                let slot = waiting.take_slot();
+                batch.parts.iter_mut().for_each(|(_, chunk)| chunk.slot = slot);
+                waiting.bytes += batch.body.len() as u64;
+                waiting.queue.push(Entry::Batch(slot, batch));
+            }
+            let used = self.run_bytes.fetch_add(chunks, Ordering::Relaxed) + chunks;
+            self.stats.run_bytes.set(i64::try_from(used).unwrap_or(i64::MAX));
+        }
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// The segment of an entry; nothing is read yet.
+    pub(crate) fn segment(&self, entry: &SegmentEntry) -> Arc<Segment> {
+        let file = self.files.get(&entry.place.file);
+        Arc::new(Segment::new(entry.clone(), file, self.options.cluster_id, self.cache.clone()))
+    }
+
+    /// To be called with segments that no manifest and no unfolded flush record names any more, after they have left their
+    /// shard's state: files of which no shard has another segment go when the last view of them does.
+    pub(crate) fn discard(&self, segments: &[Arc<Segment>]) {
+        // No flush may add a segment of one of the files meanwhile; it never does, as each flush makes a file of its own.
+        let shards: Vec<Arc<Shard>> = self.shards.read().values().cloned().collect();
+        for segment in segments {
+            let path = &segment.entry().place.file;
+            let named = |shard: &Arc<Shard>| {
+                shard.state.lock().segments.iter().any(|other| other.entry().place.file == *path)
+            };
+            if !shards.iter().any(named) {
+                segment.file().doom();
+            }
+        }
+    }
+
+    /// Gives back memory of rows.
+    fn release(&self, bytes: u64) {
+        let used = self.run_bytes.fetch_sub(bytes, Ordering::Relaxed).saturating_sub(bytes);
+        self.stats.run_bytes.set(i64::try_from(used).unwrap_or(i64::MAX));
+    }
+
+    fn note_log(&self, log: &Writer) {
+        self.log_bytes.store(log.bytes(), Ordering::Relaxed);
+        self.stats.log_bytes.set(i64::try_from(log.bytes()).unwrap_or(i64::MAX));
+    }
+
+    fn poisoned(&self) -> bool {
+        matches!(self.waiting.lock().condition, Condition::Poisoned(_))
+    }
+}
+
+/// Encodes what of a batch's record depends on no log file.
+fn encode_batch(parts: Vec<(Arc<Shard>, Chunk)>) -> LoggedBatch {
+    let (shards, parts): (Vec<_>, Vec<_>) = parts
+        .into_iter()
+        .map(|(shard, chunk)| {
+            let id = shard.id;
+            (shard, (id, chunk))
+        })
+        .unzip();
+    let mut body = Vec::new();
+    encode_body(&parts, &mut body);
+    LoggedBatch { shards, parts, body, done: None }
 }

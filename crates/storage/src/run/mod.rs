@@ -1,4 +1,68 @@
 //! Rows in memory. An applied batch is a list of chunks (one a shard and measurement) that never change; they are sorted
 //! when a reader or the flush needs them, and neighbours in slot order merge by size tiers.
+//!
+//! * [`Chunk`] – the rows of one batch, one shard and one measurement, as they came
+//! * [`sorted`] – the form in which rows are read and flushed
+//! * `sort` – chunks to a sorted run; `merge` – sorted runs to one; `assemble` – what both do with the columns
+//! * `shard_runs` – the rows of one shard that are not in segments yet
+//!
+//! Always: of two rows with the same series and time the one from the later slot (in a batch: the later row) wins, field by
+//! field.
 
-pub mod sorted;
+mod assemble;
+pub(crate) mod merge;
+mod shard_runs;
+mod sort;
+pub(crate) mod sorted;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use shard_runs::ShardRuns;
+pub(crate) use sort::sort;
+
+use crate::Slot;
+use crate::schema::FieldKey;
+use crate::series::{SeriesId, SeriesTable};
+use model::{Column, Text};
+use std::sync::Arc;
+
+/// Bytes that a chunk takes beside its values.
+const CHUNK_BYTES: usize = 256;
+
+/// The rows of one batch, one shard and one measurement, in the order of the request.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    /// The batch's slot.
+    pub(crate) slot: Slot,
+    /// The measurement.
+    pub(crate) measurement: Text,
+    /// The table that `ids` belong to.
+    pub(crate) series: Arc<SeriesTable>,
+    /// The series of each row.
+    pub(crate) ids: Vec<SeriesId>,
+    /// The time of each row (ns).
+    pub(crate) times: Vec<i64>,
+    /// The fields; no two have the same id.
+    pub(crate) columns: Vec<(FieldKey, Column)>,
+}
+
+impl Chunk {
+    /// Bytes of memory that the chunk takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let columns: usize = self.columns.iter().map(|(key, column)| 64 + key.name.len() + column.bytes()).sum();
+        (CHUNK_BYTES + self.ids.len() * 4 + self.times.len() * 8 + columns) as u64
+    }
+
+    /// Some of its rows, in that order; fields that none of them has are left out.
+    pub(crate) fn take(&self, rows: &[u32]) -> Self {
+        let columns = self.columns.iter().map(|(key, column)| (key.clone(), column.take(rows)));
+        Self {
+            slot: self.slot,
+            measurement: self.measurement.clone(),
+            series: self.series.clone(),
+            ids: rows.iter().map(|&row| self.ids[row as usize]).collect(),
+            times: rows.iter().map(|&row| self.times[row as usize]).collect(),
+            columns: columns.filter(|(_, column)| !column.values.is_empty()).collect(),
+        }
+    }
+}

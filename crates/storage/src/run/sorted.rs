@@ -10,33 +10,33 @@ use std::sync::Arc;
 
 /// One series of a table.
 #[derive(Clone, Debug)]
-pub struct SeriesRows {
+pub(crate) struct SeriesRows {
     /// The canonical series key.
-    pub key: Arc<[u8]>,
+    pub(crate) key: Arc<[u8]>,
     /// The first of its rows.
-    pub start: u32,
+    pub(crate) start: u32,
     /// The row after its last.
-    pub end: u32,
+    pub(crate) end: u32,
 }
 
 /// The rows of one measurement in one shard.
 #[derive(Clone, Debug)]
-pub struct SortedTable {
+pub(crate) struct SortedTable {
     /// The measurement's name, unescaped.
-    pub measurement: Text,
+    pub(crate) measurement: Text,
     /// The series, ascending by key.
-    pub series: Vec<SeriesRows>,
+    pub(crate) series: Vec<SeriesRows>,
     /// The timestamp of each row (ns).
-    pub times: Vec<i64>,
+    pub(crate) times: Vec<i64>,
     /// The fields, ascending by id; each column speaks of all rows of the table.
-    pub columns: Vec<(FieldKey, Column)>,
+    pub(crate) columns: Vec<(FieldKey, Column)>,
 }
 
 /// The rows of one shard from some batches that follow each other.
 #[derive(Clone, Debug, Default)]
-pub struct SortedRun {
+pub(crate) struct SortedRun {
     /// Ascending by measurement.
-    pub tables: Vec<SortedTable>,
+    pub(crate) tables: Vec<SortedTable>,
     /// The lowest and the highest slot whose rows may be in here.
-    pub slots: (Slot, Slot),
+    pub(crate) slots: (Slot, Slot),
 }

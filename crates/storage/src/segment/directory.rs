@@ -53,7 +53,7 @@ pub(crate) struct ColumnDirectory {
     pub(super) lens: Vec<u64>,
     pub(super) stats: Option<FieldStats>,
     /// End of each page inside its part of a block, the header included; made on reading.
-    ends: Vec<u64>,
+    pub(super) ends: Vec<u64>,
 }
 
 /// A column group.

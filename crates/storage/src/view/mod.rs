@@ -20,7 +20,7 @@ mod series;
 mod source;
 mod stats;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use condition::{TagCondition, TagTest};
 pub use cut::Cut;
@@ -42,7 +42,7 @@ use std::sync::{Arc, Weak};
 
 /// The sources of one shard.
 #[derive(Clone, Debug)]
-pub(crate) struct ShardView {
+pub(crate) struct ShardSource {
     /// The shard.
     pub(crate) span: ShardSpan,
     /// Its segments, ascending by slots.
@@ -60,7 +60,7 @@ pub struct View {
 #[derive(Debug)]
 struct Inner {
     spans: Vec<ShardSpan>,
-    shards: Vec<ShardView>,
+    shards: Vec<ShardSource>,
     cache: Arc<Cache>,
 }
 
@@ -73,7 +73,7 @@ struct RunIndex {
 
 impl View {
     /// A picture made of these shards, ascending by time.
-    pub(crate) fn new(shards: Vec<ShardView>, cache: Arc<Cache>) -> Self {
+    pub(crate) fn new(shards: Vec<ShardSource>, cache: Arc<Cache>) -> Self {
         Self { inner: Arc::new(Inner { spans: shards.iter().map(|shard| shard.span).collect(), shards, cache }) }
     }
 
@@ -168,6 +168,11 @@ impl View {
         range: TimeRange,
     ) -> Result<Scan<'v>, StorageError> {
         Scan::open(set, fields, range)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn segments(&self, shard: usize) -> Vec<Arc<Segment>> {
+        self.inner.shards[shard].segments.clone()
     }
 
     /// Who has rows of a measurement: shard after shard, in each ascending by slots.

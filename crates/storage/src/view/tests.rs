@@ -1,0 +1,341 @@
+//! Segments and runs, read through a view, against a model: what a map of rows says.
+
+use super::*;
+use crate::manifest::{SegmentEntry, SegmentRef};
+use crate::run::sorted::{SeriesRows, SortedTable};
+use crate::schema::FieldKey;
+use crate::segment::{Files, Identity, write};
+use model::{Column, TagSet, Value, series_key};
+use platform::sim::SimWorld;
+use platform::{Disk, World};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+pub(crate) const CLUSTER: [u8; 16] = [9; 16];
+const TYPES: [FieldType; 5] = FieldType::ALL;
+
+/// A value of field `field`, made of a small number.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cell {
+    Float(f64),
+    Integer(i64),
+    Unsigned(u64),
+    String(Vec<u8>),
+    Boolean(bool),
+}
+
+impl Cell {
+    fn new(field: usize, seed: i64) -> Self {
+        match TYPES[field] {
+            FieldType::Float => Self::Float(seed as f64 / 4.0),
+            FieldType::Integer => Self::Integer(seed - 50),
+            FieldType::Unsigned => Self::Unsigned(if seed == 0 { u64::MAX } else { seed as u64 }),
+            FieldType::String => Self::String(format!("text {}", seed % 7).into_bytes()),
+            FieldType::Boolean => Self::Boolean(seed % 2 == 0),
+        }
+    }
+
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Float(v) => Value::Float(*v),
+            Self::Integer(v) => Value::Integer(*v),
+            Self::Unsigned(v) => Value::Unsigned(*v),
+            Self::String(v) => Value::String(v),
+            Self::Boolean(v) => Value::Boolean(*v),
+        }
+    }
+
+    fn of(value: Value<'_>) -> Self {
+        match value {
+            Value::Float(v) => Self::Float(v),
+            Value::Integer(v) => Self::Integer(v),
+            Value::Unsigned(v) => Self::Unsigned(v),
+            Value::String(v) => Self::String(v.to_vec()),
+            Value::Boolean(v) => Self::Boolean(v),
+        }
+    }
+}
+
+/// Series key -> time -> field -> value.
+pub(crate) type Model = BTreeMap<Vec<u8>, BTreeMap<i64, BTreeMap<usize, Cell>>>;
+
+/// Rows written at one time to one series: its number, first time, step, count, fields (bits), seed.
+type Burst = (u8, i64, i64, usize, u8, i64);
+
+fn burst() -> impl Strategy<Value = Burst> {
+    let step = prop_oneof![Just(1_000_000_000i64), Just(10_000_000_000), Just(7), 1i64..5_000_000_000];
+    (0u8..5, 0i64..2_000, step, prop_oneof![1usize..20, 50usize..700], 1u8..32, 0i64..100)
+}
+
+pub(crate) fn bursts() -> impl Strategy<Value = Vec<Vec<Burst>>> {
+    proptest::collection::vec(proptest::collection::vec(burst(), 1..5), 1..6)
+}
+
+fn key_of(number: u8) -> Vec<u8> {
+    let text = |text: String| Text::from(text.as_bytes());
+    let mut pairs = vec![(text("host".to_owned()), text(format!("h {number}")))];
+    if number % 2 == 1 {
+        pairs.push((text("area".to_owned()), text(format!("a{}", number / 2))));
+    }
+    series_key::key(b"cpu", &TagSet::new(pairs))
+}
+
+fn apply(bursts: &[Burst], model: &mut Model) {
+    for &(series, start, step, count, fields, seed) in bursts {
+        let rows = model.entry(key_of(series)).or_default();
+        for i in 0..count as i64 {
+            let row = rows.entry(start * 1_000_000_000 + i * step).or_default();
+            for field in (0..5).filter(|field| fields >> field & 1 == 1) {
+                row.insert(field, Cell::new(field, (seed + i * (i % 5)) % 100));
+            }
+        }
+    }
+}
+
+fn name(field: usize) -> Text {
+    format!("f{field}").into_bytes().into()
+}
+
+fn run_of(model: &Model, slot: u64) -> SortedRun {
+    let (mut series, mut times) = (Vec::new(), Vec::new());
+    let mut columns: Vec<Column> = TYPES.iter().map(|&t| Column::new(t)).collect();
+    for (key, rows) in model {
+        let start = times.len() as u32;
+        for (time, row) in rows {
+            for (field, cell) in row {
+                columns[*field].push(times.len() as u32, cell.value());
+            }
+            times.push(*time);
+        }
+        series.push(SeriesRows { key: key.as_slice().into(), start, end: times.len() as u32 });
+    }
+    columns.iter_mut().for_each(|column| column.seal(times.len()));
+    let key = |at: usize| FieldKey { name: name(at), field_type: TYPES[at], id: at as u32 };
+    let columns = columns.into_iter().enumerate().filter(|(_, column)| !column.values.is_empty());
+    let columns = columns.map(|(at, column)| (key(at), column)).collect();
+    let table = SortedTable { measurement: b"cpu".as_slice().into(), series, times, columns };
+    SortedRun { tables: vec![table], slots: (slot, slot) }
+}
+
+pub(crate) fn store(world: &World, files: &Files, cache: &Arc<Cache>, path: &str, run: &SortedRun) -> Arc<Segment> {
+    let (bytes, summary) = write(&Identity { cluster: CLUSTER, put_id: [1; 16], shard: 1 }, run).unwrap();
+    world.disk.create_dir("segments").unwrap();
+    world.disk.create(path).unwrap().write_at(3, &bytes).unwrap();
+    let place = SegmentRef { file: path.to_owned(), offset: 3, len: summary.len };
+    let entry = SegmentEntry { place, slots: summary.slots, range: summary.range, rows: summary.rows, level: 0 };
+    Arc::new(Segment::new(entry, files.get(path), CLUSTER, cache.clone()))
+}
+
+pub(crate) fn view_of(segments: Vec<Arc<Segment>>, runs: Vec<Arc<SortedRun>>, cache: &Arc<Cache>) -> View {
+    let span = ShardSpan { id: 1, range: TimeRange::ALL };
+    View::new(vec![ShardSource { span, segments, runs }], cache.clone())
+}
+
+/// The parts as segments, the last `runs` of them as runs, and what they amount to.
+pub(crate) fn parts(bursts: &[Vec<Burst>], runs: usize, cache: &Arc<Cache>) -> (World, Files, View, Model) {
+    let world = SimWorld::new(1).world();
+    let files = Files::new(world.disk.clone());
+    let (mut all, mut segments, mut in_memory) = (Model::new(), Vec::new(), Vec::new());
+    for (at, part) in bursts.iter().enumerate() {
+        let mut own = Model::new();
+        apply(part, &mut own);
+        apply(part, &mut all);
+        let run = run_of(&own, at as u64 + 1);
+        if at + runs < bursts.len() {
+            segments.push(store(&world, &files, cache, &format!("segments/{at}"), &run));
+        } else {
+            in_memory.push(Arc::new(run));
+        }
+    }
+    let view = view_of(segments, in_memory, cache);
+    (world, files, view, all)
+}
+
+fn scanned_fields(fields: &[usize]) -> Vec<(Text, FieldType)> {
+    fields.iter().map(|&at| (name(at), TYPES[at])).collect()
+}
+
+/// Reads all that a view has of some fields, checking the cuts on the way.
+pub(crate) fn read(view: &View, fields: &[usize], range: TimeRange) -> Result<Model, StorageError> {
+    let set = view.series(b"cpu", &TagCondition::True)?;
+    let mut scan = view.scan(&set, &scanned_fields(fields), range)?;
+    let mut model = Model::new();
+    for series in 0..set.len() {
+        let mut rows: BTreeMap<i64, BTreeMap<usize, Cell>> = BTreeMap::new();
+        let mut last = i64::MIN;
+        for cut in scan.cuts(series, 0)? {
+            let times = cut.times()?;
+            assert!(cut.range().start > last && times.is_sorted_by(|a, b| a < b) && times.len() <= cut.rows_max());
+            assert!(times.iter().all(|time| cut.range().contains(*time)));
+            last = cut.range().end;
+            for (at, &field) in fields.iter().enumerate() {
+                let column = cut.column(at)?;
+                check_stats(&cut, at, &times, &column);
+                for (row, &time) in times.iter().enumerate().filter(|(_, time)| range.contains(**time)) {
+                    if let Some(value) = column.get(row) {
+                        rows.entry(time).or_default().insert(field, Cell::of(value));
+                    }
+                }
+            }
+            let counted = |row: &usize| fields.iter().enumerate().any(|(at, _)| cut.column(at).unwrap().get(*row).is_some());
+            assert!((0..times.len()).all(|row| counted(&row)), "a row without any of the fields");
+        }
+        if !rows.is_empty() {
+            model.insert(set.key(series), rows);
+        }
+    }
+    Ok(model)
+}
+
+fn check_stats(cut: &Cut, field: usize, times: &[i64], column: &Column) {
+    let Some(stats) = cut.stats(field) else { return };
+    let values: Vec<(i64, f64)> = (0..times.len())
+        .filter_map(|row| {
+            let number = match column.get(row)? {
+                Value::Float(v) => v,
+                Value::Integer(v) => v as f64,
+                Value::Unsigned(v) => v as f64,
+                _ => 0.0,
+            };
+            Some((times[row], number))
+        })
+        .collect();
+    assert_eq!(stats.count, values.len() as u64);
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return };
+    assert_eq!((stats.first_time, stats.last_time), (first.0, last.0));
+    let Some(numbers) = stats.numbers else { return };
+    let float = |scalar: Scalar| match scalar {
+        Scalar::Float(v) => v,
+        Scalar::Integer(v) => v as f64,
+        Scalar::Unsigned(v) => v as f64,
+    };
+    assert_eq!((float(numbers.first), float(numbers.last)), (first.1, last.1));
+    assert_eq!(float(numbers.min), values.iter().map(|v| v.1).fold(f64::INFINITY, f64::min));
+    assert_eq!(float(numbers.max), values.iter().map(|v| v.1).fold(f64::NEG_INFINITY, f64::max));
+    let sum = match &column.values {
+        Values::Float(values) => Scalar::Float(values.iter().fold(0.0, |sum, v| sum + v)),
+        Values::Integer(values) => Scalar::Integer(values.iter().fold(0, |sum, v| sum.wrapping_add(*v))),
+        Values::Unsigned(values) => Scalar::Unsigned(values.iter().fold(0, |sum, v| sum.wrapping_add(*v))),
+        _ => numbers.sum,
+    };
+    assert_eq!(numbers.sum, sum);
+}
+
+use model::Values;
+
+/// What a scan of some fields and times should give.
+pub(crate) fn expected(model: &Model, fields: &[usize], range: TimeRange) -> Model {
+    let row = |(time, row): (&i64, &BTreeMap<usize, Cell>)| {
+        let row: BTreeMap<_, _> = row.iter().filter(|(f, _)| fields.contains(f)).map(|(f, c)| (*f, c.clone())).collect();
+        (range.contains(*time) && !row.is_empty()).then_some((*time, row))
+    };
+    let series = model.iter().map(|(key, rows)| (key.clone(), rows.iter().filter_map(row).collect::<BTreeMap<_, _>>()));
+    series.filter(|(_, rows)| !rows.is_empty()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn views_say_what_the_model_says(
+        bursts in bursts(),
+        runs in 0usize..3,
+        fields in proptest::sample::subsequence(vec![0usize, 1, 2, 3, 4], 1..=5),
+        start in -10i64..3_000,
+        len in 0i64..4_000,
+        cache_bytes in prop_oneof![Just(0u64), Just(20_000), Just(1 << 24)],
+    ) {
+        let cache = Arc::new(Cache::new(cache_bytes));
+        let (_world, _files, view, model) = parts(&bursts, runs, &cache);
+        let range = TimeRange::new(start * 1_000_000_000, (start + len) * 1_000_000_000);
+        prop_assert_eq!(read(&view, &fields, TimeRange::ALL).unwrap(), expected(&model, &fields, TimeRange::ALL));
+        prop_assert_eq!(read(&view, &fields, range).unwrap(), expected(&model, &fields, range));
+    }
+
+    #[test]
+    fn series_and_tags_are_merged(bursts in bursts(), runs in 0usize..3, host in 0u8..6) {
+        let cache = Arc::new(Cache::new(1 << 20));
+        let (_world, _files, view, model) = parts(&bursts, runs, &cache);
+        let text = |text: &str| Text::from(text.as_bytes());
+        let wanted = format!("h {host}");
+        let is_host = TagCondition::Equal(text("host"), text(&wanted));
+        let no_area = TagCondition::Equal(text("area"), text(""));
+        let both = |key: &[u8]| {
+            let tags = series_key::parse(key).1;
+            (tags.get(b"host") == Some(wanted.as_bytes()), tags.get(b"area").is_none())
+        };
+        let conditions: [(TagCondition, &dyn Fn(&[u8]) -> bool); 5] = [
+            (TagCondition::True, &|_| true),
+            (is_host.clone(), &|key| both(key).0),
+            (TagCondition::Not(Box::new(is_host.clone())), &|key| !both(key).0),
+            (TagCondition::And(vec![no_area.clone(), TagCondition::Not(Box::new(is_host.clone()))]), &|key| both(key).1 && !both(key).0),
+            (TagCondition::Or(vec![no_area, is_host]), &|key| both(key).1 || both(key).0),
+        ];
+        for (condition, holds) in conditions {
+            let set = view.series(b"cpu", &condition).unwrap();
+            let keys: Vec<Vec<u8>> = (0..set.len()).map(|series| set.key(series)).collect();
+            prop_assert_eq!(&keys, &model.keys().filter(|key| holds(key)).cloned().collect::<Vec<_>>());
+            for tag in [b"area", b"host"] {
+                let (values, ids) = set.tag_column(tag);
+                prop_assert!(values.is_sorted_by(|a, b| a < b));
+                let column: Vec<&[u8]> = ids.iter().map(|&id| &*values[id as usize]).collect();
+                let tags: Vec<TagSet> = (0..set.len()).map(|series| set.tags(series)).collect();
+                prop_assert_eq!(column, tags.iter().map(|tags| tags.get(tag).unwrap_or_default()).collect::<Vec<_>>());
+                prop_assert!((0..values.len() as u32).all(|id| ids.contains(&id)));
+            }
+        }
+    }
+}
+
+#[test]
+fn names_and_bounds() {
+    let cache = Arc::new(Cache::new(1 << 20));
+    let (_world, _files, view, _) = parts(&[vec![(0, 5, 7, 3, 2, 1)], vec![(1, 9, 7, 1, 1, 1)]], 1, &cache);
+    assert_eq!(view.measurements().unwrap(), [Text::from(b"cpu".as_slice())]);
+    assert_eq!(view.fields(b"cpu").unwrap(), scanned_fields(&[0, 1]));
+    assert_eq!(view.tag_keys(b"cpu").unwrap().len(), 2);
+    assert_eq!(view.time_bounds(b"cpu").unwrap(), Some(TimeRange::new(5_000_000_000, 9_000_000_000)));
+    assert_eq!(view.time_bounds(b"mem").unwrap(), None);
+}
+
+/// A late row turns the statistics of its page off, and of no other.
+#[test]
+fn a_late_row_costs_one_page() {
+    let cache = Arc::new(Cache::new(1 << 20));
+    let hour = |hours: i64| hours * 3_600;
+    let day = (0, hour(480_000), 10_000_000_000, 8_640, 2, 1);
+    let late = (0, hour(480_005) + 1_805, 1, 1, 2, 1);
+    let (_world, _files, view, _) = parts(&[vec![day], vec![late]], 1, &cache);
+    let set = view.series(b"cpu", &TagCondition::True).unwrap();
+    let mut scan = view.scan(&set, &scanned_fields(&[1]), TimeRange::ALL).unwrap();
+    let cuts = scan.cuts(0, 0).unwrap();
+    let answered = cuts.iter().filter(|cut| cut.stats(0).is_some_and(|stats| stats.count == 360)).count();
+    assert_eq!(answered, 23);
+}
+
+#[test]
+fn a_flipped_bit_is_an_error_or_changes_nothing() {
+    let world = SimWorld::new(1).world();
+    let mut model = Model::new();
+    apply(&[(0, 5, 10_000_000_000, 70, 31, 1), (1, 9, 7, 3, 18, 1)], &mut model);
+    let run = run_of(&model, 1);
+    let cache = Arc::new(Cache::new(0));
+    let files = Files::new(world.disk.clone());
+    let segment = store(&world, &files, &cache, "segments/1", &run);
+    segment.verify().unwrap();
+    let all = read(&view_of(vec![segment.clone()], Vec::new(), &cache), &[0, 1, 2, 3, 4], TimeRange::ALL).unwrap();
+    assert_eq!(all, model);
+    let file = world.disk.open("segments/1").unwrap();
+    for at in 0..segment.entry().place.len {
+        let mut byte = [0];
+        file.read_at(3 + at, &mut byte).unwrap();
+        file.write_at(3 + at, &[byte[0] ^ 1 << (at % 8)]).unwrap();
+        let fresh = Arc::new(segment.with_cache(cache.clone()));
+        match read(&view_of(vec![fresh.clone()], Vec::new(), &cache), &[0, 1, 2, 3, 4], TimeRange::ALL) {
+            Ok(rows) => assert_eq!(rows, model, "byte {at}"),
+            Err(StorageError::Damaged { file, .. }) => assert_eq!(file, "segments/1"),
+            Err(other) => panic!("byte {at}: {other}"),
+        }
+        assert!(fresh.verify().is_err(), "byte {at} is in no checksum");
+        file.write_at(3 + at, &byte).unwrap();
+    }
+}

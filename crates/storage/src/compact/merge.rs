@@ -1,0 +1,130 @@
+//! Merges segments into one, series by series: a view of just the inputs is read as a query would read it, so that later
+//! slots win, and what it gives is written. Memory holds one series of the output at a time.
+
+use crate::cache::Cache;
+use crate::engine::ShardSpan;
+use crate::error::StorageError;
+use crate::manifest::{SegmentEntry, SegmentRef};
+use crate::schema::FieldKey;
+use crate::segment::{Identity, Segment, Writer};
+use crate::view::{Cut, ShardSource, TagCondition, View};
+use model::{Column, FieldType, Presence, Text, TimeRange, Values};
+use platform::{Disk, DiskFile};
+use std::sync::Arc;
+
+/// Memory for what the merge decodes.
+const CACHE: u64 = 32 << 20;
+/// Bytes that are gathered for one write.
+const GATHER: usize = 1 << 20;
+
+/// Merges neighbours, given in slot order, into a new file; it and its folder are durable when this returns.
+pub(super) fn merge(
+    inputs: &[Arc<Segment>],
+    identity: &Identity,
+    disk: &Arc<dyn Disk>,
+    path: &str,
+) -> Result<SegmentEntry, StorageError> {
+    let (Some(oldest), Some(newest)) = (inputs.first(), inputs.last()) else {
+        return Err(StorageError::Bug("a merge of no segments".to_owned()));
+    };
+    let mut output = Output { file: disk.create(path)?, written: 0 };
+    let result = fill(inputs, (oldest.entry().slots.0, newest.entry().slots.1), identity, &mut output);
+    let summary = match result.and_then(|summary| output.file.sync_all().map(|()| summary).map_err(Into::into)) {
+        Ok(summary) => summary,
+        Err(error) => {
+            // Nothing names it yet; what cannot be removed now is an orphan for the next start.
+            let _ = disk.remove(path);
+            return Err(error);
+        }
+    };
+    disk.sync_dir(platform::disk::parent(path))?;
+    let level = inputs.iter().map(|segment| segment.entry().level).max().unwrap_or(0) + 1;
+    let place = SegmentRef { file: path.to_owned(), offset: 0, len: summary.len };
+    Ok(SegmentEntry { place, slots: summary.slots, range: summary.range, rows: summary.rows, level })
+}
+
+struct Output {
+    file: Arc<dyn DiskFile>,
+    written: u64,
+}
+
+impl Output {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.file.write_at(self.written, bytes)?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+fn fill(
+    inputs: &[Arc<Segment>],
+    slots: (u64, u64),
+    identity: &Identity,
+    output: &mut Output,
+) -> Result<crate::segment::Summary, StorageError> {
+    let cache = Arc::new(Cache::new(CACHE));
+    let segments = inputs.iter().map(|segment| Arc::new(segment.with_cache(cache.clone()))).collect();
+    let span = ShardSpan { id: identity.shard, range: TimeRange::ALL };
+    let view = View::new(vec![ShardSource { span, segments, runs: Vec::new() }], cache);
+    let mut writer = Writer::new(identity, slots);
+    for measurement in view.measurements()? {
+        let fields = fields(inputs, &measurement)?;
+        writer.begin(&measurement, &fields)?;
+        let names: Vec<(Text, FieldType)> = fields.iter().map(|key| (key.name.clone(), key.field_type)).collect();
+        let set = view.series(&measurement, &TagCondition::True)?;
+        let mut scan = view.scan(&set, &names, TimeRange::ALL)?;
+        for series in 0..set.len() {
+            let (times, columns) = rows(&scan.cuts(series, 0)?, &names)?;
+            writer.series(&set.key(series), &times, &columns)?;
+            if writer.pending() >= GATHER {
+                output.write(&writer.take())?;
+            }
+        }
+    }
+    let (rest, summary) = writer.finish()?;
+    output.write(&rest)?;
+    Ok(summary)
+}
+
+/// The fields of a measurement, ascending by id, one for each name and type: the newest.
+fn fields(inputs: &[Arc<Segment>], measurement: &[u8]) -> Result<Vec<FieldKey>, StorageError> {
+    let mut fields: Vec<FieldKey> = Vec::new();
+    for segment in inputs.iter().rev() {
+        let contents = segment.contents()?;
+        let Some(at) = contents.find(measurement) else { continue };
+        for field in &contents.measurements[at].fields {
+            if !fields.iter().any(|known| known.name == field.name && known.field_type == field.field_type) {
+                fields.push(field.clone());
+            }
+        }
+    }
+    fields.sort_unstable_by_key(|field| field.id);
+    Ok(fields)
+}
+
+/// All rows of some cuts.
+fn rows(cuts: &[Cut], fields: &[(Text, FieldType)]) -> Result<(Vec<i64>, Vec<Column>), StorageError> {
+    let mut times = Vec::new();
+    let mut columns: Vec<(Values, Vec<u32>)> =
+        fields.iter().map(|(_, field_type)| (Values::new(*field_type), Vec::new())).collect();
+    for cut in cuts {
+        let start = times.len() as u32;
+        let own = cut.times()?;
+        times.extend_from_slice(&own);
+        for (field, (values, present)) in columns.iter_mut().enumerate() {
+            let column = cut.column(field)?;
+            values.extend_range(&column.values, 0..column.values.len());
+            match &column.presence {
+                Presence::Dense => present.extend((0..own.len() as u32).map(|row| start + row)),
+                Presence::Sparse(rows) => present.extend(rows.iter().map(|row| start + row)),
+            }
+        }
+    }
+    let whole = |(values, present)| {
+        let mut column = Column { values, presence: Presence::Sparse(present) };
+        column.seal(times.len());
+        column
+    };
+    let columns = columns.into_iter().map(whole).collect();
+    Ok((times, columns))
+}

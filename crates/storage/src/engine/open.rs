@@ -1,0 +1,241 @@
+//! A start: what the disk has is made durable, the shards' manifests are read, the log is replayed.
+
+use super::commit::{Condition, Waiting};
+use super::full::FullDisk;
+use super::shard::{Shard, ShardState};
+use super::stats::EngineStats;
+use super::{Engine, Options, ShardSpan};
+use crate::error::StorageError;
+use crate::log::append::Writer;
+use crate::log::batch::LoggedPart;
+use crate::log::dictionary::ReaderDictionary;
+use crate::log::recover::{Found, Replay, scan};
+use crate::manifest::{Manifest, Manifests};
+use crate::run::Chunk;
+use crate::schema::Schema;
+use crate::SEGMENTS_FOLDER;
+use crate::cache::Cache;
+use crate::segment::Files;
+use crate::series::{NO_SERIES, SeriesId, SeriesTable, SeriesTables};
+use crate::{ShardId, Slot};
+use parking_lot::{Condvar, Mutex, RwLock};
+use platform::{Blobs, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Files and manifests that nothing names.
+#[derive(Debug, Default)]
+pub(super) struct Orphans {
+    pub(super) files: Vec<String>,
+    pub(super) shards: Vec<ShardId>,
+}
+
+impl Orphans {
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.shards.is_empty()
+    }
+}
+
+impl Engine {
+    pub(super) fn start(world: World, options: Options, spans: &[ShardSpan]) -> Result<Self, StorageError> {
+        let found = scan(&world, &options.cluster_id)?;
+        let blobs = Blobs::new(world.disk.clone());
+        let manifests = Manifests::new(blobs, options.cluster_id, world.random.clone());
+        let mut loaded = BTreeMap::new();
+        for span in spans {
+            loaded.insert(span.id, manifests.load(span.id)?.map(|(_, manifest)| manifest).unwrap_or_default());
+        }
+        let mut damage = found.damage.clone();
+        damage.extend(check_log(&found, &loaded));
+        if damage.is_empty() {
+            found.settle(&world)?;
+            found.remove_unbegun(&world)?;
+        }
+        let engine = Self::assemble(world, options, manifests, &found);
+        for (id, manifest) in loaded {
+            let shard = engine.shard_of(id, &manifest);
+            engine.shards.write().insert(id, shard);
+        }
+        engine.take_flushes(&found);
+        damage.extend(engine.replay(&found, damage.is_empty())?);
+        if damage.is_empty() {
+            *engine.orphans.lock() = engine.find_orphans(spans)?;
+        } else {
+            engine.waiting.lock().condition = Condition::ReadOnly(format!("the log is damaged: {}", damage.join("; ")));
+        }
+        Ok(engine)
+    }
+
+    fn assemble(world: World, options: Options, manifests: Manifests, found: &Found) -> Self {
+        let log_id = found.log_id.unwrap_or_else(|| world.random.id());
+        let durable = found.next_slot - 1;
+        let writer = Writer::new(world.clone(), options.cluster_id, log_id, options.log_bytes)
+            .behind(found.old_files(), durable, found.next_number);
+        let waiting =
+            Waiting { condition: Condition::Open, next_slot: found.next_slot, queue: Vec::new(), bytes: 0 };
+        let series = SeriesTables::new(&*world.random, options.run_bytes / 4);
+        Self {
+            series,
+            files: Files::new(world.disk.clone()),
+            cache: Arc::new(Cache::new(options.cache_bytes)),
+            shards: RwLock::default(),
+            manifests,
+            log_id,
+            log_bytes: AtomicU64::new(writer.bytes()),
+            log: Mutex::new(writer),
+            waiting: Mutex::new(waiting),
+            arrived: Condvar::new(),
+            flushing: Mutex::default(),
+            run_bytes: AtomicU64::new(0),
+            next_segment: AtomicU64::new(1),
+            incarnation: world.random.u64(),
+            orphans: Mutex::default(),
+            dropped: Mutex::default(),
+            full: FullDisk::default(),
+            torn: found.torn.clone(),
+            stats: EngineStats::new(&options.stats),
+            world,
+            options,
+        }
+    }
+
+    /// A shard as its manifest says.
+    pub(super) fn shard_of(&self, id: ShardId, manifest: &Manifest) -> Arc<Shard> {
+        let mut schema = Schema::default();
+        for entry in &manifest.schema {
+            entry.fields.iter().for_each(|field| schema.insert(&entry.measurement, field.clone()));
+        }
+        schema.skip_to(manifest.next_field);
+        let segments = manifest.segments.iter().map(|entry| self.segment(entry)).collect();
+        let flushed = manifest.segments.last().map_or(0, |entry| entry.slots.1);
+        let state = ShardState { segments, flushed, applied: flushed, ..ShardState::default() };
+        Arc::new(Shard::new(id, schema, state))
+    }
+
+    /// Adds the segments of flush records that manifests do not have.
+    fn take_flushes(&self, found: &Found) {
+        let shards = self.shards.read();
+        for (slot, flushes) in &found.flushes {
+            for flushed in flushes {
+                let Some(shard) = shards.get(&flushed.shard) else { continue };
+                let mut state = shard.state.lock();
+                // Slots of a shard's segments ascend, so what its manifest has folded in is not above them.
+                if flushed.k <= state.flushed {
+                    continue;
+                }
+                state.segments.push(self.segment(&flushed.entry));
+                state.flushed = flushed.k;
+                state.applied = flushed.k;
+                state.unfolded.push((*slot, flushed.clone()));
+                drop(state);
+                shard.learn(flushed);
+            }
+        }
+    }
+
+    /// Brings back the rows that are in no segment. Flushes on the way if memory is short and the log may be written.
+    fn replay(&self, found: &Found, may_flush: bool) -> Result<Vec<String>, StorageError> {
+        let table = self.series.current();
+        let mut sink = Sink { engine: self, may_flush, table, series: Vec::new(), fields: 0 };
+        found.replay(&self.world, &mut sink)
+    }
+
+    fn find_orphans(&self, spans: &[ShardSpan]) -> Result<Orphans, StorageError> {
+        let mut named = BTreeSet::new();
+        for shard in self.shards.read().values() {
+            named.extend(shard.state.lock().segments.iter().map(|segment| segment.entry().place.file.clone()));
+        }
+        let own = format!("{:016x}-", self.incarnation);
+        let names = self.world.disk.list(SEGMENTS_FOLDER)?;
+        let foreign = names.into_iter().filter(|name| !name.starts_with(&own));
+        let files = foreign.map(|name| format!("{SEGMENTS_FOLDER}/{name}")).filter(|path| !named.contains(path));
+        let live: BTreeSet<ShardId> = spans.iter().map(|span| span.id).collect();
+        let shards = self.manifests.shards()?.into_iter().filter(|shard| !live.contains(shard));
+        Ok(Orphans { files: files.collect(), shards: shards.collect() })
+    }
+}
+
+/// What manifests know and the log does not.
+fn check_log(found: &Found, manifests: &BTreeMap<ShardId, Manifest>) -> Option<String> {
+    let last = |manifest: &Manifest| {
+        let segments = manifest.segments.last().map_or(0, |entry| entry.slots.1);
+        let folded = manifest.folded.iter().map(|(_, slot)| *slot).max().unwrap_or(0);
+        segments.max(folded)
+    };
+    let highest: Slot = manifests.values().map(last).max().unwrap_or(0);
+    (highest >= found.next_slot)
+        .then(|| format!("it ends before slot {}, but a manifest knows slot {highest}", found.next_slot))
+}
+
+/// Takes the rows of a replay into memory.
+struct Sink<'a> {
+    engine: &'a Engine,
+    may_flush: bool,
+    table: Arc<SeriesTable>,
+    /// The series of each number of the file, as far as they were asked for.
+    series: Vec<SeriesId>,
+    /// Fields of the file that the schemas have taken in.
+    fields: usize,
+}
+
+impl Replay for Sink<'_> {
+    fn begin(&mut self) {
+        self.table = self.engine.series.current();
+        self.series.clear();
+        self.fields = 0;
+    }
+
+    fn batch(&mut self, parts: Vec<LoggedPart>, dictionary: &ReaderDictionary) -> Result<(), StorageError> {
+        self.learn(dictionary);
+        let mut by_shard: BTreeMap<ShardId, (Arc<Shard>, Vec<Chunk>)> = BTreeMap::new();
+        let mut slot = 0;
+        for part in parts {
+            slot = part.slot;
+            let Some(shard) = self.engine.shards.read().get(&part.shard).cloned() else { continue };
+            if part.slot <= shard.state.lock().flushed {
+                continue;
+            }
+            let chunk = self.chunk(part, dictionary);
+            self.engine.run_bytes.fetch_add(chunk.bytes(), Ordering::Relaxed);
+            by_shard.entry(shard.id).or_insert_with(|| (shard, Vec::new())).1.push(chunk);
+        }
+        let now = self.engine.world.clock.monotonic_ns();
+        for (shard, chunks) in by_shard.into_values() {
+            shard.apply(slot, chunks, now);
+        }
+        let short = self.engine.run_bytes.load(Ordering::Relaxed) > self.engine.options.run_bytes / 2;
+        if self.may_flush && short {
+            self.engine.flush_shards(|_| true)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink<'_> {
+    /// Enters the fields that the file has defined since the last batch.
+    fn learn(&mut self, dictionary: &ReaderDictionary) {
+        let shards = self.engine.shards.read();
+        for field in &dictionary.fields[self.fields..] {
+            if let Some(shard) = shards.get(&field.shard) {
+                let measurement = &dictionary.measurements[field.measurement as usize];
+                shard.schema.lock().insert(measurement, field.key.clone());
+            }
+        }
+        self.fields = dictionary.fields.len();
+    }
+
+    fn chunk(&mut self, part: LoggedPart, dictionary: &ReaderDictionary) -> Chunk {
+        self.series.resize(dictionary.series.len(), NO_SERIES);
+        let mut ids = part.series;
+        for id in &mut ids {
+            let known = &mut self.series[*id as usize];
+            if *known == NO_SERIES {
+                *known = self.table.enter_key(&dictionary.series[*id as usize]);
+            }
+            *id = *known;
+        }
+        let (slot, measurement, times, columns) = (part.slot, part.measurement, part.times, part.columns);
+        Chunk { slot, measurement, series: self.table.clone(), ids, times, columns }
+    }
+}

@@ -1,0 +1,161 @@
+//! What is done in the background, one piece a step: flush, sorting, folding and trimming the log, compaction, orphans.
+
+use super::commit::Condition;
+use super::shard::Shard;
+use super::{Engine, Step};
+use crate::Slot;
+use crate::compact;
+use crate::error::StorageError;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Unsorted rows of a shard above which they are sorted before a reader asks (bytes).
+const SEAL_BYTES: u64 = 16 << 20;
+
+impl Engine {
+    pub(super) fn step(&self) -> Result<Step, StorageError> {
+        match &self.waiting.lock().condition {
+            Condition::Open => {}
+            Condition::Closing | Condition::ReadOnly(_) => return Ok(Step::Idle),
+            Condition::Poisoned(why) => return Err(StorageError::Closed(why.clone())),
+        }
+        let steps: [fn(&Engine) -> Result<bool, StorageError>; 6] = [
+            Engine::remove_orphans,
+            Engine::flush_due,
+            Engine::seal_due,
+            Engine::trim_log,
+            |engine| engine.log.lock().prepare(),
+            Engine::compact,
+        ];
+        for step in steps {
+            if step(self)? {
+                return Ok(Step::Worked);
+            }
+        }
+        Ok(Step::Idle)
+    }
+
+    /// Flushes what memory, log or age demand.
+    fn flush_due(&self) -> Result<bool, StorageError> {
+        let half_full = self.run_bytes.load(Ordering::Relaxed) > self.options.run_bytes / 2;
+        let series_full = self.series.is_full();
+        if half_full || (series_full && self.run_bytes.load(Ordering::Relaxed) > 0) {
+            return self.flush_shards(|shard| !shard.state.lock().runs.is_empty());
+        }
+        if self.log_bytes.load(Ordering::Relaxed) > self.options.log_bytes / 2
+            && let Some(slot) = self.last_old_slot()
+            && self.flush_shards(|shard| shard.state.lock().runs.oldest().is_some_and(|oldest| oldest <= slot))?
+        {
+            return Ok(true);
+        }
+        let age = u64::try_from(self.options.flush_age.as_nanos()).unwrap_or(u64::MAX);
+        let before = self.world.clock.monotonic_ns().saturating_sub(age);
+        let aged = |shard: &Shard| {
+            let state = shard.state.lock();
+            !state.runs.is_empty() && state.since_ns < before
+        };
+        let any = self.shards.read().values().any(|shard| aged(shard));
+        Ok(any && self.flush_shards(aged)?)
+    }
+
+    /// The last slot of the older half of the log's files; `None` if one file is all there is.
+    fn last_old_slot(&self) -> Option<Slot> {
+        let log = self.log.lock();
+        let old = log.old_files();
+        old.get(old.len() / 2).map(|file| file.last_slot)
+    }
+
+    /// Sorts the rows of a shard that has many unsorted ones.
+    fn seal_due(&self) -> Result<bool, StorageError> {
+        let many = |shard: &&Arc<Shard>| shard.state.lock().runs.pending_bytes() > SEAL_BYTES;
+        let shard = self.shards.read().values().find(many).cloned();
+        if let Some(shard) = &shard {
+            shard.seal();
+        }
+        Ok(shard.is_some())
+    }
+
+    /// Removes the log's files whose rows are in segments, after the flush records in them are folded into manifests.
+    pub(super) fn trim_log(&self) -> Result<bool, StorageError> {
+        let rows = self.oldest(|shard| shard.state.lock().runs.oldest());
+        let count = {
+            let log = self.log.lock();
+            log.old_files().iter().take_while(|file| file.last_slot < rows).map(|file| file.last_slot).last()
+        };
+        let Some(last_slot) = count else { return Ok(false) };
+        self.fold_up_to(last_slot)?;
+        let mut log = self.log.lock();
+        let unfolded = |shard: &Shard| shard.state.lock().unfolded.first().map(|(slot, _)| *slot);
+        let bound = self.oldest(|shard| shard.state.lock().runs.oldest()).min(self.oldest(unfolded));
+        let free = log.old_files().iter().take_while(|file| file.last_slot < bound).count();
+        log.trim(free)?;
+        self.note_log(&log);
+        Ok(free > 0)
+    }
+
+    fn oldest(&self, of: impl Fn(&Shard) -> Option<Slot>) -> Slot {
+        self.shards.read().values().filter_map(|shard| of(shard)).min().unwrap_or(Slot::MAX)
+    }
+
+    /// Folds flush records up to a slot into the manifests of their shards.
+    pub(super) fn fold_up_to(&self, last_slot: Slot) -> Result<(), StorageError> {
+        let due = |shard: &Shard| shard.state.lock().unfolded.first().is_some_and(|(slot, _)| *slot <= last_slot);
+        let shards: Vec<Arc<Shard>> = self.shards.read().values().filter(|shard| due(shard)).cloned().collect();
+        shards.iter().try_for_each(|shard| self.fold(shard))
+    }
+
+    /// Folds all flush records of a shard into its manifest.
+    pub(super) fn fold(&self, shard: &Shard) -> Result<(), StorageError> {
+        let _alone = shard.upkeep.lock();
+        let unfolded = shard.state.lock().unfolded.clone();
+        let Some(last) = unfolded.last().map(|(slot, _)| *slot) else { return Ok(()) };
+        loop {
+            let (version, mut manifest) = self.manifests.load(shard.id)?.unwrap_or_default();
+            let folded = manifest.folded_up_to(&self.log_id);
+            for (_, flushed) in unfolded.iter().filter(|(slot, _)| *slot > folded) {
+                manifest.segments.push(flushed.entry.clone());
+                flushed.schema.iter().for_each(|entry| manifest.add_fields(&entry.measurement, &entry.fields));
+            }
+            manifest.fold_up_to(self.log_id, last);
+            if self.manifests.commit(shard.id, version + 1, &manifest)? {
+                shard.state.lock().unfolded.retain(|(slot, _)| *slot > last);
+                return self.manifests.trim(shard.id, version + 1);
+            }
+        }
+    }
+
+    /// Merges segments of one shard, if some should be.
+    fn compact(&self) -> Result<bool, StorageError> {
+        let shards: Vec<Arc<Shard>> = self.shards.read().values().cloned().collect();
+        for shard in shards {
+            if shard.state.lock().segments.len() < 2 {
+                continue;
+            }
+            // A merge replaces what the manifest names, so that it must name all.
+            if compact::is_due(&shard.state.lock().segments) {
+                self.fold(&shard)?;
+                let _alone = shard.upkeep.lock();
+                if compact::step(self, &shard)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes, once, what earlier starts left and nothing names.
+    fn remove_orphans(&self) -> Result<bool, StorageError> {
+        let orphans = std::mem::take(&mut *self.orphans.lock());
+        if orphans.is_empty() {
+            return Ok(false);
+        }
+        for path in orphans.files {
+            match self.world.disk.remove(&path) {
+                Err(error) if !error.is_not_found() => return Err(error.into()),
+                _ => {}
+            }
+        }
+        orphans.shards.into_iter().try_for_each(|shard| self.manifests.remove(shard))?;
+        Ok(true)
+    }
+}

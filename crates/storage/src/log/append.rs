@@ -1,0 +1,324 @@
+//! The writer: puts records together and behind each other, begins new files, forgets old ones.
+//!
+//! A group is built in memory ([`Writer::add`]) and reaches the file by [`Writer::sync`]: one write, one sync. A file is
+//! preallocated, so that neither needs space on the disk; the next file stands ready as a spare where there was time to make
+//! one. Nothing of a record is in the log before [`Writer::add`] has found room for all of it, so a full disk is known
+//! before anything is logged.
+
+use super::batch;
+use super::dictionary::WriterDictionary;
+use super::format::{Head, Kind, RECORDS, SECOND_HEAD, path_of, put_record, record_len};
+use super::FOLDER;
+use crate::error::StorageError;
+use crate::run::Chunk;
+use crate::{ShardId, Slot};
+use platform::{DiskError, DiskFile, World};
+use std::sync::Arc;
+
+/// The name of the file that stands ready.
+const SPARE: &str = "log/spare";
+
+/// A file that takes no more records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OldFile {
+    pub(crate) number: u64,
+    /// The highest slot that may be in it.
+    pub(crate) last_slot: Slot,
+    /// Its length in bytes.
+    pub(crate) len: u64,
+}
+
+/// The file that is written.
+#[derive(Debug)]
+struct Current {
+    file: Arc<dyn DiskFile>,
+    number: u64,
+    put_id: [u8; 16],
+    len: u64,
+    /// Where the next write goes.
+    offset: u64,
+    dictionary: WriterDictionary,
+}
+
+/// What a record is made of.
+#[derive(Debug)]
+pub(crate) enum Content<'a> {
+    /// The parts of a batch, and their encoded bodies.
+    Batch(&'a [(ShardId, Chunk)], &'a [u8]),
+    /// The payload of a flush record.
+    Flush(&'a [u8]),
+}
+
+/// The writer of a log.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    world: World,
+    cluster: [u8; 16],
+    log_id: [u8; 16],
+    file_len: u64,
+    current: Option<Current>,
+    old: Vec<OldFile>,
+    next_number: u64,
+    /// Records that are not written yet.
+    group: Vec<u8>,
+    /// The highest slot that is durable.
+    durable: Slot,
+    /// The highest slot that was added.
+    added: Slot,
+    claimed: Slot,
+}
+
+impl Writer {
+    /// A writer of a new log whose files have a quarter of `log_bytes`; the first record begins a file.
+    pub(crate) fn new(world: World, cluster: [u8; 16], log_id: [u8; 16], log_bytes: u64) -> Self {
+        Self {
+            world,
+            cluster,
+            log_id,
+            file_len: (log_bytes / 4).max(RECORDS * 2),
+            current: None,
+            old: Vec::new(),
+            next_number: 1,
+            group: Vec::new(),
+            durable: 0,
+            added: 0,
+            claimed: 0,
+        }
+    }
+
+    /// The same, going on behind `old` files whose last slot is `durable`.
+    pub(crate) fn behind(mut self, old: Vec<OldFile>, durable: Slot, next_number: u64) -> Self {
+        (self.old, self.next_number) = (old, next_number);
+        (self.durable, self.added, self.claimed) = (durable, durable, durable);
+        self
+    }
+
+    /// The highest durable slot.
+    pub(crate) fn durable(&self) -> Slot {
+        self.durable
+    }
+
+    /// Bytes of all files, as far as they are written.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.old.iter().map(|old| old.len).sum::<u64>() + self.current.as_ref().map_or(0, |current| current.offset)
+    }
+
+    /// Files that take no more records, oldest first.
+    pub(crate) fn old_files(&self) -> &[OldFile] {
+        &self.old
+    }
+
+    /// Adds the record of `slot` to the group, beginning a new file if this one has no room.
+    ///
+    /// # Errors
+    /// The new file cannot be made: nothing of this record was added, what was added before is in the log. Or, with the
+    /// kind `Closed`, what was added before could not be written.
+    pub(crate) fn add(&mut self, slot: Slot, content: &Content<'_>) -> Result<(), StorageError> {
+        if let Some(current) = &mut self.current {
+            let prepared = Prepared::new(content, &mut current.dictionary);
+            if current.offset + (self.group.len() + prepared.len()) as u64 <= current.len {
+                self.put(slot, content, &prepared);
+                return Ok(());
+            }
+            self.sync()?;
+            // The dictionary defines what will never be in that file, so that it is left even if no other can be begun.
+            self.retire(slot.saturating_sub(1));
+        }
+        let mut dictionary = WriterDictionary::default();
+        let prepared = Prepared::new(content, &mut dictionary);
+        self.begin(slot, prepared.len() as u64, dictionary)?;
+        self.put(slot, content, &prepared);
+        Ok(())
+    }
+
+    fn put(&mut self, slot: Slot, content: &Content<'_>, prepared: &Prepared) {
+        let Some(current) = &self.current else { return };
+        let (put_id, claimed, group) = (&current.put_id, self.durable, &mut self.group);
+        if let Some(definitions) = &prepared.definitions {
+            put_record(put_id, Kind::Define, slot, claimed, &[definitions], group);
+            put_record(put_id, Kind::Define, slot, claimed, &[definitions], group);
+        }
+        match content {
+            Content::Batch(_, body) => put_record(put_id, Kind::Batch, slot, claimed, &[&prepared.heads, body], group),
+            Content::Flush(payload) => put_record(put_id, Kind::Flush, slot, claimed, &[payload], group),
+        }
+        self.claimed = claimed;
+        self.added = slot;
+    }
+
+    /// Writes and syncs the group. Returns whether there was one.
+    ///
+    /// # Errors
+    /// The disk refused: what of the group is in the log nobody knows before a restart.
+    pub(crate) fn sync(&mut self) -> Result<bool, StorageError> {
+        if self.group.is_empty() {
+            return Ok(false);
+        }
+        let Some(current) = &mut self.current else {
+            return Err(StorageError::Bug("the log has records but no file".into()));
+        };
+        let written = current.file.write_at(current.offset, &self.group).and_then(|()| current.file.sync_data());
+        written.map_err(|error| StorageError::Closed(format!("the log cannot be written: {error}")))?;
+        current.offset += self.group.len() as u64;
+        self.group.clear();
+        self.durable = self.added;
+        Ok(true)
+    }
+
+    /// Writes a record that claims all durable slots, unless one does; it need not be synced to be of use.
+    ///
+    /// # Errors
+    /// As [`Writer::sync`].
+    pub(crate) fn claim(&mut self) -> Result<(), StorageError> {
+        let durable = self.durable;
+        let Some(current) = &mut self.current else { return Ok(()) };
+        if self.claimed >= durable || current.offset + record_len(0) as u64 > current.len {
+            return Ok(());
+        }
+        let mut record = Vec::new();
+        put_record(&current.put_id, Kind::Claim, durable, durable, &[], &mut record);
+        let written = current.file.write_at(current.offset, &record);
+        written.map_err(|error| StorageError::Closed(format!("the log cannot be written: {error}")))?;
+        current.offset += record.len() as u64;
+        self.claimed = durable;
+        Ok(())
+    }
+
+    /// Begins a new file whose first record has `slot` and takes `need` bytes.
+    fn begin(&mut self, slot: Slot, need: u64, dictionary: WriterDictionary) -> Result<(), StorageError> {
+        let disk = &self.world.disk;
+        let number = self.next_number;
+        let path = path_of(number);
+        let len = self.file_len.max(RECORDS + need);
+        disk.create_dir(FOLDER)?;
+        let spare = disk.exists(SPARE)? && disk.len(SPARE)? >= len;
+        if !spare {
+            self.make_spare(len)?;
+        }
+        // From here on the number is used up, whatever happens.
+        self.next_number += 1;
+        disk.rename(SPARE, &path)?;
+        let file = disk.open(&path)?;
+        let head = Head {
+            cluster: self.cluster,
+            put_id: self.world.random.id(),
+            log_id: self.log_id,
+            number,
+            first_slot: slot,
+        };
+        let bytes = head.encode();
+        file.write_at(0, &bytes)?;
+        file.write_at(SECOND_HEAD, &bytes)?;
+        file.sync_all()?;
+        disk.sync_dir(FOLDER)?;
+        let len = file.len()?;
+        self.current = Some(Current { file, number, put_id: head.put_id, len, offset: RECORDS, dictionary });
+        Ok(())
+    }
+
+    /// The current file takes no more records.
+    fn retire(&mut self, last_slot: Slot) {
+        if let Some(current) = self.current.take() {
+            self.old.push(OldFile { number: current.number, last_slot, len: current.offset });
+        }
+    }
+
+    /// Makes the file that stands ready, of the usual length.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub(crate) fn prepare(&self) -> Result<bool, StorageError> {
+        let half = |current: &Current| current.offset > current.len / 2;
+        if !self.current.as_ref().is_some_and(half) || self.world.disk.exists(SPARE)? {
+            return Ok(false);
+        }
+        self.make_spare(self.file_len)?;
+        Ok(true)
+    }
+
+    fn make_spare(&self, len: u64) -> Result<(), DiskError> {
+        make_file(&self.world, len).inspect_err(|_| {
+            // Best effort: a file too short is made anew the next time.
+            let _ = self.world.disk.remove(SPARE);
+        })
+    }
+
+    /// Ends the log so that it holds nothing but the next slot: a new file with a head alone; the others go.
+    ///
+    /// # Errors
+    /// The disk refused; the log is as it was, or longer.
+    pub(crate) fn end(&mut self) -> Result<(), StorageError> {
+        if self.current.is_none() && self.old.is_empty() {
+            return Ok(());
+        }
+        if self.world.disk.exists(SPARE)? {
+            self.world.disk.remove(SPARE)?;
+        }
+        self.retire(self.added);
+        let usual = std::mem::replace(&mut self.file_len, RECORDS);
+        let begun = self.begin(self.added + 1, 0, WriterDictionary::default());
+        self.file_len = usual;
+        begun?;
+        self.trim(self.old.len())?;
+        if self.world.disk.exists(SPARE)? {
+            self.world.disk.remove(SPARE)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the oldest `count` files, each durably before the next, so that what is left has no gap; one of them becomes
+    /// the spare if there is none.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub(crate) fn trim(&mut self, count: usize) -> Result<(), StorageError> {
+        let disk = &self.world.disk;
+        for _ in 0..count.min(self.old.len()) {
+            let path = path_of(self.old[0].number);
+            if disk.exists(&path)? {
+                let usable = disk.len(&path)? == self.file_len && !disk.exists(SPARE)?;
+                if usable { disk.rename(&path, SPARE)? } else { disk.remove(&path)? }
+            }
+            disk.sync_dir(FOLDER)?;
+            self.old.remove(0);
+        }
+        Ok(())
+    }
+}
+
+/// Makes a preallocated file under the spare's name.
+fn make_file(world: &World, len: u64) -> Result<(), DiskError> {
+    let disk = &world.disk;
+    if disk.exists(SPARE)? {
+        disk.remove(SPARE)?;
+    }
+    disk.create(SPARE)?.preallocate(len)
+}
+
+/// What a record and the definitions before it hold, apart from its body.
+struct Prepared {
+    definitions: Option<Vec<u8>>,
+    heads: Vec<u8>,
+    /// Length of the record's payload.
+    payload: usize,
+}
+
+impl Prepared {
+    fn new(content: &Content<'_>, dictionary: &mut WriterDictionary) -> Self {
+        let mut heads = Vec::new();
+        let rest = match content {
+            Content::Batch(parts, body) => {
+                batch::encode_heads(parts, dictionary, &mut heads);
+                body.len()
+            }
+            Content::Flush(payload) => payload.len(),
+        };
+        Self { definitions: dictionary.take_definitions(), payload: heads.len() + rest, heads }
+    }
+
+    /// Bytes in the file, with a claim behind.
+    fn len(&self) -> usize {
+        let definitions = self.definitions.as_ref().map_or(0, |definitions| 2 * record_len(definitions.len()));
+        definitions + record_len(self.payload) + record_len(0)
+    }
+}

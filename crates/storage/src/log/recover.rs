@@ -1,0 +1,324 @@
+//! What a start finds: which records count, where the log ends, what is lost.
+//!
+//! Files are walked record by record; where one is bad the walk goes on at the next whole one. Slots must ascend by one
+//! through all files, so a bad record shows as a gap. A gap at or below the highest slot that any record or head claims
+//! durable is damage; above it nothing was acknowledged, and the log is cut there. Records whose slot is that of a later
+//! file are what an earlier cut left behind.
+//!
+//! Before anything else is done the part that no record claims is written again and synced: it may have been in the memory
+//! of the kernel only.
+
+use super::append::OldFile;
+use super::batch::{self, LoggedPart};
+use super::dictionary::ReaderDictionary;
+use super::flush::{self, FlushedShard};
+use super::format::{BadHead, Head, Kind, RECORDS, Record, SECOND_HEAD, next_record, number_of, path_of, record_at};
+use super::FOLDER;
+use crate::Slot;
+use crate::error::StorageError;
+use platform::World;
+
+/// A record that counts.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    kind: Kind,
+    slot: Slot,
+    offset: usize,
+    end: usize,
+}
+
+/// A file with a head.
+#[derive(Debug)]
+struct FoundFile {
+    head: Head,
+    places: Vec<Place>,
+}
+
+/// What the log's folder holds.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    files: Vec<FoundFile>,
+    /// Files that were never begun, by path.
+    unbegun: Vec<String>,
+    /// The log's id, if there is a log.
+    pub(crate) log_id: Option<[u8; 16]>,
+    /// The slot after the last.
+    pub(crate) next_slot: Slot,
+    /// The number of the next file.
+    pub(crate) next_number: u64,
+    /// The flush records with their slots, ascending.
+    pub(crate) flushes: Vec<(Slot, Vec<FlushedShard>)>,
+    /// What is lost, in words; empty if nothing is.
+    pub(crate) damage: Vec<String>,
+    /// What was cut off, in words.
+    pub(crate) torn: Option<String>,
+    durable: Slot,
+}
+
+/// Reads the log's folder.
+///
+/// # Errors
+/// The disk refused, or a file is of another data folder or a later release.
+pub(crate) fn scan(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageError> {
+    let mut found = Found { next_slot: 1, next_number: 1, ..Found::default() };
+    let mut last_bytes = Vec::new();
+    for name in world.disk.list(FOLDER)? {
+        let Some(number) = number_of(&name) else { continue };
+        found.next_number = number + 1;
+        let bytes = read_file(world, number)?;
+        match read_head(&bytes, number, cluster)? {
+            Some(head) => {
+                found.check_log_id(&head)?;
+                found.files.push(FoundFile { head, places: Vec::new() });
+                last_bytes = bytes;
+            }
+            None => found.unbegun.push(path_of(number)),
+        }
+    }
+    for at in 0..found.files.len() {
+        found.walk(world, at)?;
+    }
+    found.follow_slots();
+    found.check_tail(&last_bytes);
+    found.read_flushes(world)?;
+    Ok(found)
+}
+
+fn read_file(world: &World, number: u64) -> Result<Vec<u8>, StorageError> {
+    let file = world.disk.open(&path_of(number))?;
+    let len = usize::try_from(file.len()?).map_err(|_| StorageError::Bug("a log file above the address space".into()))?;
+    let mut bytes = vec![0; len];
+    file.read_at(0, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// The head of a file; `None` if it was never begun under this number.
+fn read_head(bytes: &[u8], number: u64, cluster: &[u8; 16]) -> Result<Option<Head>, StorageError> {
+    let damaged = |what: String| StorageError::Damaged { file: path_of(number), offset: 0, what };
+    for offset in [0, SECOND_HEAD] {
+        match Head::decode(bytes, offset) {
+            Ok(head) if head.number != number => {}
+            Ok(head) if head.cluster != *cluster => return Err(damaged("it belongs to another data folder".into())),
+            Ok(head) => return Ok(Some(head)),
+            Err(BadHead::Damaged) => {}
+            Err(BadHead::Version(version)) => {
+                return Err(damaged(format!("it has format version {version}, which this release cannot read")));
+            }
+        }
+    }
+    Ok(None)
+}
+
+impl Found {
+    fn check_log_id(&mut self, head: &Head) -> Result<(), StorageError> {
+        match self.log_id {
+            Some(known) if known != head.log_id => {
+                let what = "it belongs to another log than the file before".to_owned();
+                Err(StorageError::Damaged { file: path_of(head.number), offset: 0, what })
+            }
+            _ => {
+                self.log_id = Some(head.log_id);
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes the whole records of a file, and what they claim.
+    fn walk(&mut self, world: &World, at: usize) -> Result<(), StorageError> {
+        let limit = self.files.get(at + 1).map_or(Slot::MAX, |next| next.head.first_slot);
+        let file = &mut self.files[at];
+        let bytes = read_file(world, file.head.number)?;
+        self.durable = self.durable.max(file.head.first_slot.saturating_sub(1));
+        let mut offset = RECORDS as usize;
+        while let Some((start, record, end)) = next_record(&bytes, offset, &file.head.put_id) {
+            offset = end;
+            if record.slot >= limit {
+                break;
+            }
+            self.durable = self.durable.max(record.claimed);
+            file.places.push(Place { kind: record.kind, slot: record.slot, offset: start, end });
+        }
+        Ok(())
+    }
+
+    /// Looks for gaps in the slots: damage, or the end of the log.
+    fn follow_slots(&mut self) {
+        let Some(first) = self.files.first() else { return };
+        let mut expected = first.head.first_slot;
+        let mut cut = None;
+        for (at, file) in self.files.iter().enumerate() {
+            if file.head.first_slot > expected {
+                self.damage.push(lost(expected, file.head.first_slot - 1, file.head.number));
+            }
+            expected = expected.max(file.head.first_slot);
+            let of_rows = |place: &&Place| matches!(place.kind, Kind::Batch | Kind::Flush);
+            for place in file.places.iter().filter(of_rows) {
+                if place.slot > expected && expected > self.durable {
+                    cut = Some((at, expected));
+                    break;
+                }
+                if place.slot > expected {
+                    self.damage.push(lost(expected, place.slot - 1, file.head.number));
+                }
+                expected = expected.max(place.slot + 1);
+            }
+        }
+        if expected <= self.durable {
+            let number = self.files.last().map_or(0, |file| file.head.number);
+            self.damage.push(lost(expected, self.durable, number));
+        }
+        self.next_slot = expected.max(self.durable + 1);
+        if let Some((at, slot)) = cut {
+            self.cut(at, slot);
+        } else if let Some(last) = self.files.last_mut() {
+            // Definitions whose batch is not there.
+            last.places.retain(|place| place.slot < self.next_slot);
+        }
+    }
+
+    /// Leaves out the records from `slot` on, which was never acknowledged.
+    fn cut(&mut self, at: usize, slot: Slot) {
+        let file = &mut self.files[at];
+        let first = file.places.iter().find(|place| place.slot >= slot).map_or(0, |place| place.offset);
+        self.torn = Some(format!("{}: the log was cut at offset {first}, before slot {slot}", path_of(file.head.number)));
+        file.places.retain(|place| place.slot < slot);
+        self.files.truncate(at + 1);
+        self.next_slot = slot;
+    }
+
+    /// Cuts the part that no record claims where it cannot be understood.
+    fn check_tail(&mut self, bytes: &[u8]) {
+        let Some(at) = self.files.len().checked_sub(1) else { return };
+        let file = &self.files[at];
+        let mut dictionary = ReaderDictionary::default();
+        for place in &file.places {
+            let Some((record, _)) = record_at(bytes, place.offset, &file.head.put_id) else { continue };
+            let read = match record.kind {
+                // A gap in the definitions shows when they are used.
+                Kind::Define => {
+                    let _ = dictionary.read(record.payload);
+                    Ok(())
+                }
+                Kind::Batch if record.slot > self.durable => batch::decode(record.slot, record.payload, &dictionary).map(drop),
+                Kind::Flush if record.slot > self.durable => flush::decode(record.payload).map(drop),
+                _ => Ok(()),
+            };
+            if read.is_err() {
+                let slot = record.slot;
+                self.cut(at, slot);
+                return;
+            }
+        }
+    }
+
+    fn read_flushes(&mut self, world: &World) -> Result<(), StorageError> {
+        let mut flushes = Vec::new();
+        let mut damage = Vec::new();
+        for file in &self.files {
+            if !file.places.iter().any(|place| place.kind == Kind::Flush) {
+                continue;
+            }
+            let bytes = read_file(world, file.head.number)?;
+            for record in file.records(&bytes).filter(|record| record.kind == Kind::Flush) {
+                match flush::decode(record.payload) {
+                    Ok(shards) => flushes.push((record.slot, shards)),
+                    Err(error) => damage.push(format!("{} ({error})", lost(record.slot, record.slot, file.head.number))),
+                }
+            }
+        }
+        self.flushes = flushes;
+        self.damage.append(&mut damage);
+        Ok(())
+    }
+
+    /// Writes again what no record claims, and makes the folder durable. Call it before anything found is shown.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub(crate) fn settle(&self, world: &World) -> Result<(), StorageError> {
+        let Some(file) = self.files.last() else { return Ok(()) };
+        let first = file.places.iter().find(|place| place.slot > self.durable);
+        if let (Some(first), Some(last)) = (first, file.places.last()) {
+            let handle = world.disk.open(&path_of(file.head.number))?;
+            let mut bytes = vec![0; last.end - first.offset];
+            handle.read_at(first.offset as u64, &mut bytes)?;
+            handle.write_at(first.offset as u64, &bytes)?;
+            handle.sync_data()?;
+        }
+        Ok(world.disk.sync_dir(FOLDER)?)
+    }
+
+    /// Removes files that were never begun.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub(crate) fn remove_unbegun(&self, world: &World) -> Result<(), StorageError> {
+        for path in &self.unbegun {
+            world.disk.remove(path)?;
+        }
+        Ok(())
+    }
+
+    /// The files, for the writer.
+    pub(crate) fn old_files(&self) -> Vec<OldFile> {
+        let old = |(at, file): (usize, &FoundFile)| OldFile {
+            number: file.head.number,
+            last_slot: self.files.get(at + 1).map_or(self.next_slot, |next| next.head.first_slot) - 1,
+            len: file.places.last().map_or(RECORDS, |place| place.end as u64),
+        };
+        self.files.iter().enumerate().map(old).collect()
+    }
+
+    /// Gives the rows of all batches in slot order to `apply`, with the dictionary of their file; `begin` is called before
+    /// each file. What cannot be read is returned, in words.
+    ///
+    /// # Errors
+    /// The disk refused, or `apply` did.
+    pub(crate) fn replay(&self, world: &World, sink: &mut dyn Replay) -> Result<Vec<String>, StorageError> {
+        let mut damage = Vec::new();
+        for file in &self.files {
+            let bytes = read_file(world, file.head.number)?;
+            let mut dictionary = ReaderDictionary::default();
+            sink.begin();
+            for record in file.records(&bytes) {
+                match record.kind {
+                    // A gap in the definitions shows when they are used.
+                    Kind::Define => {
+                        let _ = dictionary.read(record.payload);
+                    }
+                    Kind::Batch => match batch::decode(record.slot, record.payload, &dictionary) {
+                        Ok(parts) => sink.batch(parts, &dictionary)?,
+                        Err(error) => {
+                            damage.push(format!("{} ({error})", lost(record.slot, record.slot, file.head.number)));
+                        }
+                    },
+                    Kind::Flush | Kind::Claim => {}
+                }
+            }
+        }
+        Ok(damage)
+    }
+}
+
+impl FoundFile {
+    fn records<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Record<'a>> {
+        self.places.iter().filter_map(|place| record_at(bytes, place.offset, &self.head.put_id)).map(|found| found.0)
+    }
+}
+
+/// Who takes the rows of a replay.
+pub(crate) trait Replay {
+    /// Another file begins: numbers of series mean others from here on.
+    fn begin(&mut self);
+
+    /// The parts of one batch.
+    ///
+    /// # Errors
+    /// They cannot be taken; the replay ends.
+    fn batch(&mut self, parts: Vec<LoggedPart>, dictionary: &ReaderDictionary) -> Result<(), StorageError>;
+}
+
+fn lost(low: Slot, high: Slot, number: u64) -> String {
+    let slots = if low == high { format!("slot {low}") } else { format!("slots {low} to {high}") };
+    format!("{}: {slots} cannot be read", path_of(number))
+}
