@@ -5,7 +5,7 @@
 use crate::when::{self, Part};
 use crate::windows::Windows;
 use crate::{Context, QueryError, functions};
-use influxql::ast::{Expr, Field, Fill, Select, Source};
+use influxql::ast::{Expr, Field, Fill, Select, Source, WildcardKind};
 use model::TimeRange;
 
 /// A SELECT that makes sense.
@@ -230,6 +230,7 @@ fn note(found: &mut Found, name: &str) {
 fn check_symbol(name: &str, argument: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
     match argument {
         Expr::VarRef { .. } => Ok(()),
+        Expr::Wildcard(WildcardKind::Tags) => invalid(format!("unable to use tag wildcard in {name}()")),
         Expr::Wildcard(_) | Expr::Regex(_) => {
             if !wildcards {
                 let what = if matches!(argument, Expr::Regex(_)) { "regex field" } else { "wildcard" };

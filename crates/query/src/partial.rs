@@ -42,7 +42,7 @@ pub struct Point {
 }
 
 impl Point {
-    fn new(time: i64, value: Datum) -> Partial {
+    fn partial(time: i64, value: Datum) -> Partial {
         Partial::Point(Point { time, value, extra: Vec::new() })
     }
 }
@@ -73,10 +73,8 @@ impl Partial {
                     *max = high;
                 }
             }
-            (Partial::Point(old), Partial::Point(new)) => {
-                if replaces(function, old, new.time, new.value.value()) {
-                    *old = new;
-                }
+            (Partial::Point(old), Partial::Point(new)) if replaces(function, old, new.time, new.value.value()) => {
+                *old = new;
             }
             // Pieces of knowledge of two functions never meet.
             _ => {}
@@ -126,10 +124,10 @@ impl Partial {
             Function::Sum => Partial::Sum(numbers.sum.into()),
             Function::Mean => Partial::Mean(numbers.sum.into(), stats.count),
             Function::Spread => Partial::Spread(numbers.min.into(), numbers.max.into()),
-            Function::Min => Point::new(stats.first_time, numbers.min.into()),
-            Function::Max => Point::new(stats.first_time, numbers.max.into()),
-            Function::First => Point::new(stats.first_time, numbers.first.into()),
-            Function::Last => Point::new(stats.last_time, numbers.last.into()),
+            Function::Min => Point::partial(stats.first_time, numbers.min.into()),
+            Function::Max => Point::partial(stats.first_time, numbers.max.into()),
+            Function::First => Point::partial(stats.first_time, numbers.first.into()),
+            Function::Last => Point::partial(stats.last_time, numbers.last.into()),
         })
     }
 
@@ -157,13 +155,13 @@ impl Partial {
                 _ => (Partial::Empty, None),
             },
             Function::Min | Function::Max => match extreme(values, &range, function == Function::Max) {
-                Some((value, at)) => (Point::new(time(at), value), Some(at)),
+                Some((value, at)) => (Point::partial(time(at), value), Some(at)),
                 None => (Partial::Empty, None),
             },
             Function::First | Function::Last => {
                 let at = if function == Function::First { range.start } else { range.end - 1 };
                 match values.get(at) {
-                    Some(value) => (Point::new(time(at), value.into()), Some(at)),
+                    Some(value) => (Point::partial(time(at), value.into()), Some(at)),
                     None => (Partial::Empty, None),
                 }
             }

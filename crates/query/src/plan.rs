@@ -79,7 +79,25 @@ impl Plan {
             let (node, field_type) = plan.node(expr, schema, checked.has_calls)?;
             plan.outputs.push(Output { node, field_type: field_type.unwrap_or(FieldType::Float) });
         }
+        plan.check_fill(checked.has_calls)?;
         Ok(plan)
+    }
+
+    /// InfluxDB puts the number of `fill(number)` even into string and boolean columns that are no calls; a column here has
+    /// one type.
+    fn check_fill(&self, calls: bool) -> Result<(), QueryError> {
+        let plain = |reference: usize| self.reference_type(reference).is_some_and(|plain| !is_number(plain));
+        let unfit = if calls {
+            self.variables.iter().any(|variable| matches!(variable, Variable::Reference(at) if plain(*at)))
+        } else {
+            (0..self.references.len()).any(plain)
+        };
+        match self.fill {
+            Fill::Integer(_) | Fill::Number(_) if unfit => {
+                Err(QueryError::NotExecuted("fill(number) beside a tag, string or boolean".into()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The type of a reference, if it has one.

@@ -240,7 +240,6 @@ fn expand_call(
     out: &mut Vec<Field>,
 ) -> Result<(), QueryError> {
     let pattern = match args {
-        [Expr::Wildcard(WildcardKind::Tags)] => return Ok(()),
         [Expr::Wildcard(_)] => None,
         [Expr::Regex(regex)] => Some(Pattern::new(regex)?),
         _ => {

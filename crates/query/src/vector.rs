@@ -78,13 +78,6 @@ impl Vector {
         }
     }
 
-    /// The rows of a column as a vector.
-    pub(crate) fn from_column(column: &Column, rows: usize) -> Self {
-        let mut vector = Self::new(column.field_type());
-        vector.append(column, &Rows::Range(0, rows));
-        vector
-    }
-
     /// Appends some rows of a column.
     pub(crate) fn append(&mut self, column: &Column, rows: &Rows<'_>) {
         let before = self.rows();
@@ -392,10 +385,10 @@ fn compute(op: BinaryOp, left: &Operand<'_>, right: &Operand<'_>, rows: usize) -
     if let (Some(left), Some(right)) = (integers(left), integers(right)) {
         return integer_values(op, &left, &right, rows);
     }
-    if left.field_type() == Some(FieldType::Unsigned) || right.field_type() == Some(FieldType::Unsigned) {
-        if let (Some(left), Some(right)) = (unsigned(left), unsigned(right)) {
-            return unsigned_values(op, &left, &right, rows);
-        }
+    if (left.field_type() == Some(FieldType::Unsigned) || right.field_type() == Some(FieldType::Unsigned))
+        && let (Some(left), Some(right)) = (unsigned(left), unsigned(right))
+    {
+        return unsigned_values(op, &left, &right, rows);
     }
     if let (Some(left), Some(right)) = (booleans(left), booleans(right)) {
         return match op {
@@ -547,7 +540,8 @@ mod tests {
     #[test]
     fn sparse_columns_are_spread() {
         let column = Column { values: Values::Integer(vec![5, 6]), presence: Presence::Sparse(vec![1, 40]) };
-        let mut vector = Vector::from_column(&column, 41);
+        let mut vector = Vector::new(FieldType::Integer);
+        vector.append(&column, &Rows::Range(0, 41));
         assert_eq!(vector.get(0), None);
         assert_eq!((vector.get(1), vector.get(40)), (Some(Value::Integer(5)), Some(Value::Integer(6))));
         vector.append(&column, &Rows::At(&[1, 2]));

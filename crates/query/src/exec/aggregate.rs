@@ -107,10 +107,10 @@ fn run_batch(
         if done >= span.buckets {
             emitters.iter_mut().for_each(|emitter| emitter.finish(job, &chunk));
         }
-        if let ([group], [emitter]) = (members, &mut emitters[..]) {
-            if emitter.waiting() > 0 && matches!(emitter.flush(job, group, sink)?, Flow::Stop) {
-                return Ok(Flow::Stop);
-            }
+        if let ([group], [emitter]) = (members, &mut emitters[..])
+            && matches!(emitter.flush(job, group, sink)?, Flow::Stop)
+        {
+            return Ok(Flow::Stop);
         }
         if emitters.iter().all(Emitter::is_full) {
             break;

@@ -115,15 +115,15 @@ impl Emitter {
                 }
                 None if !fills => None,
                 None => {
-                    let inside = spans.map_or(job.select.ascending() && job.checked.range.start != i64::MIN, |spans| {
-                        (spans[call].0..spans[call].1).contains(&ordinal)
-                    });
+                    let ahead = job.select.ascending() && job.checked.range.start != i64::MIN;
+                    let inside = spans
+                        .map_or(ahead || self.begun[call], |spans| (spans[call].0..spans[call].1).contains(&ordinal));
                     let next = || next_value(cells, bucket, job.select.ascending(), chunk.first);
-                    (inside || self.begun[call]).then(|| self.fill_call(job, call, index, next())).flatten()
+                    inside.then(|| self.fill_call(job, call, index, next())).flatten()
                 }
             })
             .collect();
-        let point = match &columns[..] {
+        let point = match columns {
             [cells] => match &cells[bucket] {
                 Partial::Point(point) => Some(point),
                 _ => None,
@@ -213,11 +213,6 @@ impl Emitter {
             let values = (0..job.plan.calls.len()).map(|call| self.fill_call(job, call, index, None)).collect();
             self.push_row(job, chunk.windows.start(index), values, None);
         }
-    }
-
-    /// Rows that wait to be handed over.
-    pub(crate) fn waiting(&self) -> usize {
-        self.times.len()
     }
 
     /// Hands the rows over.

@@ -100,7 +100,8 @@ pub(crate) fn groups(job: &Job<'_>) -> Vec<Group> {
         Group { values, series }
     });
     let offset = usize::try_from(job.select.soffset).unwrap_or(usize::MAX);
-    let limit = if job.select.slimit == 0 { u64::MAX } else { job.select.slimit };
+    // SOFFSET without SLIMIT leaves nothing, as in InfluxDB.
+    let limit = if job.select.slimit == 0 && offset == 0 { u64::MAX } else { job.select.slimit };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut groups: Vec<Group> = named.skip(offset).take(limit).collect();
     if !job.select.ascending() {

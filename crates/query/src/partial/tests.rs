@@ -45,7 +45,7 @@ proptest! {
 
 #[test]
 fn ties_are_broken_as_influxdb_does() {
-    let point = |time, value: f64| Point::new(time, Datum::Float(value));
+    let point = |time, value: f64| Point::partial(time, Datum::Float(value));
     let chosen = |function, old: Partial, new: Partial| {
         let mut old = old;
         old.merge(function, new);
