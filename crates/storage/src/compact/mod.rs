@@ -39,8 +39,7 @@ pub(crate) fn step(engine: &Engine, shard: &Shard) -> Result<bool, StorageError>
     if engine.world.disk.free_bytes()? < total.saturating_mul(2) {
         return Ok(false);
     }
-    let identity =
-        Identity { cluster: engine.options.cluster_id, put_id: engine.world.random.id(), shard: shard.id };
+    let identity = Identity { cluster: engine.options.cluster_id, put_id: engine.world.random.id(), shard: shard.id };
     let path = engine.new_segment_path();
     let entry = merge::merge(inputs, &identity, &engine.world.disk, &path)?;
     let old: Vec<SegmentRef> = inputs.iter().map(|segment| segment.entry().place.clone()).collect();

@@ -259,12 +259,7 @@ pub(crate) fn decode(bytes: &[u8], types: &[FieldType], series: u32) -> Result<D
 /// A constant costs nothing, so a short directory may speak of many pages: this many for each of its bytes, no more.
 const ITEMS_A_BYTE: usize = 4_096;
 
-fn decode_group(
-    reader: &mut Reader<'_>,
-    types: &[FieldType],
-    series: u32,
-    len: usize,
-) -> Result<Group, CodecError> {
+fn decode_group(reader: &mut Reader<'_>, types: &[FieldType], series: u32, len: usize) -> Result<Group, CodecError> {
     let packed = match reader.u8()? {
         0 => false,
         1 => true,
@@ -279,7 +274,11 @@ fn decode_group(
     let counts = exactly(codec::decode_u64_column(reader, series.len())?, series.len())?;
     let sizes = narrow(codec::decode_u64_column(reader, limit)?)?;
     let mut group = Group { packed, fields, series, ..Group::default() };
-    if packed { group.place_packed(&counts, &sizes)? } else { group.place_long(&counts, sizes)? }
+    if packed {
+        group.place_packed(&counts, &sizes)?
+    } else {
+        group.place_long(&counts, sizes)?
+    }
     if group.rows.iter().any(|&rows| rows as usize > PAGE_ROWS) {
         return Err(CodecError::Invalid("rows of a page"));
     }

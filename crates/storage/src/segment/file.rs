@@ -50,7 +50,9 @@ impl SegmentFile {
             return Ok(open.clone());
         }
         let open = self.disk.open(&self.path).map_err(|error| match error.is_not_found() {
-            true => StorageError::Damaged { file: self.path.clone(), offset: 0, what: "the file is missing".to_owned() },
+            true => {
+                StorageError::Damaged { file: self.path.clone(), offset: 0, what: "the file is missing".to_owned() }
+            }
             false => error.into(),
         })?;
         *handle = Some(open.clone());

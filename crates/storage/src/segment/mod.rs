@@ -11,6 +11,8 @@ mod group;
 pub(crate) mod index;
 mod reader;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use file::{Files, SegmentFile};

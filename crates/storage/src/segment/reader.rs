@@ -196,7 +196,8 @@ impl Segment {
             let block_key = self.key(Kind::Block, [id.measurement, id.group, id.column, number as u32]);
             let block = self.cache.get_or(block_key, || self.block(&part, t))?;
             let range = group.page_bytes(column, page).map_err(|error| self.damaged(part.offset, error))?;
-            let page = block.page(range, group.rows[page] as usize).map_err(|error| self.damaged(part.offset, error))?;
+            let page =
+                block.page(range, group.rows[page] as usize).map_err(|error| self.damaged(part.offset, error))?;
             let size = page.bytes();
             Ok((page, size))
         })

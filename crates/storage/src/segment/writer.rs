@@ -194,15 +194,7 @@ impl Open {
     }
 
     /// Adds rows of a series that have just these fields.
-    fn push_set(
-        &mut self,
-        id: u32,
-        fields: &[u32],
-        times: &[i64],
-        values: &[&Values],
-        base: u64,
-        out: &mut Vec<u8>,
-    ) {
+    fn push_set(&mut self, id: u32, fields: &[u32], times: &[i64], values: &[&Values], base: u64, out: &mut Vec<u8>) {
         let key = (bits_of(fields, self.fields.len()), times.len() < SHORT);
         let known = self.places.contains_key(&key) || self.places.contains_key(&(key.0.clone(), !key.1));
         if !known && fields.len() > 1 {

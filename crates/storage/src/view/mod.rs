@@ -108,7 +108,8 @@ impl View {
             match &source.kind {
                 SourceKind::Segment(segment, at) => {
                     let contents = segment.contents()?;
-                    fields.extend(contents.measurements[*at].fields.iter().map(|key| (key.name.clone(), key.field_type)));
+                    fields
+                        .extend(contents.measurements[*at].fields.iter().map(|key| (key.name.clone(), key.field_type)));
                 }
                 SourceKind::Run(run, at) => {
                     fields.extend(run.tables[*at].columns.iter().map(|(key, _)| (key.name.clone(), key.field_type)));

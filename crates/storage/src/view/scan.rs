@@ -119,8 +119,7 @@ impl<'v> Scan<'v> {
                 return Ok(());
             }
         }
-        let whole =
-            Piece { opened: opened.clone(), place: Place::Page { group, page }, rows, range: TimeRange::ALL };
+        let whole = Piece { opened: opened.clone(), place: Place::Page { group, page }, rows, range: TimeRange::ALL };
         let times = whole.all_times()?;
         let rows = clip(times.all(), whole.rows.clone(), &self.range);
         if !rows.is_empty() {

@@ -177,7 +177,8 @@ pub(crate) fn read(view: &View, fields: &[usize], range: TimeRange) -> Result<Mo
                     }
                 }
             }
-            let counted = |row: &usize| fields.iter().enumerate().any(|(at, _)| cut.column(at).unwrap().get(*row).is_some());
+            let counted =
+                |row: &usize| fields.iter().enumerate().any(|(at, _)| cut.column(at).unwrap().get(*row).is_some());
             assert!((0..times.len()).all(|row| counted(&row)), "a row without any of the fields");
         }
         if !rows.is_empty() {
@@ -226,7 +227,8 @@ use model::Values;
 /// What a scan of some fields and times should give.
 pub(crate) fn expected(model: &Model, fields: &[usize], range: TimeRange) -> Model {
     let row = |(time, row): (&i64, &BTreeMap<usize, Cell>)| {
-        let row: BTreeMap<_, _> = row.iter().filter(|(f, _)| fields.contains(f)).map(|(f, c)| (*f, c.clone())).collect();
+        let row: BTreeMap<_, _> =
+            row.iter().filter(|(f, _)| fields.contains(f)).map(|(f, c)| (*f, c.clone())).collect();
         (range.contains(*time) && !row.is_empty()).then_some((*time, row))
     };
     let series = model.iter().map(|(key, rows)| (key.clone(), rows.iter().filter_map(row).collect::<BTreeMap<_, _>>()));
