@@ -49,7 +49,11 @@ fn telegraf() {
     let _ = child.kill(); // it should have ended
     let _ = child.wait();
     let said = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-    let is_complaint = |line: &&str| line.contains(" E! ") || (line.contains(" W! ") && line.contains("influxdb"));
+    // It also warns where a slow machine delays it.
+    let is_complaint = |line: &&str| {
+        line.contains(" E! ")
+            || (line.contains(" W! ") && line.contains("influxdb") && !line.contains("flush interval"))
+    };
     let complaints: Vec<&str> = said.lines().filter(is_complaint).collect();
     assert!(complaints.is_empty(), "{said}");
 

@@ -73,6 +73,9 @@ async fn serve(config: Config) -> Result<()> {
     let options = node_options(&config);
     let open = tokio::task::spawn_blocking(move || Node::open(world, options));
     let node = open.await.context("start-up panicked")??;
+    for notice in node.notices() {
+        warn!("{notice}");
+    }
     greet(&config, &address.to_string());
     let server = server::Server { node: Arc::clone(&node), settings: config.http };
     server::run(server, listener, stop_signal()?).await;

@@ -157,6 +157,17 @@ impl Node {
         Ok(Arc::new(Self { inner, threads: Mutex::new(Some(threads)) }))
     }
 
+    /// What the operator should know of this start, in words: a log that was cut at its end, or damage that leaves the node
+    /// read-only.
+    #[must_use]
+    pub fn notices(&self) -> Vec<String> {
+        let engine = &self.inner.engine;
+        let torn =
+            engine.torn_tail().map(|text| format!("torn log: {text}; nothing that was acknowledged is lost by it"));
+        let closed = engine.closed_because().map(|text| format!("no writes are taken: {text}"));
+        torn.into_iter().chain(closed).collect()
+    }
+
     /// Takes no more writes, stops queries, commits what waits, flushes, and joins the threads. A second call does nothing.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ pub fn show_measurements(
         let view = names.view(&database, Some(&policy), TimeRange::ALL)?;
         for name in view.measurements()? {
             check_cancel(context)?;
-            if keep.passes(&name) && has_series(&view, &name, &when)? {
+            if keep.passes(&name) && has_tags(&view, &name, &when.rest)? {
                 found.insert((name, policy.clone()));
             }
         }
@@ -200,13 +200,16 @@ pub fn show_series(
 ) -> Result<(), QueryError> {
     let when = when::split(statement.condition.as_ref(), context.now)?;
     let mut tables = Tables::open(statement, names, context, Policies::Default, when.range)?;
-    let mut keys: BTreeSet<Vec<u8>> = BTreeSet::new();
+    let mut keys: Vec<Vec<u8>> = Vec::new();
+    // Measurements come in the order of their names, which is not that of keys, where bytes are escaped.
     for (name, views) in tables.take()? {
         check_cancel(context)?;
+        let mut of_one: BTreeSet<Vec<u8>> = BTreeSet::new();
         for view in &views {
             let set = view.series(&name, &tag_condition(view, &name, &when.rest)?)?;
-            keys.extend((0..set.len()).map(|series| set.key(series)));
+            of_one.extend((0..set.len()).map(|series| set.key(series)));
         }
+        keys.extend(of_one);
     }
     let rows = keys.into_iter().map(|key| vec![key.into_boxed_slice()]);
     give_table(b"", &["key"], page(rows, statement.limit, statement.offset), context, sink);
@@ -398,11 +401,46 @@ fn tag_condition(view: &View, name: &[u8], part: &Part) -> Result<TagCondition, 
     }
 }
 
-fn has_series(view: &View, name: &[u8], when: &When) -> Result<bool, QueryError> {
-    if matches!(when.rest, Part::True) {
-        return Ok(true);
+/// Whether the measurement as a whole fulfils the condition, as InfluxDB judges it: a comparison holds if any series has such
+/// a value, its negation if the measurement has the tag and no series has such a value.
+fn has_tags(view: &View, name: &[u8], part: &Part) -> Result<bool, QueryError> {
+    match part {
+        Part::True | Part::Time(_) => Ok(true),
+        Part::And(parts) => all_or_any(parts, true, |part| has_tags(view, name, part)),
+        Part::Or(parts) => all_or_any(parts, false, |part| has_tags(view, name, part)),
+        Part::Other(Expr::Binary { op, lhs, rhs }) => {
+            let (tag, value) = if matches!(**lhs, Expr::VarRef { .. }) { (lhs, rhs) } else { (rhs, lhs) };
+            let Expr::VarRef { name: key, .. } = &**tag else { return Ok(false) };
+            if !view.tag_keys(name)?.iter().any(|found| **found == *key.as_bytes()) {
+                return Ok(false);
+            }
+            let positive = match op {
+                BinaryOp::Ne => BinaryOp::Eq,
+                BinaryOp::NotMatches => BinaryOp::Matches,
+                other => *other,
+            };
+            let binary = |op, rhs| Part::Other(Expr::Binary { op, lhs: tag.clone(), rhs });
+            let present = binary(BinaryOp::Ne, Box::new(Expr::String(String::new())));
+            let condition = Part::And(vec![binary(positive, value.clone()), present]);
+            let found = !view.series(name, &tag_condition(view, name, &condition)?)?.is_empty();
+            Ok(found == (positive == *op))
+        }
+        Part::Other(expr) => Ok(!matches!(expr, Expr::Boolean(false))),
     }
-    Ok(!view.series(name, &tag_condition(view, name, &when.rest)?)?.is_empty())
+}
+
+/// Whether all of them hold, or any.
+fn all_or_any(
+    parts: &[Part],
+    all: bool,
+    mut holds: impl FnMut(&Part) -> Result<bool, QueryError>,
+) -> Result<bool, QueryError> {
+    for part in parts {
+        if holds(part)? != all {
+            return Ok(!all);
+        }
+    }
+    Ok(all)
 }
 
 /// The rows that OFFSET and LIMIT leave.

@@ -130,7 +130,9 @@ enum Moment {
 /// The instant (ns) that an expression beside `time` means.
 fn instant(value: &Expr, now: i64) -> Result<i64, QueryError> {
     let time = match evaluate(value, now)? {
-        Moment::Instant(time) | Moment::Span(time) | Moment::Number(time) => time,
+        Moment::Instant(time) | Moment::Span(time) => time,
+        // InfluxDB takes any number here.
+        Moment::Number(time) => time.clamp(i128::from(MIN_TIME), i128::from(MAX_TIME)),
     };
     let limited = |word: &str| {
         let seconds = i64::try_from(time.div_euclid(i128::from(time::SECOND))).unwrap_or(0);
@@ -168,7 +170,11 @@ fn evaluate(value: &Expr, now: i64) -> Result<Moment, QueryError> {
         },
         Expr::Call { name, args } if name == "now" && args.is_empty() => Ok(Moment::Instant(i128::from(now))),
         Expr::Binary { op, lhs, rhs } => {
-            let (left, right) = (evaluate(lhs, now)?, evaluate(rhs, now)?);
+            let side = |side: &Expr| match side {
+                Expr::String(text) if !looks_like_time(text) => Err(unfit("BinaryExpr")),
+                other => evaluate(other, now),
+            };
+            let (left, right) = (side(lhs)?, side(rhs)?);
             combine(*op, left, right).ok_or_else(|| unfit("BinaryExpr"))
         }
         Expr::Boolean(_) => Err(unfit("BooleanLiteral")),

@@ -46,6 +46,8 @@ pub struct Answer {
     total_rows: usize,
     /// Whether rows or series were left out for [`Form::max_rows`].
     cut: Cut,
+    /// Rows in a document of an answer to a SELECT.
+    chunk_rows: usize,
 }
 
 /// What [`Form::max_rows`] left out.
@@ -61,6 +63,7 @@ impl Answer {
     #[must_use]
     pub fn new(form: Form) -> Self {
         Self {
+            chunk_rows: form.chunk_rows.unwrap_or(usize::MAX),
             form,
             out: Vec::new(),
             statement: 0,
@@ -84,8 +87,9 @@ impl Answer {
         self.out.len()
     }
 
-    /// Begins the answer to statement `id`.
-    pub fn begin(&mut self, id: usize) {
+    /// Begins the answer to statement `id`. A chunked answer is split only where rows are many: to a SELECT.
+    pub fn begin(&mut self, id: usize, is_select: bool) {
+        self.form.chunk_rows = self.form.chunk_rows.map(|_| if is_select { self.chunk_rows } else { usize::MAX });
         self.statement = id;
         self.series = None;
         self.rows = 0;

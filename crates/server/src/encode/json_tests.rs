@@ -37,12 +37,12 @@ fn text(bytes: Vec<u8>) -> String {
 #[test]
 fn a_whole_answer() {
     let mut answer = Answer::new(form(None));
-    answer.begin(0);
+    answer.begin(0, true);
     for item in [series("m"), rows(&[1, 2]), rows(&[3]), series("n"), rows(&[5])] {
         assert!(answer.item(&item));
     }
     answer.end(&[], None);
-    answer.begin(1);
+    answer.begin(1, true);
     answer.end(&["careful".to_owned()], Some("broken"));
     assert_eq!(
         text(answer.finish()),
@@ -59,12 +59,12 @@ fn a_whole_answer() {
 #[test]
 fn a_chunked_answer() {
     let mut answer = Answer::new(form(Some(2)));
-    answer.begin(0);
+    answer.begin(0, true);
     for item in [series("m"), rows(&[1, 2, 3]), series("n"), rows(&[5, 7])] {
         assert!(answer.item(&item));
     }
     answer.end(&[], None);
-    answer.begin(1);
+    answer.begin(1, true);
     answer.end(&[], None);
     assert_eq!(
         text(answer.finish()),
@@ -87,7 +87,7 @@ fn a_chunked_answer() {
 #[test]
 fn rows_beyond_the_bound_are_cut() {
     let mut answer = Answer::new(Form { max_rows: 2, ..form(None) });
-    answer.begin(0);
+    answer.begin(0, true);
     assert!(answer.item(&series("m")));
     assert!(!answer.item(&rows(&[2, 4, 6])));
     answer.end(&[], None);
@@ -98,7 +98,7 @@ fn rows_beyond_the_bound_are_cut() {
 fn an_answer_without_statements_and_a_pretty_one() {
     assert_eq!(text(Answer::new(form(None)).finish()), "{}\n");
     let mut answer = Answer::new(Form { pretty: true, ..form(None) });
-    answer.begin(0);
+    answer.begin(0, true);
     assert!(answer.take().is_empty());
     answer.end(&[], None);
     assert_eq!(

@@ -120,7 +120,7 @@ impl Job {
     fn run(&self, mut out: Output) {
         let mut failed = false;
         for (id, statement) in self.statements.iter().enumerate() {
-            out.answer.begin(id);
+            out.answer.begin(id, matches!(statement, Statement::Select(_)));
             if failed {
                 out.answer.end(&[], Some("not executed"));
                 continue;
