@@ -25,5 +25,5 @@ pub use generate::generate;
 pub use json::Json;
 pub use peer::Peer;
 pub use random::{Random, seed};
-pub use replay::{Failure, compare_live, record, replay, reset};
+pub use replay::{Failure, compare_live, record, record_ours, replay, reset};
 pub use script::{Answer, Script, Step, StepKind};

@@ -209,6 +209,12 @@ impl Found {
                 return;
             }
         }
+        // What begins as a record of this file and is none: written in part, or changed since.
+        let end = file.places.last().map_or(RECORDS as usize, |place| place.end).next_multiple_of(8);
+        if self.torn.is_none() && bytes.get(end..end + 4) == Some(&file.head.put_id[..4]) {
+            let (path, slot) = (path_of(file.head.number), self.next_slot);
+            self.torn = Some(format!("{path}: the log was cut at offset {end}, before slot {slot}"));
+        }
     }
 
     fn read_flushes(&mut self, world: &World) -> Result<(), StorageError> {
