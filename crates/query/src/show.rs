@@ -11,7 +11,8 @@ use crate::resolve::{Reference, Schema, Table};
 use crate::when::{self, Part, When};
 use crate::{Context, Names, QueryError, Sink};
 use influxql::ast::{
-    BinaryOp, Expr, KeyFilter, Measurement, NameOrAll, ShowMeasurements, ShowTagKeys, ShowTagValues, ShowTail, Source,
+    BinaryOp, DataType, Expr, KeyFilter, Measurement, NameOrAll, ShowMeasurements, ShowTagKeys, ShowTagValues,
+    ShowTail, Source,
 };
 use model::{Column, FieldType, Frame, FrameColumn, Header, Item, Strings, Text, TimeRange, Values};
 use std::collections::BTreeMap;
@@ -419,7 +420,8 @@ fn has_tags(view: &View, name: &[u8], part: &Part) -> Result<bool, QueryError> {
                 BinaryOp::NotMatches => BinaryOp::Matches,
                 other => *other,
             };
-            let binary = |op, rhs| Part::Other(Expr::Binary { op, lhs: tag.clone(), rhs });
+            let tag = Expr::VarRef { name: key.clone(), cast: Some(DataType::Tag) };
+            let binary = |op, rhs| Part::Other(Expr::Binary { op, lhs: Box::new(tag.clone()), rhs });
             let present = binary(BinaryOp::Ne, Box::new(Expr::String(String::new())));
             let condition = Part::And(vec![binary(positive, value.clone()), present]);
             let found = !view.series(name, &tag_condition(view, name, &condition)?)?.is_empty();

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// An environment variable of the server: `("ALLUVIUM_LOG_SIZE", "1m")`.
@@ -18,6 +19,7 @@ pub struct Alluvium {
     settings: Vec<(String, String)>,
     folder: Folder,
     child: Option<Child>,
+    readers: Vec<JoinHandle<()>>,
     client: Client,
     log: Arc<Mutex<String>>,
 }
@@ -34,6 +36,7 @@ impl Alluvium {
             settings: settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
             folder: Folder::new("data"),
             child: None,
+            readers: Vec::new(),
             client: Client::new("127.0.0.1:0"),
             log: Arc::default(),
         };
@@ -73,18 +76,18 @@ impl Alluvium {
         self.child = Some(child);
         if let Some(stderr) = stderr {
             let log = Arc::clone(&self.log);
-            std::thread::spawn(move || drain(stderr, &log, &|_| {}));
+            self.readers.push(std::thread::spawn(move || drain(stderr, &log, &|_| {})));
         }
         if let Some(stdout) = stdout {
             let log = Arc::clone(&self.log);
-            std::thread::spawn(move || {
+            self.readers.push(std::thread::spawn(move || {
                 drain(stdout, &log, &|line| {
                     let found = line.split_once("listens on http://").map(|(_, rest)| rest);
                     if let Some(address) = found.and_then(|rest| rest.split(',').next()) {
                         let _ = sender.send(address.to_owned()); // nobody waits for a second greeting
                     }
                 });
-            });
+            }));
         }
         match receiver.recv_timeout(Duration::from_secs(60)) {
             Ok(address) => {
@@ -120,13 +123,23 @@ impl Alluvium {
     pub fn kill(&mut self) -> Option<ExitStatus> {
         let mut child = self.child.take()?;
         let _ = child.kill(); // it may have ended by itself
-        child.wait().ok()
+        let status = child.wait().ok();
+        self.hear_out();
+        status
+    }
+
+    /// Waits until all that the ended server wrote is in the log.
+    fn hear_out(&mut self) {
+        for reader in self.readers.drain(..) {
+            let _ = reader.join(); // a reader that panicked has nothing to add
+        }
     }
 
     /// Its status if it has ended by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.child.as_mut()?.try_wait().ok().flatten()?;
         self.child = None;
+        self.hear_out();
         Some(status)
     }
 

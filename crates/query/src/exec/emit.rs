@@ -11,7 +11,7 @@ use crate::Sink;
 use crate::datum::Datum;
 use crate::functions::Function;
 use crate::partial::{Partial, fill_value};
-use crate::plan::Variable;
+use crate::plan::{Input, Variable};
 use crate::vector::{Operand, Vector, evaluate};
 use influxql::ast::Fill;
 use model::{FieldType, Frame, FrameColumn, Item};
@@ -170,7 +170,15 @@ impl Emitter {
                 Variable::Call(call) => calls[*call].clone(),
                 Variable::Reference(_) => extra.next().cloned().flatten(),
             };
-            if value.is_none() {
+            // A call whose type is that of its field has nothing to fill where the field is not there.
+            let is_missing = |call: usize| {
+                let planned = &job.plan.calls[call];
+                let typed = matches!(planned.function, Function::Count | Function::Mean);
+                !typed && matches!(job.bound.inputs[planned.reference], Input::Missing)
+            };
+            if matches!(variable, Variable::Call(call) if is_missing(*call)) {
+                value = None;
+            } else if value.is_none() {
                 if let Some(number) = &number {
                     value = fill_value(number, self.variables[at].values.field_type());
                 } else if job.plan.fill == Fill::Previous {

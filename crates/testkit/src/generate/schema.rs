@@ -34,7 +34,7 @@ pub(super) struct Schema {
 
 const SECOND: i64 = 1_000_000_000;
 const NAMES: &[&str] = &["cpu", "m", "mem usage", "größe", "a.b", "q\"uote", "select", "x,y", "Case", "case", "温度"];
-const KEYS: &[&str] = &["host", "dc", "größe", "k k", "or", "t=x", "Host"];
+const KEYS: &[&str] = &["host", "dc", "schlüssel", "k k", "or", "t=x", "Host"];
 const VALUES: &[&str] =
     &["a", "b", "c", "A", "a b", "x,y", "p=q", "ü", "it's", "dou\"ble", "10", "9", "back\\slash", "温"];
 const FIELDS: &[&str] = &["v", "value", "f 1", "größe", "i", "s", "time2", "from", "Q\"", "b,c"];
@@ -72,6 +72,14 @@ impl Schema {
     /// The time after the last row.
     pub(super) fn end(&self) -> i64 {
         self.start + self.step * i64::try_from(self.rows).unwrap_or(0)
+    }
+
+    /// Whether all times lie in one shard of a week.
+    pub(super) fn one_shard(&self) -> bool {
+        let week = 7 * 86_400 * SECOND;
+        // Weeks of shards begin on Mondays.
+        let of = |time: i64| (time + 3 * 86_400 * SECOND).div_euclid(week);
+        of(self.start) == of(self.end())
     }
 
     /// A field of one of these kinds, if there is one.

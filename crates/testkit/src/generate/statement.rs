@@ -13,6 +13,7 @@ struct Select<'a> {
     aggregates: bool,
     descending: bool,
     sums: bool,
+    means: bool,
 }
 
 /// One query; the `turn` makes the mix even.
@@ -20,7 +21,13 @@ pub(super) fn step(schema: &Schema, random: &mut Random, turn: usize) -> Step {
     if turn % 8 == 7 {
         return Step::new(StepKind::Query, "", show(schema, random));
     }
-    let mut select = Select { schema, aggregates: !turn.is_multiple_of(3), descending: random.once_in(3), sums: false };
+    let mut select = Select {
+        schema,
+        aggregates: !turn.is_multiple_of(3),
+        descending: random.once_in(3),
+        sums: false,
+        means: false,
+    };
     let text = select.text(random);
     let mut parameters = Vec::new();
     match random.below(8) {
@@ -29,7 +36,8 @@ pub(super) fn step(schema: &Schema, random: &mut Random, turn: usize) -> Step {
         2 => parameters.push("epoch=ms&chunked=true&chunk_size=7".to_owned()),
         _ => {}
     }
-    if select.sums && !schema.exact {
+    // InfluxDB adds up means of parts, so even exact sums do not make them exact.
+    if select.means || (select.sums && !schema.exact) {
         parameters.push("TOLERANCE=1e-9".to_owned());
     }
     Step::new(StepKind::Query, &parameters.join("&"), text)
@@ -62,6 +70,7 @@ impl Select<'_> {
         let by_tags = self.grouping(random);
         let columns = if self.aggregates { self.calls(random, by_time) } else { self.raw(random) };
         let mut out = format!("SELECT {columns} FROM {}", source(self.schema, random));
+        let narrow = by_tags.is_empty() || (by_tags.len() == 1 && by_tags[0].starts_with('"'));
         let conditions = self.conditions(random, by_time);
         if !conditions.is_empty() {
             out += &format!(" WHERE {conditions}");
@@ -74,26 +83,30 @@ impl Select<'_> {
             out += &format!(" GROUP BY {}", dimensions.join(", "));
         }
         if by_time && random.once_in(2) {
-            out += *random.pick(&[
-                " fill(none)",
-                " fill(null)",
-                " fill(0)",
-                " fill(-3)",
-                " fill(previous)",
-                " fill(linear)",
-            ]);
+            let fills = ["fill(none)", "fill(null)", "fill(previous)", "fill(linear)", "fill(0)", "fill(-3)"];
+            // A number in the column of a group without any text is a number in InfluxDB, else an empty text.
+            let numeric = self.schema.fields.iter().all(|(_, kind)| NUMBERS.contains(kind));
+            out += &format!(" {}", random.pick(if numeric { &fills } else { &fills[..4] }));
         }
         if self.descending && (self.aggregates || self.schema.unique_times) {
             out += " ORDER BY time DESC";
         }
-        out + &self.limits(random)
+        let fill_none = out.contains("fill(none)");
+        out + &self.limits(random, narrow && conditions.is_empty(), fill_none)
     }
 
-    fn limits(&self, random: &mut Random) -> String {
+    fn limits(&self, random: &mut Random, unconditional: bool, fill_none: bool) -> String {
         let mut out = String::new();
         for (word, odds, most) in [("LIMIT", 4, 10), ("OFFSET", 3, 5), ("SLIMIT", 10, 3), ("SOFFSET", 14, 2)] {
             // Without LIMIT, OFFSET of rows makes InfluxDB lose rows.
-            let allowed = word != "OFFSET" || self.aggregates || out.contains("LIMIT");
+            // SLIMIT it applies to each shard alone, and to series before their rows are looked at.
+            let allowed = match word {
+                // With fill(none) it counts the rows of each call alone.
+                "LIMIT" => !fill_none,
+                "OFFSET" => (self.aggregates && !fill_none) || out.contains("LIMIT"),
+                "SLIMIT" | "SOFFSET" => unconditional && self.schema.one_shard(),
+                _ => true,
+            };
             if allowed && random.once_in(odds) {
                 out += &format!(" {word} {}", random.between(i64::from(word == "LIMIT"), most));
             }
@@ -153,7 +166,8 @@ impl Select<'_> {
             &[("count", ALL), ("sum", NUMBERS), ("mean", NUMBERS), ("spread", NUMBERS)]
         };
         let (function, kinds) = *random.pick(functions);
-        self.sums |= matches!(function, "sum" | "mean");
+        self.sums |= function == "sum";
+        self.means |= function == "mean";
         let field = self.schema.field(random, kinds).map_or_else(|| "nosuch".to_owned(), |(field, _)| name(&field));
         match random.below(14) {
             0 => format!("{function}(*)"),
