@@ -22,7 +22,7 @@ use storage::Cut;
 /// Rows that a stretch should have.
 const STRETCH: usize = 1 << 16;
 /// The least number of rows that a stretch should have, however small the limit.
-const LEAST: usize = 256;
+const LEAST: usize = 16;
 
 /// A cut and the series that it belongs to (its place in the group).
 struct Piece {
@@ -179,7 +179,7 @@ fn estimate(pieces: &[Piece], stretch: &TimeRange, enough: usize) -> usize {
     rows as usize
 }
 
-/// Rows of a stretch, as vectors of each selected reference.
+/// Rows of a stretch, as vectors of each selected field; the vectors of tags stay empty.
 struct Gathered {
     times: Vec<i64>,
     members: Vec<u32>,
@@ -207,7 +207,7 @@ fn run_stretch(
         grant.resize(bytes as u64).map_err(|error| QueryError::Memory(error.to_string()))?;
     }
     let rows = sorted(&gathered, job.select.ascending());
-    emit(job, group, &gathered, rows, state, sink)
+    emit(job, group, members, &gathered, rows, state, sink)
 }
 
 /// Copies the rows of one cut that lie in the stretch and pass the filter.
@@ -235,11 +235,8 @@ fn gather(
                     vector.append(&column, &rows);
                 }
             }
-            Input::Tag(key) => {
-                let value = tags.get(key).map(model::Value::String);
-                (0..rows.len()).for_each(|_| vector.push(value));
-            }
-            Input::Missing => (0..rows.len()).for_each(|_| vector.push(None)),
+            // Tags are the member's: they are looked up for the rows that are shown.
+            Input::Tag(_) | Input::Missing => {}
         }
     }
     out.times.extend((0..rows.len()).map(|row| times[rows.at(row)]));
@@ -262,6 +259,7 @@ fn sorted(gathered: &Gathered, ascending: bool) -> Vec<u32> {
 fn emit(
     job: &Job<'_>,
     group: &Group,
+    members: &[(TagSet, Predicate)],
     gathered: &Gathered,
     mut rows: Vec<u32>,
     state: &mut State,
@@ -278,7 +276,7 @@ fn emit(
     let shown = usize::try_from(state.left).unwrap_or(usize::MAX).min(rows.len() - skipped);
     if job.plan.fill == Fill::Previous {
         // Rows passed over count for what is carried on.
-        shown_vectors(job, gathered, &rows[..skipped], state);
+        shown_vectors(job, members, gathered, &rows[..skipped], state);
     }
     state.skip -= skipped as u64;
     state.left -= shown as u64;
@@ -292,7 +290,7 @@ fn emit(
             return Ok(Flow::Stop);
         }
     }
-    let vectors = shown_vectors(job, gathered, rows, state);
+    let vectors = shown_vectors(job, members, gathered, rows, state);
     let times: Vec<i64> = rows.iter().map(|&row| gathered.times[row as usize]).collect();
     let mut outputs = Vec::with_capacity(job.plan.outputs.len());
     for output in &job.plan.outputs {
@@ -305,9 +303,34 @@ fn emit(
 }
 
 /// The references' values in some rows, filled where `fill` says so.
-fn shown_vectors(job: &Job<'_>, gathered: &Gathered, rows: &[u32], state: &mut State) -> Vec<Vector> {
-    let taken = gathered.vectors.iter().map(|vector| vector.take(rows));
-    taken.zip(&mut state.carried).map(|(vector, carried)| filled(vector, job.plan.fill, carried)).collect()
+fn shown_vectors(
+    job: &Job<'_>,
+    members: &[(TagSet, Predicate)],
+    gathered: &Gathered,
+    rows: &[u32],
+    state: &mut State,
+) -> Vec<Vector> {
+    let vectors = gathered.vectors.iter().zip(&job.bound.inputs).map(|(vector, input)| match input {
+        Input::Field(..) => vector.take(rows),
+        Input::Tag(key) => tag_vector(key, members, gathered, rows),
+        Input::Missing => missing_vector(vector.values.field_type(), rows.len()),
+    });
+    vectors.zip(&mut state.carried).map(|(vector, carried)| filled(vector, job.plan.fill, carried)).collect()
+}
+
+fn tag_vector(key: &[u8], members: &[(TagSet, Predicate)], gathered: &Gathered, rows: &[u32]) -> Vector {
+    let mut vector = Vector::new(FieldType::String);
+    for &row in rows {
+        let (tags, _) = &members[gathered.members[row as usize] as usize];
+        vector.push(tags.get(key).map(model::Value::String));
+    }
+    vector
+}
+
+fn missing_vector(field_type: FieldType, rows: usize) -> Vector {
+    let mut vector = Vector::new(field_type);
+    (0..rows).for_each(|_| vector.push(None));
+    vector
 }
 
 fn filled(vector: Vector, fill: Fill, carried: &mut Option<Datum>) -> Vector {
