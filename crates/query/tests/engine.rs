@@ -1,5 +1,7 @@
 //! SELECTs over the real engine on a simulated machine, rows in memory and rows in segments alike.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use ingest::{LineKeys, Precision};
 use model::{FrameColumn, Item, TimeRange};
 use query::{Context, Names, QueryError, Sink};
