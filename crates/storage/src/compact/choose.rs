@@ -61,6 +61,6 @@ mod tests {
             }
         }
         assert!(sizes.len() < 24, "{}", sizes.len());
-        assert!(written < 8 * 1_000 << 20, "{written}");
+        assert!(written < (8 * 1_000) << 20, "{written}");
     }
 }

@@ -3,9 +3,12 @@
 use super::Manifest;
 use std::collections::BTreeSet;
 
+/// Whether a rule holds, and what is wrong if it does not.
+type Rule = (fn(&Manifest) -> bool, &'static str);
+
 /// Checks a state; says what is wrong.
 pub(crate) fn check(manifest: &Manifest) -> Result<(), &'static str> {
-    let rules: [(fn(&Manifest) -> bool, &'static str); 6] = [
+    let rules: [Rule; 6] = [
         (slots_ascend, "slots of segments overlap or are out of order"),
         (places_are_apart, "two segments share bytes of a file, or one is empty or above 64 bits"),
         (ranges_are_whole, "a segment's range of times is empty"),

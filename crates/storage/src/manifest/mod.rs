@@ -14,7 +14,7 @@ pub(crate) use invariants::check;
 use crate::error::StorageError;
 use crate::schema::{FieldId, FieldKey};
 use crate::{ShardId, Slot};
-use model::{FieldType, Text, TimeRange};
+use model::{Text, TimeRange};
 use parking_lot::Mutex;
 use platform::{Blobs, Chain, ChainError, Random};
 use std::collections::BTreeMap;
@@ -84,12 +84,6 @@ impl Manifest {
             Ok(at) => self.folded[at].1 = self.folded[at].1.max(slot),
             Err(at) => self.folded.insert(at, (log, slot)),
         }
-    }
-
-    /// A field's key, if the shard has a field of that name and type.
-    pub(crate) fn field(&self, measurement: &[u8], name: &[u8], field_type: FieldType) -> Option<&FieldKey> {
-        let at = self.schema.binary_search_by(|entry| (*entry.measurement).cmp(measurement)).ok()?;
-        self.schema[at].fields.iter().find(|key| *key.name == *name && key.field_type == field_type)
     }
 
     /// Adds fields to a measurement's schema where they are new, and raises `next_field` above them.

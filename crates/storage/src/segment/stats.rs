@@ -94,7 +94,9 @@ impl FieldStats {
     /// The figures of a page of a field of that type; `None` if they are not kept.
     pub(crate) fn get(&self, page: usize, field_type: FieldType) -> Option<NumberStats> {
         match self {
-            Self::Float(lists) => lists.get(page, Scalar::Float).filter(|stats| stats.min == stats.min),
+            Self::Float(lists) => {
+                lists.get(page, Scalar::Float).filter(|stats| !matches!(stats.min, Scalar::Float(min) if min.is_nan()))
+            }
             Self::Whole(lists) if field_type == FieldType::Unsigned => {
                 lists.get(page, |bits| Scalar::Unsigned(bits.cast_unsigned()))
             }

@@ -9,7 +9,9 @@ use super::group::{GroupBuilder, Rows};
 use super::index;
 use crate::Slot;
 use crate::error::StorageError;
-use crate::run::sorted::{SortedRun, SortedTable};
+#[cfg(test)]
+use crate::run::sorted::SortedRun;
+use crate::run::sorted::SortedTable;
 use crate::schema::FieldKey;
 use codec::{crc32, put_u64};
 use model::{Column, Presence, TimeRange, Values};
@@ -59,6 +61,7 @@ struct Open {
 }
 
 /// A run as a segment: its bytes, and what the manifest notes.
+#[cfg(test)]
 pub(crate) fn write(identity: &Identity, run: &SortedRun) -> Result<(Vec<u8>, Summary), StorageError> {
     let mut writer = Writer::new(identity, run.slots);
     for table in &run.tables {

@@ -171,6 +171,13 @@ impl View {
         Scan::open(set, fields, range)
     }
 
+    /// Reads all segments of the view, past the cache, and checks every checksum and page; gives what is damaged.
+    #[must_use]
+    pub fn verify(&self) -> Vec<StorageError> {
+        let fresh = |segment: &Arc<Segment>| segment.with_cache(Arc::new(Cache::new(1 << 20))).verify().err();
+        self.inner.shards.iter().flat_map(|shard| &shard.segments).filter_map(fresh).collect()
+    }
+
     #[cfg(test)]
     pub(crate) fn segments(&self, shard: usize) -> Vec<Arc<Segment>> {
         self.inner.shards[shard].segments.clone()

@@ -5,9 +5,9 @@ use crate::manifest::{SegmentEntry, SegmentRef};
 use crate::run::sorted::{SeriesRows, SortedTable};
 use crate::schema::FieldKey;
 use crate::segment::{Files, Identity, write};
-use model::{Column, TagSet, Value, series_key};
+use model::{Column, TagSet, Value, Values, series_key};
+use platform::World;
 use platform::sim::SimWorld;
-use platform::{Disk, World};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -55,6 +55,9 @@ impl Cell {
         }
     }
 }
+
+/// A condition, and the same on a canonical key.
+type Case<'a> = (TagCondition, &'a dyn Fn(&[u8]) -> bool);
 
 /// Series key -> time -> field -> value.
 pub(crate) type Model = BTreeMap<Vec<u8>, BTreeMap<i64, BTreeMap<usize, Cell>>>;
@@ -222,8 +225,6 @@ fn check_stats(cut: &Cut, field: usize, times: &[i64], column: &Column) {
     assert_eq!(numbers.sum, sum);
 }
 
-use model::Values;
-
 /// What a scan of some fields and times should give.
 pub(crate) fn expected(model: &Model, fields: &[usize], range: TimeRange) -> Model {
     let row = |(time, row): (&i64, &BTreeMap<usize, Cell>)| {
@@ -248,6 +249,7 @@ proptest! {
     ) {
         let cache = Arc::new(Cache::new(cache_bytes));
         let (_world, _files, view, model) = parts(&bursts, runs, &cache);
+        prop_assert!(view.verify().is_empty());
         let range = TimeRange::new(start * 1_000_000_000, (start + len) * 1_000_000_000);
         prop_assert_eq!(read(&view, &fields, TimeRange::ALL).unwrap(), expected(&model, &fields, TimeRange::ALL));
         prop_assert_eq!(read(&view, &fields, range).unwrap(), expected(&model, &fields, range));
@@ -265,7 +267,7 @@ proptest! {
             let tags = series_key::parse(key).1;
             (tags.get(b"host") == Some(wanted.as_bytes()), tags.get(b"area").is_none())
         };
-        let conditions: [(TagCondition, &dyn Fn(&[u8]) -> bool); 5] = [
+        let conditions: [Case; 5] = [
             (TagCondition::True, &|_| true),
             (is_host.clone(), &|key| both(key).0),
             (TagCondition::Not(Box::new(is_host.clone())), &|key| !both(key).0),
