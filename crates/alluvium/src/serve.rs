@@ -6,6 +6,7 @@ use crate::config::Config;
 use anyhow::{Context, Result};
 use node::{Build, Node};
 use platform::{Budget, World};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -59,8 +60,9 @@ fn configuration(arguments: &Arguments) -> Result<Config> {
 }
 
 fn start_logging(level: &str) {
+    let colours = std::io::stderr().is_terminal();
     let filter = tracing_subscriber::EnvFilter::try_new(level).unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).with_target(false).init();
 }
 
 async fn serve(config: Config) -> Result<()> {
