@@ -2,9 +2,7 @@
 //! but not acknowledged. After a crash the engine must hold the acknowledged batches and, of the others, those up to some
 //! point in order, each as a whole.
 
-use model::{
-    Batch, Column, FieldType, KeyError, KeySpan, KeyText, Table, TableColumn, TimeRange, Value, Values,
-};
+use model::{Batch, Column, FieldType, KeyError, KeySpan, KeyText, Table, TableColumn, TimeRange, Value};
 use parking_lot::Mutex;
 use platform::sim::SimWorld;
 use platform::{Random, SeededRandom, Stats};
@@ -12,21 +10,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::engine::Step;
-use storage::{Engine, Options, Outcome, ShardSpan, StorageError, TagCondition};
+use storage::{Engine, ErrorKind, Options, Outcome, ShardSpan, StorageError, TagCondition};
 
 /// Measurement, series key, time, field: what a value is stored under.
-pub type Place = (Vec<u8>, Vec<u8>, i64, &'static str);
+pub(crate) type Place = (Vec<u8>, Vec<u8>, i64, &'static str);
 
 /// A value, printed, so that floats compare by bits.
-pub type State = BTreeMap<Place, String>;
+pub(crate) type State = BTreeMap<Place, String>;
 
-pub const SHARDS: [ShardSpan; 3] = [
+pub(crate) const SHARDS: [ShardSpan; 3] = [
     ShardSpan { id: 11, range: TimeRange { start: 0, end: 99 } },
     ShardSpan { id: 12, range: TimeRange { start: 100, end: 199 } },
     ShardSpan { id: 15, range: TimeRange { start: 200, end: 299 } },
 ];
 
-pub const FIELDS: [(&str, FieldType); 5] = [
+pub(crate) const FIELDS: [(&str, FieldType); 5] = [
     ("b", FieldType::Boolean),
     ("f", FieldType::Float),
     ("i", FieldType::Integer),
@@ -37,7 +35,7 @@ pub const FIELDS: [(&str, FieldType); 5] = [
 const MEASUREMENTS: [&str; 2] = ["cpu", "mem"];
 
 /// Raw keys are canonical; one with a question mark is none.
-pub struct Plain;
+pub(crate) struct Plain;
 
 impl KeyText for Plain {
     fn canonical(&self, raw: &[u8], key: &mut Vec<u8>) -> Result<(), KeyError> {
@@ -49,7 +47,7 @@ impl KeyText for Plain {
     }
 }
 
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         run_bytes: 256 << 10,
         log_bytes: 256 << 10,
@@ -62,20 +60,20 @@ pub fn options() -> Options {
 
 /// One value of a batch.
 #[derive(Clone, Debug)]
-pub struct Written {
-    pub place: Place,
-    pub value: String,
+pub(crate) struct Written {
+    pub(crate) place: Place,
+    pub(crate) value: String,
 }
 
 /// Builds batches row by row.
 #[derive(Default)]
-pub struct Builder {
+pub(crate) struct Builder {
     text: Vec<u8>,
     tables: Vec<Table>,
 }
 
 impl Builder {
-    pub fn row(&mut self, measurement: &str, key: &str, time: i64, fields: &[(&str, Value<'_>)]) -> &mut Self {
+    pub(crate) fn row(&mut self, measurement: &str, key: &str, time: i64, fields: &[(&str, Value<'_>)]) -> &mut Self {
         let start = self.text.len() as u32;
         self.text.extend_from_slice(key.as_bytes());
         let at = self.tables.iter().position(|table| *table.measurement == *measurement.as_bytes());
@@ -103,7 +101,7 @@ impl Builder {
         self
     }
 
-    pub fn build(&mut self) -> Batch {
+    pub(crate) fn build(&mut self) -> Batch {
         let text = Arc::new(std::mem::take(&mut self.text));
         let mut batch = Batch { text, tables: std::mem::take(&mut self.tables) };
         for table in &mut batch.tables {
@@ -115,7 +113,7 @@ impl Builder {
 }
 
 /// All that a view of the shards shows.
-pub fn read(engine: &Engine) -> Result<State, StorageError> {
+pub(crate) fn read(engine: &Engine) -> Result<State, StorageError> {
     let view = engine.view(&SHARDS)?;
     let mut state = State::new();
     let fields: Vec<_> = FIELDS.iter().map(|(name, kind)| (name.as_bytes().into(), *kind)).collect();
@@ -151,25 +149,25 @@ pub fn read(engine: &Engine) -> Result<State, StorageError> {
 type Fate = Arc<Mutex<Option<Result<(), StorageError>>>>;
 
 /// An engine and its model.
-pub struct Driver {
-    pub sim: SimWorld,
-    pub random: SeededRandom,
-    pub engine: Option<Engine>,
+pub(crate) struct Driver {
+    pub(crate) sim: SimWorld,
+    pub(crate) random: SeededRandom,
+    pub(crate) engine: Option<Engine>,
     /// The acknowledged values.
-    pub state: State,
+    pub(crate) state: State,
     /// Batches that were taken, in order, and not acknowledged yet.
     pending: Vec<(Vec<Written>, Fate)>,
     counter: i64,
 }
 
 impl Driver {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let (sim, random) = (SimWorld::new(seed), SeededRandom::new(seed ^ 0x5eed));
         Self { sim, random, engine: None, state: State::new(), pending: Vec::new(), counter: 0 }
     }
 
     /// Opens the data folder; what it holds must fit the model.
-    pub fn open(&mut self) -> Result<(), StorageError> {
+    pub(crate) fn open(&mut self) -> Result<(), StorageError> {
         let engine = Engine::open(self.sim.world(), options(), &SHARDS)?;
         assert_eq!(engine.closed_because(), None, "a crash is no damage");
         let found = read(&engine)?;
@@ -249,7 +247,7 @@ impl Driver {
         (builder.build(), written)
     }
 
-    pub fn submit(&mut self) -> Result<(), StorageError> {
+    pub(crate) fn submit(&mut self) -> Result<(), StorageError> {
         let (batch, written) = self.batch();
         let fate: Fate = Arc::default();
         let told = fate.clone();
@@ -262,7 +260,7 @@ impl Driver {
     }
 
     /// One random step.
-    pub fn step(&mut self) -> Result<(), StorageError> {
+    pub(crate) fn step(&mut self) -> Result<(), StorageError> {
         let draw = self.random.below(100);
         match draw {
             0..45 => match self.submit() {
@@ -272,8 +270,8 @@ impl Driver {
             45..75 => drop(self.engine().commit_step()?),
             75..88 => while self.engine().background_step()? == Step::Worked {},
             88..91 => self.engine().flush()?,
-            91..94 => self.sim.clock.advance(Duration::from_secs(11)),
-            94..98 => self.check()?,
+            91..95 => self.sim.clock.advance(Duration::from_secs(11)),
+            95..98 => self.check()?,
             98 => self.reopen()?,
             _ => {
                 self.engine().commit_step()?;
@@ -287,7 +285,7 @@ impl Driver {
     }
 
     /// What is seen must be what was acknowledged.
-    pub fn check(&mut self) -> Result<(), StorageError> {
+    pub(crate) fn check(&mut self) -> Result<(), StorageError> {
         self.settle();
         let seen = read(self.engine())?;
         assert!(seen == self.state, "what is seen is not what was acknowledged");
@@ -295,21 +293,26 @@ impl Driver {
     }
 
     /// Closes in order and opens again.
-    pub fn reopen(&mut self) -> Result<(), StorageError> {
-        self.engine().close()?;
+    pub(crate) fn reopen(&mut self) -> Result<(), StorageError> {
+        let closed = self.engine().close();
         self.engine = None;
         self.settle();
+        if closed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Full) {
+            self.sim.disk.kill();
+            return self.open();
+        }
+        closed?;
         assert!(self.pending.is_empty(), "close commits what waits");
         self.open()
     }
 
     /// Goes on until an error, at most `steps`.
-    pub fn run(&mut self, steps: usize) -> Result<(), StorageError> {
+    pub(crate) fn run(&mut self, steps: usize) -> Result<(), StorageError> {
         (0..steps).try_for_each(|_| self.step())
     }
 
     /// The power goes; the engine comes back.
-    pub fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.engine = None;
         self.sim.crash();
         self.open().unwrap_or_else(|error| panic!("the engine does not open after a crash: {error}"));

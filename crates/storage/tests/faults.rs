@@ -1,7 +1,6 @@
 //! Single faults: an operation fails, the disk is full, a byte decays.
 
 use crate::driver::{Driver, options, read};
-use platform::Disk;
 use platform::sim::Fault;
 use storage::{Engine, ErrorKind, StorageError};
 

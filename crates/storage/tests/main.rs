@@ -3,9 +3,11 @@
 //! * [`driver`] – an engine, a model of what it must hold, and random steps on both
 //! * [`crash`] – power cuts and kills at any operation
 //! * [`faults`] – the n-th operation fails, the disk is full, a bit flips
+//! * [`threads`] – writers, readers, committer and background at once
 //! * [`writes`] – what becomes of single batches
 
 mod crash;
 mod driver;
 mod faults;
+mod threads;
 mod writes;

@@ -50,12 +50,7 @@ pub(super) fn accept(
 }
 
 /// The rows of a table by shard; those that belong to none are rejected.
-fn deal_out(
-    table: Table,
-    ids: Vec<SeriesId>,
-    spans: &[ShardSpan],
-    rejected: &mut Vec<Rejected>,
-) -> Vec<(usize, Part)> {
+fn deal_out(table: Table, ids: Vec<SeriesId>, spans: &[ShardSpan], rejected: &mut Vec<Rejected>) -> Vec<(usize, Part)> {
     let Some(&first) = table.times.first() else { return Vec::new() };
     let (least, greatest) =
         table.times.iter().fold((first, first), |(least, greatest), &time| (least.min(time), greatest.max(time)));
@@ -94,12 +89,7 @@ fn take_columns(columns: &[TableColumn], rows: &[u32]) -> Vec<TableColumn> {
 }
 
 /// Decides new fields and drops rows with a field of another type than the shard has.
-fn check_types(
-    part: Part,
-    shard: &Shard,
-    series: &Arc<SeriesTable>,
-    rejected: &mut Vec<Rejected>,
-) -> Option<Chunk> {
+fn check_types(part: Part, shard: &Shard, series: &Arc<SeriesTable>, rejected: &mut Vec<Rejected>) -> Option<Chunk> {
     let mut schema = shard.schema.lock();
     let Part { measurement, keys, ids, times, columns } = part;
     if let Some(fields) = undisputed(&measurement, &columns, &mut schema) {

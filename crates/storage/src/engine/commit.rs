@@ -189,7 +189,8 @@ impl Engine {
         let now = self.world.clock.monotonic_ns();
         match entry {
             Entry::Batch(slot, batch) => {
-                let mut parts = batch.shards.into_iter().zip(batch.parts.into_iter().map(|(_, chunk)| chunk)).peekable();
+                let mut parts =
+                    batch.shards.into_iter().zip(batch.parts.into_iter().map(|(_, chunk)| chunk)).peekable();
                 while let Some((shard, chunk)) = parts.next() {
                     self.stats.rows.add(chunk.times.len() as u64);
                     let mut chunks = vec![chunk];

@@ -1,9 +1,10 @@
 //! Flush: the rows in memory become segments. The segments of all shards of one flush stand in one file; then one record in
 //! the log names them. Three syncs, whatever the number of shards.
 
+use super::Engine;
 use super::commit::{Condition, Entry, Swap};
 use super::shard::Shard;
-use super::Engine;
+use crate::SEGMENTS_FOLDER;
 use crate::Slot;
 use crate::error::StorageError;
 use crate::log::flush::{self, FlushedShard};
@@ -11,7 +12,6 @@ use crate::manifest::{MeasurementSchema, SegmentEntry, SegmentRef};
 use crate::run::merge::{by_measurement, merge_tables};
 use crate::run::sorted::SortedRun;
 use crate::segment::{Identity, Writer};
-use crate::SEGMENTS_FOLDER;
 use parking_lot::Mutex;
 use platform::DiskFile;
 use std::sync::Arc;

@@ -16,14 +16,14 @@ pub(crate) mod shard;
 mod stats;
 mod upkeep;
 
+use crate::cache::Cache;
 use crate::error::StorageError;
 use crate::log::append::Writer;
 use crate::log::batch::encode_body;
 use crate::manifest::Manifests;
-use crate::run::Chunk;
-use crate::cache::Cache;
-use crate::segment::{Files, Segment};
 use crate::manifest::SegmentEntry;
+use crate::run::Chunk;
+use crate::segment::{Files, Segment};
 use crate::series::SeriesTables;
 use crate::view::{ShardSource, View};
 use crate::{ShardId, Slot};
@@ -37,7 +37,7 @@ use shard::Shard;
 use stats::EngineStats;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A shard and its span of time. Spans of one policy never overlap.
@@ -152,6 +152,8 @@ pub struct Engine {
     flushing: Mutex<()>,
     /// Bytes charged for rows in memory, those that wait included.
     run_bytes: AtomicU64,
+    /// A batch was refused for want of memory or log space.
+    pressed: AtomicBool,
     /// Tells the files of this start from those of all others.
     incarnation: u64,
     next_segment: AtomicU64,
@@ -272,19 +274,21 @@ impl Engine {
     pub fn drop_shards(&self, shards: &[ShardId]) -> Result<(), StorageError> {
         self.dropped.lock().extend(shards);
         let _alone = self.flushing.lock();
-        for id in shards {
-            let shard = self.shards.write().remove(id);
-            if let Some(shard) = shard {
-                let _alone = shard.upkeep.lock();
-                let segments = shard.state.lock().segments.clone();
-                self.release(shard.drop_all());
-                self.manifests.remove(*id)?;
-                self.discard(&segments);
-            } else {
-                self.manifests.remove(*id)?;
+        let owned: Vec<Option<Arc<Shard>>> = {
+            let mut all = self.shards.write();
+            shards.iter().map(|id| all.remove(id)).collect()
+        };
+        let mut result = Ok(());
+        for (id, shard) in shards.iter().zip(owned) {
+            let _alone = shard.as_ref().map(|shard| shard.upkeep.lock());
+            let segments = shard.as_ref().map(|shard| shard.state.lock().segments.clone()).unwrap_or_default();
+            self.release(shard.as_ref().map_or(0, |shard| shard.drop_all()));
+            match self.manifests.remove(*id) {
+                Ok(()) => self.discard(&segments),
+                Err(error) => result = Err(error),
             }
         }
-        Ok(())
+        result
     }
 
     /// A picture of some shards (ascending by time) as of now: every batch whose `done` was called is in it.
@@ -322,17 +326,20 @@ impl Engine {
             waiting.bytes
         };
         self.full.check(self.world.clock.monotonic_ns())?;
-        let values: usize = batch.tables.iter().flat_map(|table| &table.columns).map(|column| column.column.bytes()).sum();
+        let values: usize =
+            batch.tables.iter().flat_map(|table| &table.columns).map(|column| column.column.bytes()).sum();
         let bytes = (values + 12 * batch.rows()) as u64;
         let used = self.run_bytes.load(Ordering::Relaxed);
-        if used > 0 && used + bytes > self.options.run_bytes {
-            return Err(StorageError::Busy { what: "memory for writes" });
-        }
         let log = self.log_bytes.load(Ordering::Relaxed) + queued;
-        if used > 0 && log + bytes > self.options.log_bytes {
-            return Err(StorageError::Busy { what: "log space" });
-        }
-        Ok(())
+        let what = match () {
+            // What is larger than the whole bound must wait until there is nothing else.
+            () if used == 0 => return Ok(()),
+            () if used + bytes > self.options.run_bytes => "memory for writes",
+            () if log + bytes > self.options.log_bytes => "log space",
+            () => return Ok(()),
+        };
+        self.pressed.store(true, Ordering::Relaxed);
+        Err(StorageError::Busy { what })
     }
 
     /// The shard of a number; made, as its manifest says, if it is new here.
@@ -383,9 +390,8 @@ impl Engine {
         let shards: Vec<Arc<Shard>> = self.shards.read().values().cloned().collect();
         for segment in segments {
             let path = &segment.entry().place.file;
-            let named = |shard: &Arc<Shard>| {
-                shard.state.lock().segments.iter().any(|other| other.entry().place.file == *path)
-            };
+            let named =
+                |shard: &Arc<Shard>| shard.state.lock().segments.iter().any(|other| other.entry().place.file == *path);
             if !shards.iter().any(named) {
                 segment.file().doom();
             }

@@ -5,7 +5,9 @@ use super::full::FullDisk;
 use super::shard::{Shard, ShardState};
 use super::stats::EngineStats;
 use super::{Engine, Options, ShardSpan};
-use crate::error::StorageError;
+use crate::SEGMENTS_FOLDER;
+use crate::cache::Cache;
+use crate::error::{ErrorKind, StorageError};
 use crate::log::append::Writer;
 use crate::log::batch::LoggedPart;
 use crate::log::dictionary::ReaderDictionary;
@@ -13,8 +15,6 @@ use crate::log::recover::{Found, Replay, scan};
 use crate::manifest::{Manifest, Manifests};
 use crate::run::Chunk;
 use crate::schema::Schema;
-use crate::SEGMENTS_FOLDER;
-use crate::cache::Cache;
 use crate::segment::Files;
 use crate::series::{NO_SERIES, SeriesId, SeriesTable, SeriesTables};
 use crate::{ShardId, Slot};
@@ -22,7 +22,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use platform::{Blobs, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Files and manifests that nothing names.
 #[derive(Debug, Default)]
@@ -70,10 +70,12 @@ impl Engine {
     fn assemble(world: World, options: Options, manifests: Manifests, found: &Found) -> Self {
         let log_id = found.log_id.unwrap_or_else(|| world.random.id());
         let durable = found.next_slot - 1;
-        let writer = Writer::new(world.clone(), options.cluster_id, log_id, options.log_bytes)
-            .behind(found.old_files(), durable, found.next_number);
-        let waiting =
-            Waiting { condition: Condition::Open, next_slot: found.next_slot, queue: Vec::new(), bytes: 0 };
+        let writer = Writer::new(world.clone(), options.cluster_id, log_id, options.log_bytes).behind(
+            found.old_files(),
+            durable,
+            found.next_number,
+        );
+        let waiting = Waiting { condition: Condition::Open, next_slot: found.next_slot, queue: Vec::new(), bytes: 0 };
         let series = SeriesTables::new(&*world.random, options.run_bytes / 4);
         Self {
             series,
@@ -87,6 +89,7 @@ impl Engine {
             waiting: Mutex::new(waiting),
             arrived: Condvar::new(),
             flushing: Mutex::default(),
+            pressed: AtomicBool::new(false),
             run_bytes: AtomicU64::new(0),
             next_segment: AtomicU64::new(1),
             incarnation: world.random.u64(),
@@ -206,7 +209,11 @@ impl Replay for Sink<'_> {
         }
         let short = self.engine.run_bytes.load(Ordering::Relaxed) > self.engine.options.run_bytes / 2;
         if self.may_flush && short {
-            self.engine.flush_shards(|_| true)?;
+            match self.engine.flush_shards(|_| true) {
+                // A start on a full disk serves reads, if need be above the bound for memory.
+                Err(error) if error.kind() == ErrorKind::Full => self.may_flush = false,
+                other => drop(other?),
+            }
         }
         Ok(())
     }

@@ -6,11 +6,15 @@ use super::{Engine, Step};
 use crate::Slot;
 use crate::compact;
 use crate::error::StorageError;
+use crate::log::append::make_spare;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Unsorted rows of a shard above which they are sorted before a reader asks (bytes).
 const SEAL_BYTES: u64 = 16 << 20;
+
+/// One kind of work: says whether it did something.
+type Work = fn(&Engine) -> Result<bool, StorageError>;
 
 impl Engine {
     pub(super) fn step(&self) -> Result<Step, StorageError> {
@@ -19,12 +23,12 @@ impl Engine {
             Condition::Closing | Condition::ReadOnly(_) => return Ok(Step::Idle),
             Condition::Poisoned(why) => return Err(StorageError::Closed(why.clone())),
         }
-        let steps: [fn(&Engine) -> Result<bool, StorageError>; 6] = [
+        let steps: [Work; 6] = [
             Engine::remove_orphans,
             Engine::flush_due,
             Engine::seal_due,
             Engine::trim_log,
-            |engine| engine.log.lock().prepare(),
+            Engine::prepare_log,
             Engine::compact,
         ];
         for step in steps {
@@ -37,6 +41,9 @@ impl Engine {
 
     /// Flushes what memory, log or age demand.
     fn flush_due(&self) -> Result<bool, StorageError> {
+        if self.pressed.swap(false, Ordering::Relaxed) && self.flush_shards(|_| true)? {
+            return Ok(true);
+        }
         let half_full = self.run_bytes.load(Ordering::Relaxed) > self.options.run_bytes / 2;
         let series_full = self.series.is_full();
         if half_full || (series_full && self.run_bytes.load(Ordering::Relaxed) > 0) {
@@ -63,6 +70,14 @@ impl Engine {
         let log = self.log.lock();
         let old = log.old_files();
         old.get(old.len() / 2).map(|file| file.last_slot)
+    }
+
+    /// Makes the next log file ready before it is needed.
+    fn prepare_log(&self) -> Result<bool, StorageError> {
+        let Some(len) = self.log.lock().wants_spare()? else { return Ok(false) };
+        make_spare(&self.world, len)?;
+        self.log.lock().take_spare()?;
+        Ok(true)
     }
 
     /// Sorts the rows of a shard that has many unsorted ones.

@@ -5,10 +5,10 @@
 //! one. Nothing of a record is in the log before [`Writer::add`] has found room for all of it, so a full disk is known
 //! before anything is logged.
 
+use super::FOLDER;
 use super::batch;
 use super::dictionary::WriterDictionary;
 use super::format::{Head, Kind, RECORDS, SECOND_HEAD, path_of, put_record, record_len};
-use super::FOLDER;
 use crate::error::StorageError;
 use crate::run::Chunk;
 use crate::{ShardId, Slot};
@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// The name of the file that stands ready.
 const SPARE: &str = "log/spare";
+/// The name under which it is made.
+const NEW_SPARE: &str = "log/spare.new";
 
 /// A file that takes no more records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,9 +105,12 @@ impl Writer {
         self.old.iter().map(|old| old.len).sum::<u64>() + self.current.as_ref().map_or(0, |current| current.offset)
     }
 
-    /// Files that take no more records, oldest first.
+    /// Files that take no more records and may go, oldest first. The newest file of all stays: its head keeps the next slot.
     pub(crate) fn old_files(&self) -> &[OldFile] {
-        &self.old
+        match (&self.current, self.old.split_last()) {
+            (None, Some((_, older))) => older,
+            _ => &self.old,
+        }
     }
 
     /// Adds the record of `slot` to the group, beginning a new file if this one has no room.
@@ -193,7 +198,7 @@ impl Writer {
         disk.create_dir(FOLDER)?;
         let spare = disk.exists(SPARE)? && disk.len(SPARE)? >= len;
         if !spare {
-            self.make_spare(len)?;
+            make_file(&self.world, SPARE, len)?;
         }
         // From here on the number is used up, whatever happens.
         self.next_number += 1;
@@ -223,24 +228,28 @@ impl Writer {
         }
     }
 
-    /// Makes the file that stands ready, of the usual length.
+    /// The length of the file that should stand ready by now; `None` if there is one, or it is too early.
     ///
     /// # Errors
     /// The disk refused.
-    pub(crate) fn prepare(&self) -> Result<bool, StorageError> {
+    pub(crate) fn wants_spare(&self) -> Result<Option<u64>, StorageError> {
         let half = |current: &Current| current.offset > current.len / 2;
-        if !self.current.as_ref().is_some_and(half) || self.world.disk.exists(SPARE)? {
-            return Ok(false);
-        }
-        self.make_spare(self.file_len)?;
-        Ok(true)
+        let wanted = self.current.as_ref().is_some_and(half) && !self.world.disk.exists(SPARE)?;
+        Ok(wanted.then_some(self.file_len))
     }
 
-    fn make_spare(&self, len: u64) -> Result<(), DiskError> {
-        make_file(&self.world, len).inspect_err(|_| {
-            // Best effort: a file too short is made anew the next time.
-            let _ = self.world.disk.remove(SPARE);
-        })
+    /// Takes what [`make_spare`] made; drops it if there is one already.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub(crate) fn take_spare(&self) -> Result<(), StorageError> {
+        let disk = &self.world.disk;
+        if disk.exists(SPARE)? {
+            disk.remove(NEW_SPARE)?;
+        } else {
+            disk.rename(NEW_SPARE, SPARE)?;
+        }
+        Ok(())
     }
 
     /// Ends the log so that it holds nothing but the next slot: a new file with a head alone; the others go.
@@ -273,7 +282,7 @@ impl Writer {
     /// The disk refused.
     pub(crate) fn trim(&mut self, count: usize) -> Result<(), StorageError> {
         let disk = &self.world.disk;
-        for _ in 0..count.min(self.old.len()) {
+        for _ in 0..count.min(self.old_files().len()) {
             let path = path_of(self.old[0].number);
             if disk.exists(&path)? {
                 let usable = disk.len(&path)? == self.file_len && !disk.exists(SPARE)?;
@@ -286,13 +295,24 @@ impl Writer {
     }
 }
 
-/// Makes a preallocated file under the spare's name.
-fn make_file(world: &World, len: u64) -> Result<(), DiskError> {
+/// Makes a file to stand ready; takes a while, and needs no lock on the log.
+///
+/// # Errors
+/// The disk refused.
+pub(crate) fn make_spare(world: &World, len: u64) -> Result<(), StorageError> {
+    Ok(make_file(world, NEW_SPARE, len)?)
+}
+
+/// Makes a preallocated file.
+fn make_file(world: &World, path: &str, len: u64) -> Result<(), DiskError> {
     let disk = &world.disk;
-    if disk.exists(SPARE)? {
-        disk.remove(SPARE)?;
+    if disk.exists(path)? {
+        disk.remove(path)?;
     }
-    disk.create(SPARE)?.preallocate(len)
+    disk.create(path)?.preallocate(len).inspect_err(|_| {
+        // Best effort: a file too short is made anew the next time.
+        let _ = disk.remove(path);
+    })
 }
 
 /// What a record and the definitions before it hold, apart from its body.

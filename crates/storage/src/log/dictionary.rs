@@ -11,10 +11,10 @@
 //!                    1 integer, 2 unsigned, 3 string, 4 boolean), name (length, bytes)
 //! ```
 
-use crate::schema::{FieldId, FieldKey};
-use crate::series::{SeriesId, SeriesTable};
 use crate::ShardId;
+use crate::schema::{FieldId, FieldKey};
 use crate::segment::format::{type_code, type_of};
+use crate::series::{SeriesId, SeriesTable};
 use codec::{CodecError, Reader, put_bytes, put_u64};
 use model::Text;
 use std::collections::HashMap;

@@ -183,11 +183,7 @@ pub(crate) fn record_at<'a>(file: &'a [u8], offset: usize, put_id: &[u8; 16]) ->
 }
 
 /// The first whole record at or behind `offset`, with its offset and the one behind it.
-pub(crate) fn next_record<'a>(
-    file: &'a [u8],
-    offset: usize,
-    put_id: &[u8; 16],
-) -> Option<(usize, Record<'a>, usize)> {
+pub(crate) fn next_record<'a>(file: &'a [u8], offset: usize, put_id: &[u8; 16]) -> Option<(usize, Record<'a>, usize)> {
     let mut at = offset.next_multiple_of(ALIGN);
     while at + RECORD_HEAD <= file.len() {
         if let Some((record, end)) = record_at(file, at, put_id) {

@@ -8,12 +8,12 @@
 //! Before anything else is done the part that no record claims is written again and synced: it may have been in the memory
 //! of the kernel only.
 
+use super::FOLDER;
 use super::append::OldFile;
 use super::batch::{self, LoggedPart};
 use super::dictionary::ReaderDictionary;
 use super::flush::{self, FlushedShard};
 use super::format::{BadHead, Head, Kind, RECORDS, Record, SECOND_HEAD, next_record, number_of, path_of, record_at};
-use super::FOLDER;
 use crate::Slot;
 use crate::error::StorageError;
 use platform::World;
@@ -86,7 +86,8 @@ pub(crate) fn scan(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageEr
 
 fn read_file(world: &World, number: u64) -> Result<Vec<u8>, StorageError> {
     let file = world.disk.open(&path_of(number))?;
-    let len = usize::try_from(file.len()?).map_err(|_| StorageError::Bug("a log file above the address space".into()))?;
+    let len =
+        usize::try_from(file.len()?).map_err(|_| StorageError::Bug("a log file above the address space".into()))?;
     let mut bytes = vec![0; len];
     file.read_at(0, &mut bytes)?;
     Ok(bytes)
@@ -180,7 +181,8 @@ impl Found {
     fn cut(&mut self, at: usize, slot: Slot) {
         let file = &mut self.files[at];
         let first = file.places.iter().find(|place| place.slot >= slot).map_or(0, |place| place.offset);
-        self.torn = Some(format!("{}: the log was cut at offset {first}, before slot {slot}", path_of(file.head.number)));
+        self.torn =
+            Some(format!("{}: the log was cut at offset {first}, before slot {slot}", path_of(file.head.number)));
         file.places.retain(|place| place.slot < slot);
         self.files.truncate(at + 1);
         self.next_slot = slot;
@@ -199,7 +201,9 @@ impl Found {
                     let _ = dictionary.read(record.payload);
                     Ok(())
                 }
-                Kind::Batch if record.slot > self.durable => batch::decode(record.slot, record.payload, &dictionary).map(drop),
+                Kind::Batch if record.slot > self.durable => {
+                    batch::decode(record.slot, record.payload, &dictionary).map(drop)
+                }
                 Kind::Flush if record.slot > self.durable => flush::decode(record.payload).map(drop),
                 _ => Ok(()),
             };
@@ -228,7 +232,9 @@ impl Found {
             for record in file.records(&bytes).filter(|record| record.kind == Kind::Flush) {
                 match flush::decode(record.payload) {
                     Ok(shards) => flushes.push((record.slot, shards)),
-                    Err(error) => damage.push(format!("{} ({error})", lost(record.slot, record.slot, file.head.number))),
+                    Err(error) => {
+                        damage.push(format!("{} ({error})", lost(record.slot, record.slot, file.head.number)))
+                    }
                 }
             }
         }

@@ -9,7 +9,10 @@ use std::sync::Arc;
 pub(crate) fn merge(runs: &[Arc<SortedRun>]) -> SortedRun {
     let low = runs.iter().map(|run| run.slots.0).min().unwrap_or(0);
     let high = runs.iter().map(|run| run.slots.1).max().unwrap_or(0);
-    SortedRun { tables: by_measurement(runs).into_iter().map(|tables| merge_tables(&tables)).collect(), slots: (low, high) }
+    SortedRun {
+        tables: by_measurement(runs).into_iter().map(|tables| merge_tables(&tables)).collect(),
+        slots: (low, high),
+    }
 }
 
 /// The tables of runs that follow each other, gathered by measurement, ascending.
@@ -50,9 +53,8 @@ pub(crate) fn merge_tables(tables: &[&SortedTable]) -> SortedTable {
 
 /// Lines up the rows of one series.
 fn merge_series(tables: &[&SortedTable], group: &[(&SeriesRows, u32)], pieces: &mut Pieces) {
-    let times = |(rows, source): &(&SeriesRows, u32)| {
-        &tables[*source as usize].times[rows.start as usize..rows.end as usize]
-    };
+    let times =
+        |(rows, source): &(&SeriesRows, u32)| &tables[*source as usize].times[rows.start as usize..rows.end as usize];
     let apart = group.windows(2).all(|pair| times(&pair[0]).last() < times(&pair[1]).first());
     if apart {
         for (rows, source) in group {

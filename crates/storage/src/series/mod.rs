@@ -96,13 +96,8 @@ pub(crate) struct Resolved {
 
 impl SeriesTable {
     fn new(hasher: RandomState) -> Self {
-        let inner = Inner {
-            spellings: Vec::new(),
-            by_raw: Parts::new(),
-            keys: Vec::new(),
-            by_key: Parts::new(),
-            bytes: 0,
-        };
+        let inner =
+            Inner { spellings: Vec::new(), by_raw: Parts::new(), keys: Vec::new(), by_key: Parts::new(), bytes: 0 };
         Self { hasher, inner: RwLock::new(inner), ranks: Mutex::default() }
     }
 
