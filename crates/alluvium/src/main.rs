@@ -2,6 +2,7 @@
 //!
 //! `serve` runs the database; `bench` measures it, or any server with an InfluxDB write API; `version` prints what this is.
 //! Flags may have one dash, as InfluxDB's have: `alluvium -config FILE` is `alluvium serve --config FILE`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the binary talks to its user")]
 
 mod bench;
 mod config;

@@ -15,7 +15,7 @@ use tracing::warn;
 
 /// Flags of `serve`.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// A configuration file, InfluxDB 1.x's TOML.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// The configuration is wrong, the data folder cannot be opened or the address is taken.
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let config = configuration(arguments)?;
     start_logging(&config.log_level);
     for warning in &config.warnings {
@@ -62,7 +62,12 @@ fn configuration(arguments: &Arguments) -> Result<Config> {
 fn start_logging(level: &str) {
     let colours = std::io::stderr().is_terminal();
     let filter = tracing_subscriber::EnvFilter::try_new(level).unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
 }
 
 async fn serve(config: Config) -> Result<()> {

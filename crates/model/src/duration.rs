@@ -33,7 +33,7 @@ pub fn go(duration: i64) -> String {
     if ns < 1_000_000_000 {
         let (size, unit) = match ns {
             ..1_000 => (1, "ns"),
-            ..1_000_000 => (1_000, "µs"),
+            1_000..1_000_000 => (1_000, "µs"),
             _ => (1_000_000, "ms"),
         };
         return format!("{sign}{}{unit}", decimal(ns, size));

@@ -8,13 +8,13 @@ type Set = fn(&mut Config, &Value) -> Result<()>;
 
 /// A key of the configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct Key {
+pub(crate) struct Key {
     /// Its section; empty: before the first one.
-    pub section: &'static str,
+    pub(crate) section: &'static str,
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it sets, if it means something here.
-    pub set: Option<Set>,
+    pub(crate) set: Option<Set>,
 }
 
 const fn key(section: &'static str, name: &'static str, set: Set) -> Key {
@@ -47,43 +47,85 @@ const SERVICES: &[&str] = &[
 
 /// Whether the section is one of InfluxDB's or ours.
 #[must_use]
-pub fn is_section(section: &str) -> bool {
+pub(crate) fn is_section(section: &str) -> bool {
     section == "alluvium" || SERVICES.contains(&section)
 }
 
 /// Whether every key of the section is in the registry, so that another one is a mistake.
 #[must_use]
-pub fn is_ours(section: &str) -> bool {
+pub(crate) fn is_ours(section: &str) -> bool {
     matches!(section, "" | "alluvium" | "http" | "data" | "meta" | "coordinator" | "retention" | "logging")
 }
 
 /// The key of that name, if there is one.
 #[must_use]
-pub fn find(section: &str, name: &str) -> Option<Key> {
+pub(crate) fn find(section: &str, name: &str) -> Option<Key> {
     KEYS.iter().find(|key| key.section == section && key.name == name).copied()
 }
 
 /// All keys.
-pub const KEYS: &[Key] = &[
-    key("alluvium", "data-dir", |config, value| Ok(config.data_dir = PathBuf::from(value.text()?))),
-    key("alluvium", "run-memory", |config, value| Ok(config.run_memory = value.size()?)),
-    key("alluvium", "cache-memory", |config, value| Ok(config.cache_memory = value.size()?)),
-    key("alluvium", "query-memory", |config, value| Ok(config.query_memory = value.size()?)),
-    key("alluvium", "one-query-memory", |config, value| Ok(config.one_query_memory = value.size()?)),
-    key("alluvium", "log-size", |config, value| Ok(config.log_size = value.size()?)),
-    key("alluvium", "flush-age", |config, value| Ok(config.flush_age = value.duration()?)),
-    key("alluvium", "allowed-origins", |config, value| Ok(config.http.allowed_origins = value.list()?)),
-    key("alluvium", "max-inflated-body-size", |config, value| Ok(config.http.max_inflated_bytes = value.size()?)),
-    key("alluvium", "inflight-body-memory", |config, value| Ok(config.http.inflight_bytes = value.size()?)),
-    key("alluvium", "api-version", |config, value| Ok(config.http.api_version = value.text()?)),
+pub(crate) const KEYS: &[Key] = &[
+    key("alluvium", "data-dir", |config, value| {
+        config.data_dir = PathBuf::from(value.text()?);
+        Ok(())
+    }),
+    key("alluvium", "run-memory", |config, value| {
+        config.run_memory = value.size()?;
+        Ok(())
+    }),
+    key("alluvium", "cache-memory", |config, value| {
+        config.cache_memory = value.size()?;
+        Ok(())
+    }),
+    key("alluvium", "query-memory", |config, value| {
+        config.query_memory = value.size()?;
+        Ok(())
+    }),
+    key("alluvium", "one-query-memory", |config, value| {
+        config.one_query_memory = value.size()?;
+        Ok(())
+    }),
+    key("alluvium", "log-size", |config, value| {
+        config.log_size = value.size()?;
+        Ok(())
+    }),
+    key("alluvium", "flush-age", |config, value| {
+        config.flush_age = value.duration()?;
+        Ok(())
+    }),
+    key("alluvium", "allowed-origins", |config, value| {
+        config.http.allowed_origins = value.list()?;
+        Ok(())
+    }),
+    key("alluvium", "max-inflated-body-size", |config, value| {
+        config.http.max_inflated_bytes = value.size()?;
+        Ok(())
+    }),
+    key("alluvium", "inflight-body-memory", |config, value| {
+        config.http.inflight_bytes = value.size()?;
+        Ok(())
+    }),
+    key("alluvium", "api-version", |config, value| {
+        config.http.api_version = value.text()?;
+        Ok(())
+    }),
     key("http", "bind-address", |config, value| {
         let address = value.text()?;
         config.bind_address = if address.starts_with(':') { format!("0.0.0.0{address}") } else { address };
         Ok(())
     }),
-    key("http", "auth-enabled", |config, value| Ok(config.auth_enabled = Some(value.boolean()?))),
-    key("http", "log-enabled", |config, value| Ok(config.http.log_requests = value.boolean()?)),
-    key("http", "max-body-size", |config, value| Ok(config.http.max_body_bytes = value.size()?)),
+    key("http", "auth-enabled", |config, value| {
+        config.auth_enabled = Some(value.boolean()?);
+        Ok(())
+    }),
+    key("http", "log-enabled", |config, value| {
+        config.http.log_requests = value.boolean()?;
+        Ok(())
+    }),
+    key("http", "max-body-size", |config, value| {
+        config.http.max_body_bytes = value.size()?;
+        Ok(())
+    }),
     key("http", "max-row-limit", |config, value| {
         config.http.max_rows = usize::try_from(value.count()?).unwrap_or(usize::MAX);
         Ok(())
@@ -93,15 +135,30 @@ pub const KEYS: &[Key] = &[
         config.http.max_connections = if limit == 0 { config.http.max_connections } else { limit };
         Ok(())
     }),
-    key("data", "dir", |config, value| Ok(config.data_dir = PathBuf::from(value.text()?))),
-    key("retention", "enabled", |config, value| Ok(config.retention_enabled = value.boolean()?)),
-    key("retention", "check-interval", |config, value| Ok(config.retention_interval = value.duration()?)),
+    key("data", "dir", |config, value| {
+        config.data_dir = PathBuf::from(value.text()?);
+        Ok(())
+    }),
+    key("retention", "enabled", |config, value| {
+        config.retention_enabled = value.boolean()?;
+        Ok(())
+    }),
+    key("retention", "check-interval", |config, value| {
+        config.retention_interval = value.duration()?;
+        Ok(())
+    }),
     key("coordinator", "max-concurrent-queries", |config, value| {
         config.max_queries = usize::try_from(value.count()?).unwrap_or(usize::MAX);
         Ok(())
     }),
-    key("coordinator", "query-timeout", |config, value| Ok(config.query_timeout = value.duration()?)),
-    key("logging", "level", |config, value| Ok(config.log_level = value.text()?)),
+    key("coordinator", "query-timeout", |config, value| {
+        config.query_timeout = value.duration()?;
+        Ok(())
+    }),
+    key("logging", "level", |config, value| {
+        config.log_level = value.text()?;
+        Ok(())
+    }),
     unused("", "reporting-disabled"),
     unused("", "bind-address"),
     unused("meta", "dir"),

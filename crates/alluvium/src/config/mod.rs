@@ -8,7 +8,7 @@
 mod keys;
 mod value;
 
-pub use value::Value;
+pub(crate) use value::Value;
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -16,39 +16,39 @@ use std::time::Duration;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// Folder of the data.
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// Where HTTP listens.
-    pub bind_address: String,
+    pub(crate) bind_address: String,
     /// Whether authentication is wanted; `None` if nobody said.
-    pub auth_enabled: Option<bool>,
+    pub(crate) auth_enabled: Option<bool>,
     /// Bounds and switches of the HTTP API.
-    pub http: server::Settings,
+    pub(crate) http: server::Settings,
     /// Whether expired shards are dropped.
-    pub retention_enabled: bool,
+    pub(crate) retention_enabled: bool,
     /// How often expired shards are sought.
-    pub retention_interval: Duration,
+    pub(crate) retention_interval: Duration,
     /// Queries at a time, 0: no bound.
-    pub max_queries: usize,
+    pub(crate) max_queries: usize,
     /// Longest time of a query, 0: no bound.
-    pub query_timeout: Duration,
+    pub(crate) query_timeout: Duration,
     /// Memory for rows not yet in segments (bytes).
-    pub run_memory: u64,
+    pub(crate) run_memory: u64,
     /// Memory for decoded pages and indexes (bytes).
-    pub cache_memory: u64,
+    pub(crate) cache_memory: u64,
     /// Memory for all queries together (bytes).
-    pub query_memory: u64,
+    pub(crate) query_memory: u64,
     /// Memory for one query (bytes).
-    pub one_query_memory: u64,
+    pub(crate) one_query_memory: u64,
     /// Greatest length of the log (bytes).
-    pub log_size: u64,
+    pub(crate) log_size: u64,
     /// Age at which rows in memory are flushed.
-    pub flush_age: Duration,
+    pub(crate) flush_age: Duration,
     /// Level of logging.
-    pub log_level: String,
+    pub(crate) log_level: String,
     /// What was odd about file or environment.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Default for Config {
@@ -79,7 +79,7 @@ impl Config {
     ///
     /// # Errors
     /// The file cannot be read or is no TOML, or a known key has a value that makes no sense.
-    pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Self> {
+    pub(crate) fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Self> {
         let mut config = Self::default();
         if let Some(file) = file {
             let text = platform::disk::read_text(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -156,7 +156,7 @@ impl Config {
     ///
     /// # Errors
     /// A text for the operator.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.auth_enabled == Some(true) {
             bail!(
                 "auth-enabled = true, but this version has no authentication yet: it refuses to run without what you ask for"

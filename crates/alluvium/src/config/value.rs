@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A value as it was written.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     /// Text; all of the environment is text.
     Text(String),
     /// A whole number.
@@ -34,7 +34,7 @@ impl fmt::Display for Value {
 impl Value {
     /// A value of a TOML file.
     #[must_use]
-    pub fn from_toml(value: &toml::Value) -> Self {
+    pub(crate) fn from_toml(value: &toml::Value) -> Self {
         match value {
             toml::Value::String(text) => Self::Text(text.clone()),
             toml::Value::Integer(number) => Self::Integer(*number),
@@ -50,7 +50,7 @@ impl Value {
     ///
     /// # Errors
     /// It is something else.
-    pub fn text(&self) -> Result<String> {
+    pub(crate) fn text(&self) -> Result<String> {
         match self {
             Self::Text(text) => Ok(text.clone()),
             _ => bail!("a text is expected"),
@@ -61,7 +61,7 @@ impl Value {
     ///
     /// # Errors
     /// It is something else.
-    pub fn boolean(&self) -> Result<bool> {
+    pub(crate) fn boolean(&self) -> Result<bool> {
         match self {
             Self::Boolean(value) => Ok(*value),
             Self::Text(text) => match text.to_ascii_lowercase().as_str() {
@@ -77,7 +77,7 @@ impl Value {
     ///
     /// # Errors
     /// It is something else, or negative.
-    pub fn count(&self) -> Result<u64> {
+    pub(crate) fn count(&self) -> Result<u64> {
         let expected = || anyhow!("a whole number is expected");
         match self {
             Self::Integer(number) => u64::try_from(*number).map_err(|_| expected()),
@@ -90,7 +90,7 @@ impl Value {
     ///
     /// # Errors
     /// It is something else.
-    pub fn size(&self) -> Result<u64> {
+    pub(crate) fn size(&self) -> Result<u64> {
         let Self::Text(text) = self else { return self.count() };
         let text = text.trim().to_ascii_lowercase();
         let shift = match text.chars().last() {
@@ -108,7 +108,7 @@ impl Value {
     ///
     /// # Errors
     /// It is something else.
-    pub fn duration(&self) -> Result<Duration> {
+    pub(crate) fn duration(&self) -> Result<Duration> {
         let expected = || anyhow!("a duration is expected, such as 10s or 1h30m");
         let text = match self {
             Self::Integer(0) => return Ok(Duration::ZERO),
@@ -146,7 +146,7 @@ impl Value {
     ///
     /// # Errors
     /// It is something else.
-    pub fn list(&self) -> Result<Vec<String>> {
+    pub(crate) fn list(&self) -> Result<Vec<String>> {
         match self {
             Self::List(texts) => Ok(texts.clone()),
             Self::Text(text) => {

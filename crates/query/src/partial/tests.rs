@@ -1,3 +1,5 @@
+//! Partial aggregates add up, whatever way the values are cut.
+
 use super::*;
 use proptest::prelude::*;
 

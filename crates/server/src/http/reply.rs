@@ -11,7 +11,7 @@ use hyper::{Method, Response, StatusCode};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 const ERROR: HeaderName = HeaderName::from_static("x-influxdb-error");
 /// Tells identities of the same instant apart.
-static SEQUENCE: uuid::Context = uuid::Context::new(0);
+static SEQUENCE: uuid::ContextV1 = uuid::ContextV1::new(0);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 

@@ -1,3 +1,5 @@
+//! Records round trip; torn and damaged files are told apart.
+
 use super::append::{Content, Writer};
 use super::batch::{LoggedPart, decode, encode_body};
 use super::dictionary::{ReaderDictionary, WriterDictionary};

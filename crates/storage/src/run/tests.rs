@@ -1,3 +1,5 @@
+//! Sorting and merging of runs against a naive model.
+
 use super::sorted::SortedRun;
 use super::*;
 use crate::series::SeriesTables;

@@ -1,3 +1,5 @@
+//! Look-ups of raw keys, in any spelling.
+
 use super::*;
 use platform::SeededRandom;
 
