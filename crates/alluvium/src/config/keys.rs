@@ -118,6 +118,10 @@ pub(crate) const KEYS: &[Key] = &[
         config.auth_enabled = Some(value.boolean()?);
         Ok(())
     }),
+    key("http", "https-enabled", |config, value| {
+        config.https_enabled = value.boolean()?;
+        Ok(())
+    }),
     key("http", "log-enabled", |config, value| {
         config.http.log_requests = value.boolean()?;
         Ok(())
@@ -205,7 +209,6 @@ pub(crate) const KEYS: &[Key] = &[
     unused("http", "debug-pprof-enabled"),
     unused("http", "ping-auth-enabled"),
     unused("http", "prom-read-auth-enabled"),
-    unused("http", "https-enabled"),
     unused("http", "https-certificate"),
     unused("http", "https-private-key"),
     unused("http", "shared-secret"),

@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) bind_address: String,
     /// Whether authentication is wanted; `None` if nobody said.
     pub(crate) auth_enabled: Option<bool>,
+    /// Whether encrypted connections are wanted.
+    pub(crate) https_enabled: bool,
     /// Bounds and switches of the HTTP API.
     pub(crate) http: server::Settings,
     /// Whether expired shards are dropped.
@@ -57,6 +59,7 @@ impl Default for Config {
             data_dir: PathBuf::from("alluvium-data"),
             bind_address: "127.0.0.1:8086".to_owned(),
             auth_enabled: None,
+            https_enabled: false,
             http: server::Settings::default(),
             retention_enabled: true,
             retention_interval: Duration::from_secs(1_800),
@@ -162,6 +165,9 @@ impl Config {
                 "auth-enabled = true, but this version has no authentication yet: it refuses to run without what you ask for"
             );
         }
+        if self.https_enabled {
+            bail!("https-enabled = true, but this version has no TLS yet: put a proxy before it, or switch it off");
+        }
         if self.auth_enabled.is_none() && !is_loopback(&self.bind_address) {
             bail!(
                 "{} can be reached from other machines and there is no authentication: \
@@ -215,6 +221,7 @@ mod tests {
         assert!(open.check().is_err());
         assert!(Config { auth_enabled: Some(false), ..open.clone() }.check().is_ok());
         assert!(Config { auth_enabled: Some(true), ..Config::default() }.check().is_err());
+        assert!(Config { https_enabled: true, ..Config::default() }.check().is_err());
         assert!(is_loopback("[::1]:8086") && is_loopback("localhost:1") && !is_loopback("192.0.2.1:1"));
     }
 }
