@@ -15,9 +15,14 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// An open source time series database for metrics and events.
+/// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "alluvium", version, about, disable_help_subcommand = true)]
+#[command(
+    name = "alluvium",
+    version,
+    about = "A time series database that speaks InfluxDB 1.x.",
+    disable_help_subcommand = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

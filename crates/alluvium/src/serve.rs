@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::warn;
+use tracing::{info, warn};
 
 /// Flags of `serve`.
 #[derive(Debug, clap::Args)]
@@ -73,10 +73,9 @@ fn start_logging(level: &str) {
 async fn serve(config: Config) -> Result<()> {
     let listener = TcpListener::bind(&config.bind_address)
         .await
-        .with_context(|| format!("cannot listen on {}", config.bind_address))?;
+        .with_context(|| format!("cannot listen on {} (HOST:PORT)", config.bind_address))?;
     let address = listener.local_addr().context("cannot tell the address")?;
-    let world = World::real(&config.data_dir)
-        .with_context(|| format!("cannot open the data folder {}", config.data_dir.display()))?;
+    let world = World::real(&config.data_dir)?;
     let options = node_options(&config);
     let open = tokio::task::spawn_blocking(move || Node::open(world, options));
     let node = open.await.context("start-up panicked")??;
@@ -84,9 +83,12 @@ async fn serve(config: Config) -> Result<()> {
         warn!("{notice}");
     }
     greet(&config, &address.to_string());
+    info!(version = env!("CARGO_PKG_VERSION"), %address, pid = std::process::id(), "started");
     let server = server::Server { node: Arc::clone(&node), settings: config.http };
     server::run(server, listener, stop_signal()?).await;
+    info!("stopping");
     tokio::task::spawn_blocking(move || node.close()).await.context("stopping panicked")??;
+    info!("stopped");
     println!("Stopped; all rows are on disk.");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The registry of keys: section, name, what it sets. A key that `influxd` has and that means nothing here has no setter.
 
 use super::{Config, Value};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::path::PathBuf;
 
 type Set = fn(&mut Config, &Value) -> Result<()>;
@@ -15,14 +15,20 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// What it sets, if it means something here.
     pub(crate) set: Option<Set>,
+    /// Whether who switches it on must be told that nothing happens.
+    pub(crate) warned: bool,
 }
 
 const fn key(section: &'static str, name: &'static str, set: Set) -> Key {
-    Key { section, name, set: Some(set) }
+    Key { section, name, set: Some(set), warned: false }
 }
 
 const fn unused(section: &'static str, name: &'static str) -> Key {
-    Key { section, name, set: None }
+    Key { section, name, set: None, warned: false }
+}
+
+const fn missed(section: &'static str, name: &'static str) -> Key {
+    Key { section, name, set: None, warned: true }
 }
 
 /// Sections of services that `influxd` has; their keys are not checked.
@@ -160,7 +166,11 @@ pub(crate) const KEYS: &[Key] = &[
         Ok(())
     }),
     key("logging", "level", |config, value| {
-        config.log_level = value.text()?;
+        let level = value.text()?.to_ascii_lowercase();
+        if !["error", "warn", "info", "debug", "trace", "off"].contains(&level.as_str()) {
+            bail!("error, warn, info, debug, trace or off is expected");
+        }
+        config.log_level = level;
         Ok(())
     }),
     unused("", "reporting-disabled"),
@@ -190,20 +200,22 @@ pub(crate) const KEYS: &[Key] = &[
     unused("data", "tsm-use-madv-willneed"),
     unused("data", "max-concurrent-deletes"),
     unused("coordinator", "write-timeout"),
-    unused("coordinator", "log-queries-after"),
-    unused("coordinator", "log-timedout-queries"),
+    missed("coordinator", "log-queries-after"),
+    missed("coordinator", "log-timedout-queries"),
     unused("coordinator", "termination-query-log"),
-    unused("coordinator", "max-select-point"),
-    unused("coordinator", "max-select-series"),
-    unused("coordinator", "max-select-buckets"),
-    unused("http", "enabled"),
-    unused("http", "flux-enabled"),
+    missed("coordinator", "max-select-point"),
+    missed("coordinator", "max-select-series"),
+    missed("coordinator", "max-select-buckets"),
+    key("http", "enabled", |_, value| if value.boolean()? { Ok(()) } else { bail!("HTTP is the only way in") }),
+    unused("shard-precreation", "enabled"),
+    unused("subscriber", "enabled"),
+    missed("http", "flux-enabled"),
     unused("http", "flux-log-enabled"),
     unused("http", "realm"),
     unused("http", "suppress-write-log"),
-    unused("http", "access-log-path"),
+    missed("http", "access-log-path"),
     unused("http", "access-log-status-filters"),
-    unused("http", "write-tracing"),
+    missed("http", "write-tracing"),
     unused("http", "pprof-enabled"),
     unused("http", "pprof-auth-enabled"),
     unused("http", "debug-pprof-enabled"),
@@ -212,10 +224,10 @@ pub(crate) const KEYS: &[Key] = &[
     unused("http", "https-certificate"),
     unused("http", "https-private-key"),
     unused("http", "shared-secret"),
-    unused("http", "unix-socket-enabled"),
+    missed("http", "unix-socket-enabled"),
     unused("http", "unix-socket-permissions"),
     unused("http", "bind-socket"),
-    unused("http", "max-concurrent-write-limit"),
+    missed("http", "max-concurrent-write-limit"),
     unused("http", "max-enqueued-write-limit"),
     unused("http", "enqueued-write-timeout"),
     unused("logging", "format"),

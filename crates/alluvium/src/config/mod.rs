@@ -85,7 +85,7 @@ impl Config {
     pub(crate) fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Self> {
         let mut config = Self::default();
         if let Some(file) = file {
-            let text = platform::disk::read_text(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let text = platform::disk::read_text(file).context("configuration")?;
             config.apply_file(&text).with_context(|| format!("in {}", file.display()))?;
         }
         config.apply_environment(environment)?;
@@ -124,7 +124,12 @@ impl Config {
         let shown = if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
         match keys::find(section, key) {
             Some(keys::Key { set: Some(set), .. }) => set(self, value).with_context(|| format!("{shown} = {value}")),
-            Some(_) => Ok(()),
+            Some(key) => {
+                if key.warned && !value.is_off() {
+                    self.warnings.push(format!("{shown} = {value} has no effect in this version"));
+                }
+                Ok(())
+            }
             None => {
                 let service = keys::is_section(section);
                 let enabled = key == "enabled" && *value == Value::Boolean(true);
@@ -168,6 +173,9 @@ impl Config {
         if self.https_enabled {
             bail!("https-enabled = true, but this version has no TLS yet: put a proxy before it, or switch it off");
         }
+        if !self.bind_address.contains(':') {
+            bail!("bind-address = {:?}: HOST:PORT or :PORT is expected", self.bind_address);
+        }
         if self.auth_enabled.is_none() && !is_loopback(&self.bind_address) {
             bail!(
                 "{} can be reached from other machines and there is no authentication: \
@@ -210,7 +218,11 @@ mod tests {
     fn unknown_keys_warn_and_bad_values_refuse() {
         let config = load("[http]\nnonsense = 1\n[alluvium]\nalso = 2\n[[graphite]]\nenabled = true\n", &[]).unwrap();
         assert_eq!(config.warnings.len(), 3, "{:?}", config.warnings);
+        let config = load("[http]\nflux-enabled = true\n[coordinator]\nlog-queries-after = \"0s\"\n", &[]).unwrap();
+        assert_eq!(config.warnings, ["http.flux-enabled = true has no effect in this version"]);
         assert!(load("[http]\nmax-body-size = \"many\"\n", &[]).is_err());
+        assert!(load("[http]\nenabled = false\n", &[]).is_err());
+        assert!(load("[logging]\nlevel = \"loud\"\n", &[]).is_err());
         assert!(load("[retention]\ncheck-interval = \"1\"\n", &[]).is_err());
     }
 
@@ -222,6 +234,8 @@ mod tests {
         assert!(Config { auth_enabled: Some(false), ..open.clone() }.check().is_ok());
         assert!(Config { auth_enabled: Some(true), ..Config::default() }.check().is_err());
         assert!(Config { https_enabled: true, ..Config::default() }.check().is_err());
+        let portless = Config { bind_address: "8086".to_owned(), ..Config::default() };
+        assert!(portless.check().unwrap_err().to_string().contains("HOST:PORT"));
         assert!(is_loopback("[::1]:8086") && is_loopback("localhost:1") && !is_loopback("192.0.2.1:1"));
     }
 }

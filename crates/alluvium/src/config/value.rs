@@ -46,6 +46,18 @@ impl Value {
         }
     }
 
+    /// Whether it switches off: false, none, or nothing.
+    #[must_use]
+    pub(crate) fn is_off(&self) -> bool {
+        match self {
+            Self::Text(text) => matches!(text.as_str(), "" | "0" | "0s" | "false"),
+            Self::Integer(number) => *number == 0,
+            Self::Boolean(value) => !value,
+            Self::List(texts) => texts.is_empty(),
+            Self::Other => false,
+        }
+    }
+
     /// As text.
     ///
     /// # Errors
