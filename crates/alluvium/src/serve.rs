@@ -108,7 +108,12 @@ fn node_options(config: &Config) -> node::Options {
             eprintln!("alluvium: {text}; the process ends, what was acknowledged is in the log");
             std::process::exit(1);
         }),
-        build: Build { version: config.http.api_version.clone(), ..Build::default() },
+        build: Build {
+            version: config.http.api_version.clone(),
+            branch: "alluvium".to_owned(),
+            commit: env!("CARGO_PKG_VERSION").to_owned(),
+            time: String::new(),
+        },
         ..node::Options::default()
     }
 }
@@ -116,6 +121,8 @@ fn node_options(config: &Config) -> node::Options {
 fn greet(config: &Config, address: &str) {
     let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     println!("Alluvium {} listens on http://{address}, data in {}", env!("CARGO_PKG_VERSION"), folder.display());
+    // A wide bind is reached from this machine by its loopback name.
+    let address = address.replace("0.0.0.0:", "127.0.0.1:");
     println!("Try:  curl -X POST 'http://{address}/query' --data-urlencode 'q=CREATE DATABASE demo'");
     println!("      curl 'http://{address}/write?db=demo' --data-binary 'weather,city=Oslo temperature=4.5'");
     println!("      curl -G 'http://{address}/query?db=demo&pretty=true' --data-urlencode 'q=SELECT * FROM weather'");

@@ -62,6 +62,9 @@ pub enum Cause {
     /// Another process holds the data folder.
     #[error("the data folder is in use by another process{0}")]
     InUse(String),
+    /// The folder is not empty and was never a data folder.
+    #[error("the folder holds files of another program; choose an empty one for the data")]
+    Foreign,
     /// An earlier sync of this folder failed, so that nobody knows which of its names are durable; a restart finds out.
     #[error("an earlier sync of this folder failed; restart to go on")]
     Doubtful,

@@ -4,13 +4,14 @@
 //! is accepted, requests under way are finished within [`Settings::stop_timeout`], and then `run` returns.
 
 use crate::Settings;
-use crate::http::{Shared, route};
+use crate::http::{Parameters, Shared, route};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use node::Node;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -41,8 +42,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: impl Future<Output
             accepted = accept(&listener, &connections) => accepted,
             () = &mut stop => break,
         };
-        let (stream, permit) = accepted;
-        serve(Arc::clone(&shared), stream, permit, &graceful);
+        serve(Arc::clone(&shared), accepted, &graceful);
     }
     drop(listener);
     if tokio::time::timeout(stop_timeout, graceful.shutdown()).await.is_err() {
@@ -50,12 +50,19 @@ pub async fn run(server: Server, listener: TcpListener, stop: impl Future<Output
     }
 }
 
+/// A connection, and its place among those that may be open.
+struct Accepted {
+    stream: TcpStream,
+    client: SocketAddr,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
 /// The next connection, once there is room for it. An error (too many files, say) is waited out.
-async fn accept(listener: &TcpListener, connections: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+async fn accept(listener: &TcpListener, connections: &Arc<Semaphore>) -> Accepted {
     let permit = Arc::clone(connections).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
+            Ok((stream, client)) => return Accepted { stream, client, permit },
             Err(error) => {
                 warn!("cannot accept a connection: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -64,13 +71,14 @@ async fn accept(listener: &TcpListener, connections: &Arc<Semaphore>) -> (TcpStr
     }
 }
 
-fn serve(shared: Arc<Shared>, stream: TcpStream, permit: Option<OwnedSemaphorePermit>, graceful: &GracefulShutdown) {
+fn serve(shared: Arc<Shared>, accepted: Accepted, graceful: &GracefulShutdown) {
+    let Accepted { stream, client, permit } = accepted;
     // Small answers must not wait for more to send.
     let _ = stream.set_nodelay(true);
     let for_requests = Arc::clone(&shared);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&for_requests);
-        async move { Ok::<_, Infallible>(logged(shared, request).await) }
+        async move { Ok::<_, Infallible>(logged(shared, client, request).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -89,9 +97,17 @@ fn serve(shared: Arc<Shared>, stream: TcpStream, permit: Option<OwnedSemaphorePe
     });
 }
 
-/// Serves a request, counts it, and writes one line of log. The URL's parameters may hold a password: only its path is told.
-async fn logged(shared: Arc<Shared>, request: hyper::Request<hyper::body::Incoming>) -> crate::http::Reply {
-    let log = shared.settings.log_requests.then(|| (request.method().clone(), request.uri().path().to_owned()));
+/// Serves a request, counts it, and writes one line of log. The URL's parameters may hold a password or a statement with one:
+/// only the database is told.
+async fn logged(
+    shared: Arc<Shared>,
+    client: SocketAddr,
+    request: hyper::Request<hyper::body::Incoming>,
+) -> crate::http::Reply {
+    let log = shared.settings.log_requests.then(|| {
+        let database = Parameters::from_url(request.uri().query()).get("db").to_owned();
+        (request.method().clone(), request.uri().path().to_owned(), database)
+    });
     let started = shared.node.monotonic();
     let reply = route(Arc::clone(&shared), request).await;
     let status = reply.status();
@@ -101,9 +117,16 @@ async fn logged(shared: Arc<Shared>, request: hyper::Request<hyper::body::Incomi
     } else if status.is_server_error() {
         shared.counters.server_errors.inc();
     }
-    if let Some((method, path)) = log {
-        let took = shared.node.monotonic().saturating_sub(started).as_micros();
-        info!(target: "http", "{method} {path} {} {took}us", status.as_u16());
+    if let Some((method, path, db)) = log {
+        let took_us = shared.node.monotonic().saturating_sub(started).as_micros();
+        let status = status.as_u16();
+        let header = |name: &str| reply.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (error, id) = (header("x-influxdb-error"), header("request-id"));
+        if error.is_empty() {
+            info!(target: "http", %client, %db, took_us, "{method} {path} {status}");
+        } else {
+            warn!(target: "http", %client, %db, took_us, %id, %error, "{method} {path} {status}");
+        }
     }
     reply
 }

@@ -44,6 +44,9 @@ impl LocalDisk {
         let fail = |error: std::io::Error| DiskError::io("open data folder", &shown, &error);
         make_root(root).map_err(fail)?;
         let root = root.canonicalize().map_err(fail)?;
+        if is_foreign(&root).map_err(fail)? {
+            return Err(DiskError::new("open data folder", &shown, Cause::Foreign));
+        }
         let lock = lock_folder(&root, &shown)?;
         Ok(Self { root, settled: Mutex::default(), _lock: lock })
     }
@@ -62,6 +65,20 @@ impl LocalDisk {
         let file = options.open(self.at(path)).map_err(|error| DiskError::io(operation, path, &error))?;
         Ok(Arc::new(LocalFile { path: path.to_owned(), file }))
     }
+}
+
+/// Whether the folder holds something, but was never a data folder: another program's, InfluxDB's perhaps.
+fn is_foreign(root: &Path) -> std::io::Result<bool> {
+    if root.join(LOCK_FILE).exists() {
+        return Ok(false);
+    }
+    for entry in std::fs::read_dir(root)? {
+        let name = entry?.file_name();
+        if name != "lost+found" && !name.to_string_lossy().starts_with('.') {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Creates the data folder and what is missing above it.

@@ -174,6 +174,18 @@ fn paths_stay_inside() {
 }
 
 #[test]
+fn a_folder_of_another_program_is_refused() {
+    let folder = TempDir::new();
+    std::fs::create_dir_all(folder.0.join("_internal")).unwrap();
+    let error = LocalDisk::open(&folder.0).unwrap_err();
+    assert!(matches!(error.cause, Cause::Foreign), "{error}");
+    assert!(!folder.0.join(LOCK_FILE).exists(), "nothing is written into it");
+    std::fs::remove_dir(folder.0.join("_internal")).unwrap();
+    std::fs::create_dir_all(folder.0.join("lost+found")).unwrap();
+    LocalDisk::open(&folder.0).unwrap();
+}
+
+#[test]
 fn a_second_owner_is_told_which_folder() {
     let folder = TempDir::new();
     let first = LocalDisk::open(&folder.0).unwrap();

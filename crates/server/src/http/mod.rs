@@ -16,6 +16,7 @@ mod router;
 mod status;
 mod write;
 
+pub(crate) use parameters::Parameters;
 pub(crate) use router::route;
 
 use crate::{Server, Settings};

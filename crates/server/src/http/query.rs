@@ -24,6 +24,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
+use tracing::{info, warn};
 
 /// Bytes that gather before they are sent.
 const PIECE: usize = 64 << 10;
@@ -126,10 +127,17 @@ impl Job {
                 continue;
             }
             match self.shared.node.execute(statement, &self.request, &mut out) {
-                Ok(messages) => out.answer.end(&messages, None),
+                Ok(messages) => {
+                    if !statement.is_read_only() {
+                        info!(target: "query", "done: {}", shortened(statement));
+                    }
+                    out.answer.end(&messages, None);
+                }
                 Err(error) => {
                     failed = true;
                     self.shared.counters.query_errors.inc();
+                    let text = shortened(statement);
+                    warn!(target: "query", db = self.request.database.as_deref(), %error, "failed: {text}");
                     out.answer.end(&[], Some(&error.to_string()));
                 }
             }
@@ -138,6 +146,16 @@ impl Job {
             }
         }
         out.finish();
+    }
+}
+
+/// A statement as the log tells it: passwords left out by its printing, and not longer than a line should be.
+fn shortened(statement: &Statement) -> String {
+    const LONGEST: usize = 500;
+    let text = statement.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
     }
 }
 
