@@ -15,7 +15,7 @@ use crate::run::sorted::SortedTable;
 use crate::schema::FieldKey;
 use codec::{crc32, put_u64};
 use model::{Column, Presence, TimeRange, Values};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Sets of fields of a measurement that get a column group.
 const MAX_SETS: usize = 64;
@@ -57,7 +57,8 @@ struct Open {
     groups: Vec<GroupBuilder>,
     /// Where the group of a set of fields is: the set as bits, and whether packed.
     places: HashMap<(Vec<u64>, bool), usize>,
-    sets: usize,
+    /// The sets of several fields that have a group.
+    sets: HashSet<Vec<u64>>,
 }
 
 /// A run as a segment: its bytes, and what the manifest notes.
@@ -103,7 +104,7 @@ impl Writer {
             range: NO_RANGE,
             groups: Vec::new(),
             places: HashMap::default(),
-            sets: 0,
+            sets: HashSet::default(),
         });
         Ok(())
     }
@@ -186,29 +187,56 @@ impl Open {
         if present.iter().all(|&at| columns[at].values.len() == times.len()) {
             let values: Vec<&Values> = present.iter().map(|&at| &columns[at].values).collect();
             let fields: Vec<u32> = present.iter().map(|&at| at as u32).collect();
-            return self.push_set(id, &fields, times, &values, base, out);
+            if fields.len() == 1 || self.takes(bits_of(&fields, self.fields.len())) {
+                return self.push_set(id, &fields, times, &values, base, out);
+            }
+            for (field, values) in fields.into_iter().zip(values) {
+                self.push_set(id, &[field], times, &[values], base, out);
+            }
+            return;
         }
+        // Rows by field where a set has no group of its own. A group must get all rows of a series at once.
+        let mut alone: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (set, rows) in sets_of(times.len(), columns) {
             let fields = fields_of(&set);
-            let times: Vec<i64> = rows.iter().map(|&row| times[row as usize]).collect();
-            let values: Vec<Values> = fields.iter().map(|&at| columns[at as usize].take(&rows).values).collect();
-            self.push_set(id, &fields, &times, &values.iter().collect::<Vec<_>>(), base, out);
+            if fields.len() > 1 && self.takes(set) {
+                self.push_rows(id, &fields, &rows, times, columns, base, out);
+            } else {
+                fields.iter().for_each(|&field| alone.entry(field).or_default().extend(&rows));
+            }
         }
+        for (field, mut rows) in alone {
+            rows.sort_unstable();
+            self.push_rows(id, &[field], &rows, times, columns, base, out);
+        }
+    }
+
+    /// Whether a set of several fields has a group, or may get one.
+    fn takes(&mut self, set: Vec<u64>) -> bool {
+        let room = self.sets.len() < MAX_SETS;
+        self.sets.contains(&set) || (room && self.sets.insert(set))
+    }
+
+    /// Adds some rows of a series, all of which have these fields.
+    #[expect(clippy::too_many_arguments, reason = "rows, where they come from, and where they go")]
+    fn push_rows(
+        &mut self,
+        id: u32,
+        fields: &[u32],
+        rows: &[u32],
+        times: &[i64],
+        columns: &[Column],
+        base: u64,
+        out: &mut Vec<u8>,
+    ) {
+        let times: Vec<i64> = rows.iter().map(|&row| times[row as usize]).collect();
+        let values: Vec<Values> = fields.iter().map(|&at| columns[at as usize].take(rows).values).collect();
+        self.push_set(id, fields, &times, &values.iter().collect::<Vec<_>>(), base, out);
     }
 
     /// Adds rows of a series that have just these fields.
     fn push_set(&mut self, id: u32, fields: &[u32], times: &[i64], values: &[&Values], base: u64, out: &mut Vec<u8>) {
         let key = (bits_of(fields, self.fields.len()), times.len() < SHORT);
-        let known = self.places.contains_key(&key) || self.places.contains_key(&(key.0.clone(), !key.1));
-        if !known && fields.len() > 1 {
-            if self.sets == MAX_SETS {
-                for (&field, &values) in fields.iter().zip(values) {
-                    self.push_set(id, &[field], times, &[values], base, out);
-                }
-                return;
-            }
-            self.sets += 1;
-        }
         let packed = key.1;
         let at = *self.places.entry(key).or_insert_with(|| {
             let types = fields.iter().map(|&at| self.fields[at as usize].field_type).collect();

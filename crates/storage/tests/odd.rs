@@ -1,0 +1,129 @@
+//! Odd data: many sets of fields, times at the ends of what a number holds, text that is empty or large.
+
+use crate::driver::{Builder, FIELDS, Plain, options};
+use model::{FieldType, TimeRange, Value};
+use platform::sim::SimWorld;
+use platform::{Random, SeededRandom};
+use std::collections::BTreeMap;
+use storage::{Engine, ShardSpan, StorageError, TagCondition};
+
+const ALL: [ShardSpan; 1] = [ShardSpan { id: 1, range: TimeRange::ALL }];
+
+/// Series, time, field and value of each cell.
+type Cells = BTreeMap<(Vec<u8>, i64, String), String>;
+
+fn open(sim: &SimWorld) -> Engine {
+    Engine::open(sim.world(), options(), &ALL).expect("opens")
+}
+
+fn write(engine: &Engine, builder: &mut Builder) {
+    let done = Box::new(|result: Result<(), StorageError>| result.expect("the disk is whole"));
+    let outcome = engine.submit(builder.build(), &Plain, &ALL, done).expect("there is room");
+    assert_eq!(outcome.rejected, []);
+    engine.commit_step().expect("the disk is whole");
+}
+
+/// All cells of the measurement `m`.
+fn read(engine: &Engine, fields: &[(String, FieldType)]) -> Cells {
+    let view = engine.view(&ALL).expect("whole");
+    let set = view.series(b"m", &TagCondition::True).expect("whole");
+    let scanned: Vec<_> = fields.iter().map(|(name, kind)| (name.as_bytes().into(), *kind)).collect();
+    let mut scan = view.scan(&set, &scanned, TimeRange::ALL).expect("whole");
+    let mut cells = Cells::new();
+    for series in 0..set.len() {
+        for cut in scan.cuts(series, 0).expect("whole") {
+            let times = cut.times().expect("whole");
+            for (at, (name, _)) in fields.iter().enumerate() {
+                let column = cut.column(at).expect("whole");
+                for (row, &time) in times.iter().enumerate() {
+                    if let Some(value) = column.get(row) {
+                        let before = cells.insert((set.key(series), time, name.clone()), format!("{value:?}"));
+                        assert_eq!(before, None, "a value is seen twice");
+                    }
+                }
+            }
+        }
+    }
+    cells
+}
+
+/// What is read in memory must be read from segments, from merged segments and after a restart.
+fn check_everywhere(sim: &SimWorld, engine: Engine, fields: &[(String, FieldType)], expected: &Cells) {
+    assert!(read(&engine, fields) == *expected, "in memory");
+    engine.flush().expect("there is room");
+    assert!(read(&engine, fields) == *expected, "from a segment");
+    while engine.background_step().expect("the disk is whole") == storage::engine::Step::Worked {}
+    assert!(read(&engine, fields) == *expected, "after background work");
+    assert!(engine.view(&ALL).expect("whole").verify().is_empty());
+    engine.close().expect("there is room");
+    drop(engine);
+    assert!(read(&open(sim), fields) == *expected, "after a restart");
+}
+
+#[test]
+fn more_sets_of_fields_than_column_groups() {
+    for (seed, rows, flushes) in [(1u64, 300i64, 1), (2, 3_000, 1), (3, 900, 5)] {
+        let (sim, random) = (SimWorld::new(seed), SeededRandom::new(seed));
+        let engine = open(&sim);
+        let fields: Vec<(String, FieldType)> = (0..9).map(|at| (format!("i{at}"), FieldType::Integer)).collect();
+        let mut expected = Cells::new();
+        for flush in 0..flushes {
+            let mut builder = Builder::default();
+            for row in 0..rows {
+                let key = format!("m,h={}", row % 2);
+                let set = 1 + random.below(511);
+                let time = row * 7 + flush;
+                let of_row: Vec<_> = fields.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1).collect();
+                let values: Vec<(&str, Value<'_>)> = of_row
+                    .iter()
+                    .map(|(at, (name, _))| (name.as_str(), Value::Integer(row * 10 + *at as i64)))
+                    .collect();
+                builder.row("m", &key, time, &values);
+                for (name, value) in values {
+                    expected.insert((key.clone().into_bytes(), time, name.to_owned()), format!("{value:?}"));
+                }
+            }
+            write(&engine, &mut builder);
+            if flush + 1 < flushes {
+                engine.flush().expect("there is room");
+            }
+        }
+        check_everywhere(&sim, engine, &fields, &expected);
+    }
+}
+
+#[test]
+fn times_and_values_at_their_ends() {
+    let sim = SimWorld::new(1);
+    let engine = open(&sim);
+    let fields: Vec<(String, FieldType)> = FIELDS.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
+    let mut expected = Cells::new();
+    let huge = "y".repeat(70_000);
+    for flush in 0..5i64 {
+        let mut builder = Builder::default();
+        let around = [i64::MIN + 2, -3_600_000_000_000, 0, 3_600_000_000_000, i64::MAX - 2_000];
+        let edges = [i64::MIN, i64::MIN + 1, i64::MAX, i64::MAX - 1, -1];
+        let all = around.iter().flat_map(|&start| (0..200).map(move |i| start + i * 5 + flush)).chain(edges);
+        for (at, time) in (0i64..).zip(all) {
+            let key = format!("m,h={}", at % 3);
+            let float = [0.0, -0.0, f64::MAX, f64::MIN_POSITIVE, -1.5, f64::MIN][at as usize % 6];
+            let text = ["", "x", "\"", huge.as_str()][if at % 97 == 0 { 3 } else { at as usize % 3 }];
+            let values = [
+                ("f", Value::Float(float)),
+                ("i", Value::Integer([i64::MIN, i64::MAX, 0, at][at as usize % 4])),
+                ("u", Value::Unsigned([u64::MAX, 0, 1 << 63][at as usize % 3])),
+                ("s", Value::String(text.as_bytes())),
+                ("b", Value::Boolean(at % 2 == 0)),
+            ];
+            let values = if at % 7 == 0 { &values[3..4] } else { &values[..] };
+            builder.row("m", &key, time, values);
+            for (name, value) in values {
+                expected.insert((key.clone().into_bytes(), time, (*name).to_owned()), format!("{value:?}"));
+            }
+        }
+        // The bounds of the test's engine are below this batch: it is taken when there is nothing else.
+        engine.flush().expect("there is room");
+        write(&engine, &mut builder);
+    }
+    check_everywhere(&sim, engine, &fields, &expected);
+}
