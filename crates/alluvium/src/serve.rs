@@ -101,6 +101,7 @@ fn node_options(config: &Config) -> node::Options {
         cache_bytes: config.cache_memory,
         memory: Budget::new(config.query_memory),
         query_bytes: config.one_query_memory,
+        write_wait: config.write_wait,
         max_queries: config.max_queries,
         query_timeout: config.query_timeout,
         retention_interval: config.retention_enabled.then_some(config.retention_interval),

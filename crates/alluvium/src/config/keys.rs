@@ -165,6 +165,10 @@ pub(crate) const KEYS: &[Key] = &[
         config.query_timeout = value.duration()?;
         Ok(())
     }),
+    key("coordinator", "write-timeout", |config, value| {
+        config.write_wait = value.duration()?;
+        Ok(())
+    }),
     key("logging", "level", |config, value| {
         let level = value.text()?.to_ascii_lowercase();
         if !["error", "warn", "info", "debug", "trace", "off"].contains(&level.as_str()) {
@@ -199,7 +203,6 @@ pub(crate) const KEYS: &[Key] = &[
     unused("data", "series-file-max-concurrent-snapshot-compactions"),
     unused("data", "tsm-use-madv-willneed"),
     unused("data", "max-concurrent-deletes"),
-    unused("coordinator", "write-timeout"),
     missed("coordinator", "log-queries-after"),
     missed("coordinator", "log-timedout-queries"),
     unused("coordinator", "termination-query-log"),

@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) max_queries: usize,
     /// Longest time of a query, 0: no bound.
     pub(crate) query_timeout: Duration,
+    /// How long a write waits for memory or log space before it is answered 503.
+    pub(crate) write_wait: Duration,
     /// Memory for rows not yet in segments (bytes).
     pub(crate) run_memory: u64,
     /// Memory for decoded pages and indexes (bytes).
@@ -65,11 +67,12 @@ impl Default for Config {
             retention_interval: Duration::from_secs(1_800),
             max_queries: 0,
             query_timeout: Duration::ZERO,
+            write_wait: Duration::from_secs(30),
             run_memory: 256 << 20,
             cache_memory: 256 << 20,
             query_memory: 1 << 30,
             one_query_memory: 512 << 20,
-            log_size: 64 << 20,
+            log_size: 128 << 20,
             flush_age: Duration::from_secs(600),
             log_level: "info".to_owned(),
             warnings: Vec::new(),

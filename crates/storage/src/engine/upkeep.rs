@@ -139,8 +139,12 @@ impl Engine {
         }
     }
 
-    /// Merges segments of one shard, if some should be.
+    /// Merges segments of one shard, if some should be. A merge may take long and nothing else is done meanwhile, so it waits
+    /// while the log fills: writers would be refused for it.
     fn compact(&self) -> Result<bool, StorageError> {
+        if self.log_bytes.load(Ordering::Relaxed) > self.options.log_bytes / 4 {
+            return Ok(false);
+        }
         let shards: Vec<Arc<Shard>> = self.shards.read().values().cloned().collect();
         for shard in shards {
             if shard.state.lock().segments.len() < 2 {
