@@ -109,6 +109,11 @@ impl DiskError {
         matches!(self.cause, Cause::ShortRead { .. })
     }
 
+    /// Something that is there could not be read: nothing was changed, and other files may be whole.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.operation, "read" | "open" | "measure" | "list" | "look up") && !self.is_powered_off()
+    }
+
     fn kind(&self) -> Option<io::ErrorKind> {
         match self.cause {
             Cause::Io { kind, .. } => Some(kind),

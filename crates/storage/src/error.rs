@@ -14,6 +14,8 @@ pub enum ErrorKind {
     Damaged,
     /// The disk is full (HTTP 507).
     Full,
+    /// The disk could not read, or a file could not be opened (HTTP 500): what else there is may be whole.
+    Unreadable,
     /// The engine has stopped taking writes: shutting down, read-only or poisoned by a failed sync.
     Closed,
     /// A rule of ours is broken.
@@ -59,6 +61,7 @@ impl StorageError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Disk(error) if error.is_full() => ErrorKind::Full,
+            Self::Disk(error) if error.is_unreadable() => ErrorKind::Unreadable,
             Self::Disk(_) | Self::Closed(_) => ErrorKind::Closed,
             Self::Damaged { .. } => ErrorKind::Damaged,
             Self::Busy { .. } => ErrorKind::Retry,

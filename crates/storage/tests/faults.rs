@@ -1,6 +1,7 @@
 //! Single faults: an operation fails, the disk is full, a byte decays.
 
-use crate::driver::{Driver, options, read};
+use crate::driver::{Builder, Driver, Plain, SHARDS, options, read};
+use model::Value;
 use platform::sim::Fault;
 use storage::{Engine, ErrorKind, StorageError};
 
@@ -113,4 +114,71 @@ fn a_lost_log_is_damage() {
     let refused =
         engine.submit(model::Batch::default(), &crate::driver::Plain, &crate::driver::SHARDS, Box::new(|_| ()));
     assert!(matches!(refused, Err(StorageError::Closed(_))));
+}
+
+/// Rows of a shard, one segment each.
+fn segments(driver: &Driver, shard: usize, count: usize) {
+    let engine = driver.engine.as_ref().expect("open");
+    for row in 0..count as i64 {
+        let time = SHARDS[shard].range.start + row;
+        let batch = Builder::default().row("m", "m,t=1", time, &[("i", Value::Integer(row))]).build();
+        engine.submit(batch, &Plain, &SHARDS, Box::new(|_| ())).expect("there is room");
+        engine.flush().expect("there is room");
+    }
+}
+
+fn rows(engine: &Engine, shard: usize) -> Result<usize, StorageError> {
+    let view = engine.view(&SHARDS[shard..=shard])?;
+    let set = view.series(b"m", &storage::TagCondition::True)?;
+    let fields = [(b"i".as_slice().into(), model::FieldType::Integer)];
+    let mut scan = view.scan(&set, &fields, model::TimeRange::ALL)?;
+    let mut count = 0;
+    for series in 0..set.len() {
+        for cut in scan.cuts(series, 0)? {
+            count += cut.times()?.len();
+        }
+    }
+    Ok(count)
+}
+
+/// A segment that cannot be merged is told of once, and other shards are merged.
+#[test]
+fn damage_in_one_shard_stops_no_other_work() {
+    let mut driver = Driver::new(1);
+    driver.open().expect("an empty folder opens");
+    segments(&driver, 0, 5);
+    let name = driver.sim.world().disk.list("segments").expect("there are some").remove(0);
+    segments(&driver, 1, 5);
+    let engine = driver.engine.as_ref().expect("open");
+    assert!(driver.sim.disk.decay(&format!("segments/{name}"), 60, 0x10));
+    let told = std::iter::repeat_with(|| engine.background_step()).take(20).filter_map(Result::err);
+    assert_eq!(told.map(|error| error.kind()).collect::<Vec<_>>(), [ErrorKind::Damaged]);
+    let counts = [0, 1].map(|shard| engine.figures(SHARDS[shard].id).segments);
+    assert_eq!(counts, [5, 1], "the other shard is merged");
+    assert_eq!(rows(engine, 0).expect_err("damaged").kind(), ErrorKind::Damaged);
+    assert_eq!(rows(engine, 1).expect("whole"), 5);
+}
+
+/// A shard whose manifest is damaged can be dropped; until then all others are served, and nothing is written.
+#[test]
+fn a_damaged_manifest_closes_its_shard_alone() {
+    let mut driver = Driver::new(1);
+    driver.open().expect("an empty folder opens");
+    segments(&driver, 0, 2);
+    segments(&driver, 1, 2);
+    driver.engine.as_ref().expect("open").close().expect("there is room");
+    driver.engine = None;
+    let folder = format!("manifests/{}", SHARDS[0].id);
+    let name = driver.sim.world().disk.list(&folder).expect("there is one").remove(0);
+    assert!(driver.sim.disk.decay(&format!("{folder}/{name}"), 70, 0x10));
+    let open = |spans: &[storage::ShardSpan]| Engine::open(driver.sim.world(), options(), spans).expect("opens");
+    let engine = open(&SHARDS);
+    assert!(engine.closed_because().expect("read-only").contains(&name));
+    assert_eq!(rows(&engine, 0).expect_err("not there").kind(), ErrorKind::Damaged);
+    assert_eq!(rows(&engine, 1).expect("whole"), 2);
+    engine.drop_shards(&[SHARDS[0].id]).expect("the disk is whole");
+    drop(engine);
+    let engine = open(&SHARDS[1..]);
+    assert_eq!(engine.closed_because(), None);
+    assert_eq!(rows(&engine, 1).expect("whole"), 2);
 }

@@ -141,6 +141,8 @@ pub struct Engine {
     shards: RwLock<BTreeMap<ShardId, Arc<Shard>>>,
     /// Shards that the catalog has dropped since the start.
     dropped: Mutex<BTreeSet<ShardId>>,
+    /// Shards whose manifest is damaged, and what is wrong with it. If there is one, nothing is written.
+    broken: Mutex<BTreeMap<ShardId, StorageError>>,
     log_id: [u8; 16],
     log: Mutex<Writer>,
     /// Length of the log, as of the last group.
@@ -165,10 +167,10 @@ pub struct Engine {
 
 impl Engine {
     /// Opens the data folder: makes durable what it finds, replays the log for the given shards (rows of others are
-    /// skipped), and is ready for readers and writers. With a damaged log it opens for readers only.
+    /// skipped), and is ready for readers and writers. With a damaged log or manifest it opens for readers only.
     ///
     /// # Errors
-    /// The folder cannot be read, or a file that everything hangs on is damaged.
+    /// The folder cannot be read, or the log is of another folder or a later release.
     pub fn open(world: World, options: Options, shards: &[ShardSpan]) -> Result<Engine, StorageError> {
         Self::start(world, options, shards)
     }
@@ -273,6 +275,7 @@ impl Engine {
     /// The disk refused; what is left is removed at the next start.
     pub fn drop_shards(&self, shards: &[ShardId]) -> Result<(), StorageError> {
         self.dropped.lock().extend(shards);
+        self.broken.lock().retain(|id, _| !shards.contains(id));
         let _alone = self.flushing.lock();
         let owned: Vec<Option<Arc<Shard>>> = {
             let mut all = self.shards.write();
@@ -297,12 +300,15 @@ impl Engine {
     /// A manifest cannot be read or is damaged.
     pub fn view(&self, shards: &[ShardSpan]) -> Result<View, StorageError> {
         let source = |span: &ShardSpan| {
+            if let Some(error) = self.broken.lock().get(&span.id) {
+                return Err(error.clone());
+            }
             let shard = self.shards.read().get(&span.id).cloned();
             let picture = shard.map(|shard| shard.picture());
             let (segments, runs) = picture.map(|picture| (picture.segments, picture.runs)).unwrap_or_default();
-            ShardSource { span: *span, segments, runs }
+            Ok(ShardSource { span: *span, segments, runs })
         };
-        Ok(View::new(shards.iter().map(source).collect(), self.cache.clone()))
+        Ok(View::new(shards.iter().map(source).collect::<Result<_, _>>()?, self.cache.clone()))
     }
 
     /// Figures of one shard; zeros if the engine has nothing of it.

@@ -42,17 +42,26 @@ impl Engine {
         let found = scan(&world, &options.cluster_id)?;
         let blobs = Blobs::new(world.disk.clone());
         let manifests = Manifests::new(blobs, options.cluster_id, world.random.clone());
-        let mut loaded = BTreeMap::new();
+        let (mut loaded, mut broken) = (BTreeMap::new(), BTreeMap::new());
         for span in spans {
-            loaded.insert(span.id, manifests.load(span.id)?.map(|(_, manifest)| manifest).unwrap_or_default());
+            match manifests.load(span.id) {
+                Ok(manifest) => {
+                    drop(loaded.insert(span.id, manifest.map(|(_, manifest)| manifest).unwrap_or_default()))
+                }
+                Err(error) if error.kind() == ErrorKind::Damaged => drop(broken.insert(span.id, error)),
+                Err(error) => return Err(error),
+            }
         }
         let mut damage = found.damage.clone();
+        // Without a manifest nobody knows which rows of the log are in segments: nothing may be flushed, trimmed or removed.
+        damage.extend(broken.values().map(ToString::to_string));
         damage.extend(check_log(&found, &loaded));
         if damage.is_empty() {
             found.settle(&world)?;
             found.remove_unbegun(&world)?;
         }
         let engine = Self::assemble(world, options, manifests, &found);
+        *engine.broken.lock() = broken;
         for (id, manifest) in loaded {
             let shard = engine.shard_of(id, &manifest);
             engine.shards.write().insert(id, shard);
@@ -62,7 +71,8 @@ impl Engine {
         if damage.is_empty() {
             *engine.orphans.lock() = engine.find_orphans(spans)?;
         } else {
-            engine.waiting.lock().condition = Condition::ReadOnly(format!("the log is damaged: {}", damage.join("; ")));
+            engine.waiting.lock().condition =
+                Condition::ReadOnly(format!("log or manifests are damaged: {}", damage.join("; ")));
         }
         Ok(engine)
     }
@@ -95,6 +105,7 @@ impl Engine {
             incarnation: world.random.u64(),
             orphans: Mutex::default(),
             dropped: Mutex::default(),
+            broken: Mutex::default(),
             full: FullDisk::default(),
             torn: found.torn.clone(),
             stats: EngineStats::new(&options.stats),

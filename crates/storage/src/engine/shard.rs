@@ -11,6 +11,7 @@ use crate::segment::Segment;
 use crate::{ShardId, Slot};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What readers see of a shard, and what is to be done with it.
 #[derive(Debug, Default)]
@@ -41,6 +42,8 @@ pub(crate) struct Shard {
     sealing: Mutex<()>,
     /// Held by whoever changes the manifest.
     pub(crate) upkeep: Mutex<()>,
+    /// A merge found a file that cannot be read; it is left alone until the next start.
+    pub(crate) unmergeable: AtomicBool,
 }
 
 /// What a reader or a flush takes of a shard.
@@ -54,7 +57,8 @@ impl Shard {
     /// A shard as it is on disk.
     pub(crate) fn new(id: ShardId, schema: Schema, state: ShardState) -> Self {
         let (schema, state) = (Mutex::new(schema), Mutex::new(state));
-        Self { id, schema, state, sealing: Mutex::default(), upkeep: Mutex::default() }
+        let (sealing, upkeep, unmergeable) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        Self { id, schema, state, sealing, upkeep, unmergeable }
     }
 
     /// Makes the rows of one slot visible. Returns the bytes that were charged for them if nobody will see them.

@@ -5,7 +5,7 @@ use super::shard::Shard;
 use super::{Engine, Step};
 use crate::Slot;
 use crate::compact;
-use crate::error::StorageError;
+use crate::error::{ErrorKind, StorageError};
 use crate::log::append::make_spare;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,8 +23,9 @@ impl Engine {
             Condition::Closing | Condition::ReadOnly(_) => return Ok(Step::Idle),
             Condition::Poisoned(why) => return Err(StorageError::Closed(why.clone())),
         }
-        let steps: [Work; 6] = [
+        let steps: [Work; 7] = [
             Engine::remove_orphans,
+            Engine::relieve_log,
             Engine::flush_due,
             Engine::seal_due,
             Engine::trim_log,
@@ -90,6 +91,13 @@ impl Engine {
         Ok(shard.is_some())
     }
 
+    /// Trims a long log before anything else: writers that come as fast as rows are flushed must not put it off for ever.
+    fn relieve_log(&self) -> Result<bool, StorageError> {
+        let long = self.log_bytes.load(Ordering::Relaxed) > self.options.log_bytes / 2;
+        // An error is told of by the step of its own: it must not keep rows from being flushed.
+        Ok(long && self.trim_log().unwrap_or(false))
+    }
+
     /// Removes the log's files whose rows are in segments, after the flush records in them are folded into manifests.
     pub(super) fn trim_log(&self) -> Result<bool, StorageError> {
         let rows = self.oldest(|shard| shard.state.lock().runs.oldest());
@@ -146,20 +154,27 @@ impl Engine {
             return Ok(false);
         }
         let shards: Vec<Arc<Shard>> = self.shards.read().values().cloned().collect();
-        for shard in shards {
-            if shard.state.lock().segments.len() < 2 {
-                continue;
-            }
-            // A merge replaces what the manifest names, so that it must name all.
-            if compact::is_due(&shard.state.lock().segments) {
-                self.fold(&shard)?;
-                let _alone = shard.upkeep.lock();
-                if compact::step(self, &shard)? {
-                    return Ok(true);
-                }
+        for shard in shards.iter().filter(|shard| !shard.unmergeable.load(Ordering::Relaxed)) {
+            let worked = self.compact_shard(shard).inspect_err(|error| {
+                // A file that cannot be read must not keep other shards from being merged, nor be read again and again.
+                let damaged = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unreadable);
+                shard.unmergeable.store(damaged, Ordering::Relaxed);
+            })?;
+            if worked {
+                return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn compact_shard(&self, shard: &Shard) -> Result<bool, StorageError> {
+        if !compact::is_due(&shard.state.lock().segments) {
+            return Ok(false);
+        }
+        // A merge replaces what the manifest names, so that it must name all.
+        self.fold(shard)?;
+        let _alone = shard.upkeep.lock();
+        compact::step(self, shard)
     }
 
     /// Removes, once, what earlier starts left and nothing names.
