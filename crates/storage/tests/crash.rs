@@ -19,8 +19,8 @@ fn history(seed: u64) {
             // The power may go again while the engine recovers.
             driver.engine = None;
             driver.sim.crash();
-            driver.sim.disk.power_off_at(driver.sim.disk.ops() + driver.random.below(12));
-            let _ = storage::Engine::open(driver.sim.world(), crate::driver::options(), &crate::driver::SHARDS);
+            driver.sim.disk.power_off_at(driver.sim.disk.ops() + driver.random.below(60));
+            let _ = storage::Engine::open(driver.sim.world(), driver.options.clone(), &crate::driver::SHARDS);
         }
         driver.crash();
     }

@@ -48,9 +48,14 @@ impl KeyText for Plain {
 }
 
 pub(crate) fn options() -> Options {
+    options_with(256 << 10, 256 << 10)
+}
+
+/// Options with these bounds.
+fn options_with(run_bytes: u64, log_bytes: u64) -> Options {
     Options {
-        run_bytes: 256 << 10,
-        log_bytes: 256 << 10,
+        run_bytes,
+        log_bytes,
         flush_age: Duration::from_secs(10),
         cache_bytes: 1 << 20,
         cluster_id: [7; 16],
@@ -158,17 +163,20 @@ pub(crate) struct Driver {
     /// Batches that were taken, in order, and not acknowledged yet.
     pending: Vec<(Vec<Written>, Fate)>,
     counter: i64,
+    pub(crate) options: Options,
 }
 
 impl Driver {
     pub(crate) fn new(seed: u64) -> Self {
         let (sim, random) = (SimWorld::new(seed), SeededRandom::new(seed ^ 0x5eed));
-        Self { sim, random, engine: None, state: State::new(), pending: Vec::new(), counter: 0 }
+        // Every other history has tight bounds: files of the log are left, trimmed and used again, a start flushes.
+        let options = if seed % 2 == 0 { options() } else { options_with(40 << 10, 96 << 10) };
+        Self { sim, random, engine: None, state: State::new(), pending: Vec::new(), counter: 0, options }
     }
 
     /// Opens the data folder; what it holds must fit the model.
     pub(crate) fn open(&mut self) -> Result<(), StorageError> {
-        let engine = Engine::open(self.sim.world(), options(), &SHARDS)?;
+        let engine = Engine::open(self.sim.world(), self.options.clone(), &SHARDS)?;
         assert_eq!(engine.closed_because(), None, "a crash is no damage");
         let found = read(&engine)?;
         self.settle();
@@ -213,15 +221,16 @@ impl Driver {
     /// A random batch, and what it writes.
     fn batch(&mut self) -> (Batch, Vec<Written>) {
         let random = &self.random;
+        let longest = if self.options.log_bytes < 100 << 10 { 160 } else { 30 };
         let mut builder = Builder::default();
         let mut written = Vec::new();
-        let rows = if random.below(12) == 0 { 60 } else { 1 + random.below(6) };
+        let rows = if random.below(12) == 0 { 40 } else { 1 + random.below(6) };
         for _ in 0..rows {
             self.counter += 1;
             let measurement = MEASUREMENTS[random.below(2) as usize];
             let key = format!("{measurement},host=h{}", random.below(5));
             let time = random.below(300) as i64 / (1 + random.below(3) as i64);
-            let text = format!("{}{}", self.counter, "x".repeat(random.below(30) as usize));
+            let text = format!("{}{}", self.counter, "x".repeat(random.below(longest) as usize));
             let mut fields = Vec::new();
             for (name, kind) in FIELDS.iter().filter(|_| random.below(2) == 0) {
                 let value = match kind {

@@ -3,6 +3,7 @@
 use crate::driver::{Builder, Driver, Plain, SHARDS, options, read};
 use model::Value;
 use platform::sim::Fault;
+use storage::engine::Step;
 use storage::{Engine, ErrorKind, StorageError};
 
 /// A history with a fault after `n` operations; then the process starts again, by kill or power cut.
@@ -61,6 +62,8 @@ fn a_full_disk_refuses_and_recovers() {
             driver.open().expect("opens with room");
         }
         driver.sim.clock.advance(std::time::Duration::from_secs(5));
+        // What fills the memory for writes is flushed first.
+        while driver.engine.as_ref().expect("open").background_step().expect("there is room") == Step::Worked {}
         driver.submit().expect("writes go on once there is room");
         driver.run(30).expect("works with room");
         driver.crash();
