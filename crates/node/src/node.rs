@@ -176,6 +176,7 @@ impl Node {
         *self.inner.gate.write() = Gate::Shut;
         self.inner.queries.cancel_all();
         let Some(threads) = self.threads.lock().take() else { return Ok(()) };
+        self.inner.engine.halt_merges();
         threads.stop();
         Ok(self.inner.engine.close()?)
     }
@@ -290,6 +291,7 @@ impl Drop for Node {
     fn drop(&mut self) {
         if let Some(threads) = self.threads.get_mut().take() {
             *self.inner.gate.write() = Gate::Shut;
+            self.inner.engine.halt_merges();
             threads.stop();
         }
     }

@@ -5,6 +5,8 @@ use model::{FieldType, TimeRange, Value};
 use platform::sim::SimWorld;
 use platform::{Random, SeededRandom};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use storage::{Engine, ShardSpan, StorageError, TagCondition};
 
 const ALL: [ShardSpan; 1] = [ShardSpan { id: 1, range: TimeRange::ALL }];
@@ -126,4 +128,95 @@ fn times_and_values_at_their_ends() {
         write(&engine, &mut builder);
     }
     check_everywhere(&sim, engine, &fields, &expected);
+}
+
+/// The table of series is left for a new one again and again; a value never shows under another series than its own.
+#[test]
+fn forgotten_series_are_never_mistaken() {
+    let (sim, random) = (SimWorld::new(9), SeededRandom::new(9));
+    let mut engine = open(&sim);
+    let fields = vec![("i".to_owned(), FieldType::Integer)];
+    let mut expected = Cells::new();
+    for round in 0..120i64 {
+        let mut builder = Builder::default();
+        for _ in 0..40 {
+            let series = random.below(2_000) as i64;
+            let time = random.below(50) as i64;
+            let value = Value::Integer(series * 1_000 + round);
+            builder.row("m", &format!("m,h=a\\ rather\\ long\\ name\\ {series}"), time, &[("i", value)]);
+            let key = format!("m,h=a\\ rather\\ long\\ name\\ {series}").into_bytes();
+            expected.insert((key, time, "i".to_owned()), format!("{value:?}"));
+        }
+        write(&engine, &mut builder);
+        match random.below(12) {
+            0..3 => engine.flush().expect("there is room"),
+            3..6 => assert!(engine.background_step().is_ok()),
+            6 => assert!(read(&engine, &fields) == expected, "round {round}"),
+            7 => {
+                drop(engine);
+                engine = open(&sim);
+            }
+            _ => {}
+        }
+    }
+    check_everywhere(&sim, engine, &fields, &expected);
+}
+
+/// A shard is dropped while its rows are written, flushed and merged: nothing fails, and nothing of it comes back.
+#[test]
+fn shards_are_dropped_beside_flush_and_merge() {
+    const EARLIER: ShardSpan = ShardSpan { id: 50, range: TimeRange { start: 0, end: 999 } };
+    for seed in 0..20u64 {
+        let sim = SimWorld::new(seed);
+        let engine = Arc::new(Engine::open(sim.world(), options(), &[EARLIER]).expect("opens"));
+        let stop = Arc::new(AtomicBool::new(false));
+        let work = |run: fn(&Engine)| {
+            let (engine, stop) = (engine.clone(), stop.clone());
+            let until = move || {
+                while !stop.load(Ordering::SeqCst) {
+                    run(&engine)
+                }
+            };
+            platform::thread::spawn("worker", until).expect("room for a thread")
+        };
+        let threads = [
+            work(|engine| assert!(engine.background_step().is_ok())),
+            work(|engine| engine.flush().expect("there is room")),
+        ];
+        for shard in 100..110u64 {
+            let spans = [EARLIER, ShardSpan { id: shard, range: TimeRange { start: 1_000, end: 2_000 } }];
+            for row in 0..12i64 {
+                let mut builder = Builder::default();
+                builder.row("m", "m", shard as i64, &[("i", Value::Integer(row))]);
+                builder.row("m", "m", 1_000 + row, &[("i", Value::Integer(row))]);
+                let batch = builder.build();
+                let done = Box::new(|result: Result<(), StorageError>| result.expect("the disk is whole"));
+                engine.submit(batch, &Plain, &spans, done).expect("there is room");
+                engine.commit_step().expect("the disk is whole");
+            }
+            engine.drop_shards(&[shard]).expect("the disk is whole");
+            assert_eq!(engine.figures(shard), storage::engine::ShardFigures::default());
+        }
+        stop.store(true, Ordering::SeqCst);
+        assert!(threads.into_iter().all(|thread| thread.join().is_ok()), "SEED {seed}");
+        engine.close().expect("there is room");
+        drop(engine);
+        let engine = Engine::open(sim.world(), options(), &[EARLIER]).expect("opens");
+        assert_eq!(engine.closed_because(), None);
+        while engine.background_step().expect("the disk is whole") == storage::engine::Step::Worked {}
+        assert_eq!(engine.figures(50).run_bytes, 0);
+        let view = engine.view(&[EARLIER]).expect("whole");
+        let set = view.series(b"m", &TagCondition::True).expect("whole");
+        let fields = [(b"i".as_slice().into(), FieldType::Integer)];
+        let mut scan = view.scan(&set, &fields, TimeRange::ALL).expect("whole");
+        let cuts = scan.cuts(0, 0).expect("whole");
+        let times: usize = cuts.iter().map(|cut| cut.times().expect("whole").len()).sum();
+        assert_eq!(times, 10, "SEED {seed}");
+        let manifests = sim.world().disk.list("manifests").expect("there is one");
+        assert_eq!(manifests, ["50"], "SEED {seed}");
+        drop((scan, cuts));
+        drop((set, view, engine));
+        let files = sim.world().disk.list("segments").expect("there are some").len();
+        assert!(files <= 4, "SEED {seed}: {files} files");
+    }
 }

@@ -6,7 +6,7 @@ use crate::engine::ShardSpan;
 use crate::error::StorageError;
 use crate::manifest::{SegmentEntry, SegmentRef};
 use crate::schema::FieldKey;
-use crate::segment::{Identity, Segment, Writer};
+use crate::segment::{Identity, Segment, Summary, Writer};
 use crate::view::{Cut, ShardSource, TagCondition, View};
 use model::{Column, FieldType, Presence, Text, TimeRange, Values};
 use platform::{Disk, DiskFile};
@@ -17,30 +17,32 @@ const CACHE: u64 = 32 << 20;
 /// Bytes that are gathered for one write.
 const GATHER: usize = 1 << 20;
 
-/// Merges neighbours, given in slot order, into a new file; it and its folder are durable when this returns.
+/// Merges neighbours, given in slot order, into a new file; it and its folder are durable when this returns. `None`: it was
+/// told to stop, and left nothing.
 pub(super) fn merge(
     inputs: &[Arc<Segment>],
     identity: &Identity,
     disk: &Arc<dyn Disk>,
     path: &str,
-) -> Result<SegmentEntry, StorageError> {
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<SegmentEntry>, StorageError> {
     let (Some(oldest), Some(newest)) = (inputs.first(), inputs.last()) else {
         return Err(StorageError::Bug("a merge of no segments".to_owned()));
     };
     let mut output = Output { file: disk.create(path)?, written: 0 };
-    let result = fill(inputs, (oldest.entry().slots.0, newest.entry().slots.1), identity, &mut output);
+    let result = fill(inputs, (oldest.entry().slots.0, newest.entry().slots.1), identity, &mut output, stop);
     let summary = match result.and_then(|summary| output.file.sync_all().map(|()| summary).map_err(Into::into)) {
-        Ok(summary) => summary,
-        Err(error) => {
+        Ok(Some(summary)) => summary,
+        other => {
             // Nothing names it yet; what cannot be removed now is an orphan for the next start.
             let _ = disk.remove(path);
-            return Err(error);
+            return other.map(|_| None);
         }
     };
     disk.sync_dir(platform::disk::parent(path))?;
     let level = inputs.iter().map(|segment| segment.entry().level).max().unwrap_or(0) + 1;
     let place = SegmentRef { file: path.to_owned(), offset: 0, len: summary.len };
-    Ok(SegmentEntry { place, slots: summary.slots, range: summary.range, rows: summary.rows, level })
+    Ok(Some(SegmentEntry { place, slots: summary.slots, range: summary.range, rows: summary.rows, level }))
 }
 
 struct Output {
@@ -61,7 +63,8 @@ fn fill(
     slots: (u64, u64),
     identity: &Identity,
     output: &mut Output,
-) -> Result<crate::segment::Summary, StorageError> {
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<Summary>, StorageError> {
     let cache = Arc::new(Cache::new(CACHE));
     let segments = inputs.iter().map(|segment| Arc::new(segment.with_cache(cache.clone()))).collect();
     let span = ShardSpan { id: identity.shard, range: TimeRange::ALL };
@@ -74,6 +77,9 @@ fn fill(
         let set = view.series(&measurement, &TagCondition::True)?;
         let mut scan = view.scan(&set, &names, TimeRange::ALL)?;
         for series in 0..set.len() {
+            if stop() {
+                return Ok(None);
+            }
             let (times, columns) = rows(&scan.cuts(series, 0)?, &names)?;
             writer.series(&set.key(series), &times, &columns)?;
             if writer.pending() >= GATHER {
@@ -83,7 +89,7 @@ fn fill(
     }
     let (rest, summary) = writer.finish()?;
     output.write(&rest)?;
-    Ok(summary)
+    Ok(Some(summary))
 }
 
 /// The fields of a measurement, ascending by id, one for each name and type: the newest.

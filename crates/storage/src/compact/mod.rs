@@ -16,6 +16,7 @@ use crate::manifest::SegmentRef;
 use crate::segment::{Identity, Segment};
 use choose::choose;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Whether some of a shard's segments, in slot order, should be merged.
 pub(crate) fn is_due(segments: &[Arc<Segment>]) -> bool {
@@ -41,7 +42,9 @@ pub(crate) fn step(engine: &Engine, shard: &Shard) -> Result<bool, StorageError>
     }
     let identity = Identity { cluster: engine.options.cluster_id, put_id: engine.world.random.id(), shard: shard.id };
     let path = engine.new_segment_path();
-    let entry = merge::merge(inputs, &identity, &engine.world.disk, &path)?;
+    // A shard that is being dropped, and a node that is being closed, wait for no merge.
+    let stop = || shard.unmergeable.load(Ordering::Relaxed) || engine.halted();
+    let Some(entry) = merge::merge(inputs, &identity, &engine.world.disk, &path, &stop)? else { return Ok(false) };
     let old: Vec<SegmentRef> = inputs.iter().map(|segment| segment.entry().place.clone()).collect();
     let next = manifest.replace(&old, entry.clone());
     let committed = match &next {

@@ -156,6 +156,8 @@ pub struct Engine {
     run_bytes: AtomicU64,
     /// A batch was refused for want of memory or log space.
     pressed: AtomicBool,
+    /// No merge begins or goes on.
+    halt: AtomicBool,
     /// Tells the files of this start from those of all others.
     incarnation: u64,
     next_segment: AtomicU64,
@@ -269,6 +271,16 @@ impl Engine {
         Ok(())
     }
 
+    /// Breaks a merge off that is under way, within one series, and begins no other: to be called before the thread that
+    /// steps the background is waited for. Everything else goes on.
+    pub fn halt_merges(&self) {
+        self.halt.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn halted(&self) -> bool {
+        self.halt.load(Ordering::Relaxed)
+    }
+
     /// Forgets shards that the catalog has dropped: their rows, manifests and files. Views that hold them stay whole.
     ///
     /// # Errors
@@ -282,6 +294,8 @@ impl Engine {
             shards.iter().map(|id| all.remove(id)).collect()
         };
         let mut result = Ok(());
+        // A merge under way stops at its next series.
+        owned.iter().flatten().for_each(|shard| shard.unmergeable.store(true, Ordering::Relaxed));
         for (id, shard) in shards.iter().zip(owned) {
             let _alone = shard.as_ref().map(|shard| shard.upkeep.lock());
             let segments = shard.as_ref().map(|shard| shard.state.lock().segments.clone()).unwrap_or_default();

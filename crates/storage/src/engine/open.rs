@@ -100,6 +100,7 @@ impl Engine {
             arrived: Condvar::new(),
             flushing: Mutex::default(),
             pressed: AtomicBool::new(false),
+            halt: AtomicBool::new(false),
             run_bytes: AtomicU64::new(0),
             next_segment: AtomicU64::new(1),
             incarnation: world.random.u64(),

@@ -42,7 +42,7 @@ pub(crate) struct Shard {
     sealing: Mutex<()>,
     /// Held by whoever changes the manifest.
     pub(crate) upkeep: Mutex<()>,
-    /// A merge found a file that cannot be read; it is left alone until the next start.
+    /// Its segments are merged no more in this process: one cannot be read, or the shard is being dropped.
     pub(crate) unmergeable: AtomicBool,
 }
 

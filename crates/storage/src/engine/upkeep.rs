@@ -168,7 +168,7 @@ impl Engine {
     }
 
     fn compact_shard(&self, shard: &Shard) -> Result<bool, StorageError> {
-        if !compact::is_due(&shard.state.lock().segments) {
+        if self.halted() || !compact::is_due(&shard.state.lock().segments) {
             return Ok(false);
         }
         // A merge replaces what the manifest names, so that it must name all.
