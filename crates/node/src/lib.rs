@@ -12,6 +12,7 @@ pub mod figures;
 pub mod node;
 mod queries;
 pub mod read;
+mod reserve;
 mod statements;
 pub mod write;
 

@@ -9,6 +9,7 @@ use crate::catalog::{Catalog, CatalogError, State};
 use crate::figures::{DatabaseFigures, FiguresCache, ShardFigures};
 use crate::queries::Queries;
 use crate::read::{self, ExecuteError, QueryRequest};
+use crate::reserve;
 use crate::write::{self, Undecoded, WriteDone, WriteError, WriteTarget};
 use influxql::{Params, ParseError, Statement};
 use model::{Batch, KeyText};
@@ -313,6 +314,7 @@ impl Inner {
         let queries = Queries::new(&options);
         let writes = write::Counters::new(&options.stats);
         let started = (world.clock.wall_ns(), world.clock.monotonic_ns());
+        reserve::renew(&*world.disk);
         let gate = RwLock::new(Gate::Open);
         let figures = FiguresCache::default();
         Ok(Self { world, options, catalog, engine, gate, queries, writes, figures, started })
@@ -327,10 +329,13 @@ impl Inner {
     /// a crash between the two leaves files that the next start removes, never a shard without its files.
     pub(crate) fn change_and_drop(
         &self,
-        change: impl FnMut(&mut State) -> Result<Vec<ShardId>, CatalogError>,
+        mut change: impl FnMut(&mut State) -> Result<Vec<ShardId>, CatalogError>,
     ) -> Result<usize, NodeError> {
         let _alone = self.gate.write();
-        let shards = self.catalog.change(change)?;
+        let shards = match self.catalog.change(&mut change) {
+            Err(error) if error.is_full() && reserve::give_up(&*self.world.disk) => self.catalog.change(change)?,
+            other => other?,
+        };
         if !shards.is_empty() {
             self.engine.drop_shards(&shards)?;
         }

@@ -90,10 +90,7 @@ impl WriteError {
             Self::Busy(_) => WriteErrorKind::Retry,
             Self::Full(_) => WriteErrorKind::Full,
             Self::Closed => WriteErrorKind::Closed,
-            Self::Catalog(CatalogError::Disk(error)) if error.is_full() => WriteErrorKind::Full,
-            Self::Catalog(CatalogError::Chain(platform::ChainError::Disk(error))) if error.is_full() => {
-                WriteErrorKind::Full
-            }
+            Self::Catalog(error) if error.is_full() => WriteErrorKind::Full,
             Self::PolicyNotFound(_) | Self::Catalog(_) => WriteErrorKind::Internal,
             Self::Storage(error) => match error.kind() {
                 ErrorKind::Closed => WriteErrorKind::Closed,

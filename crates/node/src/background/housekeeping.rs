@@ -2,6 +2,7 @@
 
 use super::Stop;
 use crate::node::Inner;
+use crate::reserve;
 use std::time::Duration;
 
 /// How often it looks when no query has a time limit.
@@ -18,6 +19,7 @@ pub(super) fn keep_house(inner: &Inner, stop: &Stop) -> Result<(), String> {
     while !stop.rest(tick) {
         let now = clock.monotonic_ns();
         inner.queries.stop_overdue(now);
+        reserve::renew(&*inner.world.disk);
         if interval.is_some_and(|interval| now.saturating_sub(checked) >= interval) {
             checked = now;
             match inner.enforce_retention() {

@@ -64,3 +64,10 @@ pub enum CatalogError {
     #[error("the data folder has `{0}` but no catalog: restore `catalog/` from a backup, or start in an empty folder")]
     Missing(String),
 }
+
+impl CatalogError {
+    /// The disk is full.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Disk(error) | Self::Chain(ChainError::Disk(error)) if error.is_full())
+    }
+}

@@ -61,13 +61,14 @@ fn rows_become_a_header_and_a_frame() {
 struct Bench {
     node: Arc<Node>,
     clock: Arc<SimClock>,
+    disk: Arc<SimDisk>,
 }
 
 fn bench() -> Bench {
-    let clock = Arc::new(SimClock::new(0));
-    let world = World { disk: Arc::new(SimDisk::new(3)), clock: clock.clone(), random: Arc::new(SeededRandom::new(5)) };
+    let (clock, disk) = (Arc::new(SimClock::new(0)), Arc::new(SimDisk::new(3)));
+    let world = World { disk: disk.clone(), clock: clock.clone(), random: Arc::new(SeededRandom::new(5)) };
     let options = Options { on_fatal: Arc::new(|_| {}), ..Options::default() };
-    Bench { node: Node::open(world, options).unwrap(), clock }
+    Bench { node: Node::open(world, options).unwrap(), clock, disk }
 }
 
 impl Bench {
@@ -122,5 +123,17 @@ fn expired_shards_go() {
     bench.clock.advance(Duration::from_nanos(u64::try_from(SECOND).unwrap()));
     assert_eq!(bench.node.enforce_retention().unwrap(), 1);
     assert_eq!(ask("SHOW SHARDS"), [columns, second]);
+    bench.node.close().unwrap();
+}
+
+#[test]
+fn a_full_disk_lets_databases_be_dropped() {
+    let bench = bench();
+    let ask = |text: &str| bench.ask(text, &QueryRequest::default());
+    assert_eq!(ask("CREATE DATABASE t"), [""; 0]);
+    bench.disk.set_capacity(Some(bench.disk.used_bytes()));
+    assert_eq!(ask("CREATE DATABASE u").len(), 1, "there is no room");
+    assert_eq!(ask("DROP DATABASE t"), [""; 0]);
+    assert_eq!(ask("SHOW DATABASES"), ["databases{name}"]);
     bench.node.close().unwrap();
 }
