@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     pidfile: Option<PathBuf>,
 }
 
+/// Open files below which a warning is due: each segment that was read is one, each connection another.
+const FEW_FILES: u64 = 8_192;
+
 /// Runs the database until it is told to stop.
 ///
 /// # Errors
@@ -39,6 +42,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     start_logging(&config.log_level);
     for warning in &config.warnings {
         warn!("configuration: {warning}");
+    }
+    let files = platform::process::raise_file_limit();
+    if files.is_some_and(|files| files < FEW_FILES) {
+        warn!("only {} files may be open: raise the limit (ulimit -n, LimitNOFILE)", files.unwrap_or_default());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     runtime.block_on(serve(config))

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "/proc lies outside every data folder")]
 
+use rustix::process::{Resource, Rlimit};
 use std::io;
 
 /// Ticks of the times in `/proc/PID/stat` in a second: part of Linux's ABI on every architecture we build for.
@@ -36,6 +37,16 @@ pub fn own_usage() -> io::Result<Usage> {
     usage(std::process::id())
 }
 
+/// Lets this process open as many files as its hard limit allows: a segment that was read stays open, and the usual soft
+/// limit of 1,024 is for programs that use `select`. Returns the limit; `None` for none.
+pub fn raise_file_limit() -> Option<u64> {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    match rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
+}
+
 /// Processors that this process may use, at least 1.
 pub fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -63,6 +74,12 @@ mod tests {
         let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 1 0 5 1 1";
         assert_eq!(cpu_seconds(stat), Some(2.0));
         assert_eq!(cpu_seconds("7 (a"), None);
+    }
+
+    #[test]
+    fn the_limit_of_files_is_raised() {
+        let limit = raise_file_limit();
+        assert_eq!(rustix::process::getrlimit(Resource::Nofile).current, limit);
     }
 
     #[test]
