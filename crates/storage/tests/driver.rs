@@ -170,7 +170,7 @@ impl Driver {
     pub(crate) fn new(seed: u64) -> Self {
         let (sim, random) = (SimWorld::new(seed), SeededRandom::new(seed ^ 0x5eed));
         // Every other history has tight bounds: files of the log are left, trimmed and used again, a start flushes.
-        let options = if seed % 2 == 0 { options() } else { options_with(40 << 10, 96 << 10) };
+        let options = if seed.is_multiple_of(2) { options() } else { options_with(40 << 10, 96 << 10) };
         Self { sim, random, engine: None, state: State::new(), pending: Vec::new(), counter: 0, options }
     }
 
