@@ -25,6 +25,9 @@ use std::sync::Arc;
 
 pub(crate) use slow::{is_blank, line_text};
 
+/// Memory for the errors of a body's lines; further ones are counted.
+const MOST_ERROR_BYTES: usize = 4 << 20;
+
 /// How to read a body.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -52,6 +55,8 @@ pub struct Decoded {
     pub batch: Batch,
     /// The lines that are no points, in order.
     pub errors: Vec<LineError>,
+    /// Further lines that are no points, not in `errors` because those are long enough.
+    pub more_errors: u64,
     /// Points that parse and are not to be stored as they are; the dropped ones are not in the batch.
     pub partial: Partial,
 }
@@ -75,6 +80,8 @@ fn decode_with(body: Vec<u8>, options: &Options, try_fast: bool) -> Decoded {
         builder: Builder::default(),
         scratch: slow::Scratch::default(),
         errors: Vec::new(),
+        error_bytes: 0,
+        more_errors: 0,
         partial: Partial::default(),
     };
     let mut at = 0;
@@ -82,9 +89,9 @@ fn decode_with(body: Vec<u8>, options: &Options, try_fast: bool) -> Decoded {
         let next = if try_fast { decoder.fast(at) } else { None };
         at = next.unwrap_or_else(|| decoder.slow(at));
     }
-    let Decoder { builder, errors, partial, .. } = decoder;
+    let Decoder { builder, errors, more_errors, partial, .. } = decoder;
     let tables = builder.finish();
-    Decoded { batch: Batch { text: Arc::new(body), tables }, errors, partial }
+    Decoded { batch: Batch { text: Arc::new(body), tables }, errors, more_errors, partial }
 }
 
 /// The state of one walk.
@@ -95,7 +102,23 @@ struct Decoder<'a> {
     builder: Builder,
     scratch: slow::Scratch,
     errors: Vec<LineError>,
+    error_bytes: usize,
+    more_errors: u64,
     partial: Partial,
+}
+
+impl Decoder<'_> {
+    /// The line at `start` is no point. Texts are many times as long as short lines: above [`MOST_ERROR_BYTES`] lines are only
+    /// counted. The first error is always kept whole.
+    fn refuse(&mut self, start: u32, line: &[u8], problem: LineProblem) {
+        if self.error_bytes >= MOST_ERROR_BYTES {
+            self.more_errors += 1;
+            return;
+        }
+        let error = LineError::new(start, line, problem);
+        self.error_bytes += error.text.len() + size_of::<LineError>();
+        self.errors.push(error);
+    }
 }
 
 /// An offset in a body; bodies of 4 GiB are refused, so that it fits.

@@ -12,6 +12,7 @@ use crate::vector::{Node, Operand, compare, evaluate};
 use crate::when::Part;
 use influxql::ast::{BinaryOp, Expr};
 use model::{FieldType, TagSet, Text, TimeRange, Value};
+use std::borrow::Cow;
 use std::sync::Arc;
 use storage::TagCondition;
 
@@ -73,14 +74,36 @@ impl Predicate {
         }
     }
 
-    /// The predicate for one series, its tags decided.
-    pub(crate) fn for_series(&self, tags: &TagSet) -> Predicate {
+    /// The predicate for one series, its tags decided. One without tags is the same for all series, and not copied.
+    pub(crate) fn for_series(&self, tags: &TagSet) -> Cow<'_, Predicate> {
+        if self.has_tags() { Cow::Owned(self.decided(tags)) } else { Cow::Borrowed(self) }
+    }
+
+    fn has_tags(&self) -> bool {
+        match self {
+            Predicate::Tag(_) => true,
+            Predicate::And(members) | Predicate::Or(members) => members.iter().any(Predicate::has_tags),
+            _ => false,
+        }
+    }
+
+    fn decided(&self, tags: &TagSet) -> Predicate {
         match self {
             Predicate::Tag(condition) => Predicate::Always(tags_fulfil(tags, condition)),
-            Predicate::And(members) => all(members.iter().map(|member| member.for_series(tags)).collect()),
-            Predicate::Or(members) => any(members.iter().map(|member| member.for_series(tags)).collect()),
+            Predicate::And(members) => all(members.iter().map(|member| member.decided(tags)).collect()),
+            Predicate::Or(members) => any(members.iter().map(|member| member.decided(tags)).collect()),
             other => other.clone(),
         }
+    }
+
+    /// Roughly the memory of a copy (bytes).
+    pub(crate) fn bytes(&self) -> usize {
+        let inner = match self {
+            Predicate::And(members) | Predicate::Or(members) => members.iter().map(Predicate::bytes).sum(),
+            Predicate::Compare(_, left, right) => left.bytes() + right.bytes(),
+            _ => 0,
+        };
+        size_of::<Self>() + inner
     }
 
     /// Which of some rows fulfil the predicate. `times` are theirs; `input` gives the operand of a reference.

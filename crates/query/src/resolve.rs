@@ -3,6 +3,7 @@
 
 use crate::check::Checked;
 use crate::datum::is_number;
+use crate::exec::check_cancel;
 use crate::functions::Function;
 use crate::pattern::Pattern;
 use crate::{Context, Names, QueryError};
@@ -62,15 +63,17 @@ pub(crate) fn tables(
 ) -> Result<Vec<Table>, QueryError> {
     let mut views = Views::new(names, context, range);
     let mut tables: Vec<Table> = Vec::new();
+    let mut known: BTreeSet<Text> = BTreeSet::new();
     for source in sources {
         let Source::Measurement(source) = source else { return Err(QueryError::NotExecuted("subqueries".into())) };
         let view = views.of(source)?;
         for name in measurements(&view, source)? {
+            check_cancel(context)?;
             let fields = view.fields(&name)?;
             if fields.is_empty() {
                 continue;
             }
-            if tables.iter().any(|table| table.name == name) {
+            if !known.insert(name.clone()) {
                 return Err(QueryError::NotExecuted("the same measurement twice in FROM".into()));
             }
             let tag_keys = view.tag_keys(&name)?;

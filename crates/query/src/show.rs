@@ -4,7 +4,7 @@
 //! does), looks names up, and gives one series a measurement, or one in all. WHERE may hold conditions on tags; a time range
 //! in it only chooses shards.
 
-use crate::exec::{Flow, check_cancel, give, give_rows};
+use crate::exec::{Flow, Meter, check_cancel, give, give_rows};
 use crate::pattern::Pattern;
 use crate::predicate::Predicate;
 use crate::resolve::{Reference, Schema, Table};
@@ -18,6 +18,9 @@ use model::{Column, FieldType, Frame, FrameColumn, Header, Item, Strings, Text, 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use storage::{TagCondition, View};
+
+/// Roughly what a name takes while an answer is gathered, beside its bytes (bytes).
+const NAME: usize = 96;
 
 /// Which policies a statement reads where FROM names none.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,11 +64,13 @@ pub fn show_measurements(
     };
     let keep = MeasurementFilter::new(statement.measurement.as_ref())?;
     let mut found: BTreeSet<(Text, String)> = BTreeSet::new();
+    let mut memory = Meter::new(context)?;
     for policy in policies {
         let view = names.view(&database, Some(&policy), TimeRange::ALL)?;
         for name in view.measurements()? {
             check_cancel(context)?;
             if keep.passes(&name) && has_tags(&view, &name, &when.rest)? {
+                memory.add(NAME + 2 * name.len())?;
                 found.insert((name, policy.clone()));
             }
         }
@@ -144,6 +149,7 @@ pub fn show_tag_values(
     for (name, views) in tables.take()? {
         check_cancel(context)?;
         let mut values: BTreeSet<(Text, Text)> = BTreeSet::new();
+        let mut memory = Meter::new(context)?;
         for view in &views {
             let keys: Vec<Text> = view.tag_keys(&name)?.into_iter().filter(|key| keep.passes(key)).collect();
             if keys.is_empty() {
@@ -151,8 +157,10 @@ pub fn show_tag_values(
             }
             let set = view.series(&name, &tag_condition(view, &name, &when.rest)?)?;
             for key in keys {
-                let found = set.tag_column(&key).0.into_iter().filter(|value| !value.is_empty());
-                values.extend(found.map(|value| (key.clone(), value)));
+                for value in set.tag_column(&key).0.into_iter().filter(|value| !value.is_empty()) {
+                    memory.add(NAME + 2 * (key.len() + value.len()))?;
+                    values.insert((key.clone(), value));
+                }
             }
         }
         let rows = page(values.into_iter().map(|(key, value)| vec![key, value]), tail.limit, tail.offset);
@@ -202,13 +210,21 @@ pub fn show_series(
     let when = when::split(statement.condition.as_ref(), context.now)?;
     let mut tables = Tables::open(statement, names, context, Policies::Default, when.range)?;
     let mut keys: Vec<Vec<u8>> = Vec::new();
+    let mut memory = Meter::new(context)?;
     // Measurements come in the order of their names, which is not that of keys, where bytes are escaped.
     for (name, views) in tables.take()? {
         check_cancel(context)?;
         let mut of_one: BTreeSet<Vec<u8>> = BTreeSet::new();
         for view in &views {
             let set = view.series(&name, &tag_condition(view, &name, &when.rest)?)?;
-            of_one.extend((0..set.len()).map(|series| set.key(series)));
+            for series in 0..set.len() {
+                if series % 4_096 == 0 {
+                    check_cancel(context)?;
+                }
+                let key = set.key(series);
+                memory.add(NAME + key.len())?;
+                of_one.insert(key);
+            }
         }
         keys.extend(of_one);
     }

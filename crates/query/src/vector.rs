@@ -39,6 +39,18 @@ pub(crate) enum Node {
     Binary(BinaryOp, Box<Node>, Box<Node>),
 }
 
+impl Node {
+    /// Roughly the memory of a copy (bytes).
+    pub(crate) fn bytes(&self) -> usize {
+        let inner = match self {
+            Node::Literal(Datum::String(text)) => text.len(),
+            Node::Binary(_, left, right) => left.bytes() + right.bytes(),
+            _ => 0,
+        };
+        size_of::<Self>() + inner
+    }
+}
+
 impl Vector {
     /// A vector in which every row is missing.
     pub(crate) fn missing(field_type: FieldType, rows: usize) -> Self {

@@ -131,3 +131,100 @@ fn answers_do_not_depend_on_where_rows_lie() {
         names.0.flush().unwrap();
     }
 }
+
+/// Counts rows, and does not keep them.
+#[derive(Default)]
+struct Rows(usize);
+
+impl Sink for Rows {
+    fn item(&mut self, item: Item) -> ControlFlow<()> {
+        if let Item::Rows(frame) = item {
+            self.0 += frame.rows;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn count(names: &Stored, query: &str, memory: u64) -> Result<usize, QueryError> {
+    let influxql::Statement::Select(select) = influxql::parse_statement(query).unwrap() else { panic!("{query}") };
+    let context = Context {
+        database: Some("d".to_owned()),
+        policy: None,
+        now: 1_000_000_000,
+        budget: platform::budget::Budget::new(memory),
+        cancel: std::sync::Arc::default(),
+        frame_rows: 1_000,
+    };
+    let mut rows = Rows::default();
+    query::select(&select, names, &context, &mut rows).map(|()| rows.0)
+}
+
+#[test]
+fn empty_buckets_cost_time_by_their_number_alone() {
+    let names = Stored(engine());
+    write(&names.0, "m v=1i 0\nm v=3i 199999\n".to_owned());
+    let buckets = |fill: &str| {
+        let query = format!("SELECT max(v), min(v) FROM m WHERE time >= 0 AND time < 200000 GROUP BY time(1ns) {fill}");
+        count(&names, &query, 64 << 20).unwrap()
+    };
+    // With a look ahead for each bucket these are some 10^10 steps.
+    for fill in ["fill(null)", "fill(linear)", "fill(previous)", "fill(7)"] {
+        assert_eq!(buckets(fill), 200_000, "{fill}");
+    }
+    assert_eq!(
+        ask(&names, "SELECT max(v) FROM m WHERE time >= 199997 AND time < 200001 GROUP BY time(1ns) fill(linear)"),
+        "[] 199997 None; 199998 None; 199999 3; 200000 None;"
+    );
+}
+
+#[test]
+fn buckets_before_the_first_value_are_handed_over_as_they_become_rows() {
+    struct Frames(usize, usize);
+    impl Sink for Frames {
+        fn item(&mut self, item: Item) -> ControlFlow<()> {
+            if let Item::Rows(frame) = item {
+                self.0 += frame.rows;
+                self.1 += 1;
+            }
+            // Had the rows been gathered first, stopping here would not keep the rest from being made.
+            if self.1 > 200 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+    let names = Stored(engine());
+    write(&names.0, "m v=1i 5000000000000\n".to_owned());
+    let query = "SELECT max(v) FROM m WHERE time >= 4999000000000 AND time <= 5000000000000 GROUP BY time(500ns)";
+    let influxql::Statement::Select(select) = influxql::parse_statement(query).unwrap() else { panic!("{query}") };
+    let context = Context {
+        database: Some("d".to_owned()),
+        policy: None,
+        now: 1_000_000,
+        budget: platform::budget::Budget::new(64 << 20),
+        cancel: std::sync::Arc::default(),
+        frame_rows: 1_000,
+    };
+    let mut frames = Frames(0, 0);
+    query::select(&select, &names, &context, &mut frames).unwrap();
+    assert_eq!(frames.0, 201 * 1_000 - frames_short(frames.1), "{}", frames.0);
+}
+
+/// Each 65,536 rows end in a frame that is not full.
+fn frames_short(frames: usize) -> usize {
+    frames / 66 * (1_000 - 536)
+}
+
+#[test]
+fn many_groups_with_a_long_condition_stay_within_memory() {
+    let names = Stored(engine());
+    let lines: String = (0..3_000).map(|host| format!("m,host=h{host} v={host}i 1\n")).collect();
+    write(&names.0, lines);
+    let terms: Vec<String> = (0..300).map(|value| format!("v = {value}")).collect();
+    let condition = format!("host =~ /h/ AND ({} OR host = 'x')", terms.join(" OR "));
+    let query = format!("SELECT v FROM m WHERE {condition}");
+    assert_eq!(count(&names, &query, 1 << 30).unwrap(), 300);
+    // The filter of each series is its own: 3,000 times 300 terms.
+    assert!(matches!(count(&names, &query, 8 << 20), Err(QueryError::Memory(_))));
+    // Without tags all share one.
+    let shared = format!("SELECT v FROM m WHERE {}", terms.join(" OR "));
+    assert_eq!(count(&names, &shared, 8 << 20).unwrap(), 300);
+    assert!(matches!(count(&names, "SELECT v FROM m GROUP BY host", 200_000), Err(QueryError::Memory(_))));
+}

@@ -21,6 +21,10 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// How long a client may keep silent within a body.
     pub body_timeout: Duration,
+    /// How long a client may take to make room for more of an answer; then its query is stopped and the connection closed.
+    pub send_timeout: Duration,
+    /// Requests whose statements run at a time, each on a thread of its own; more wait.
+    pub query_threads: usize,
     /// How long requests under way may take after a stop was asked for.
     pub stop_timeout: Duration,
     /// Whether each request is logged.
@@ -42,6 +46,8 @@ impl Default for Settings {
             max_rows: 0,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            send_timeout: Duration::from_secs(60),
+            query_threads: 128,
             stop_timeout: Duration::from_secs(10),
             log_requests: true,
             allowed_origins: Vec::new(),

@@ -111,6 +111,14 @@ pub(crate) const KEYS: &[Key] = &[
         config.http.inflight_bytes = value.size()?;
         Ok(())
     }),
+    key("alluvium", "answer-timeout", |config, value| {
+        config.http.send_timeout = value.duration()?;
+        Ok(())
+    }),
+    key("alluvium", "query-threads", |config, value| {
+        config.http.query_threads = usize::try_from(value.count()?).unwrap_or(usize::MAX);
+        Ok(())
+    }),
     key("alluvium", "api-version", |config, value| {
         config.http.api_version = value.text()?;
         Ok(())

@@ -7,7 +7,7 @@
 
 use super::build::TableBuilder;
 use super::{Decoder, offset};
-use crate::error::{LineError, LineProblem, MAX_KEY_LENGTH};
+use crate::error::{LineProblem, MAX_KEY_LENGTH};
 use crate::key::{self, LineKeys};
 use crate::number::{self, Number};
 use crate::printable::{made_printable, quoted, valid_key};
@@ -86,7 +86,7 @@ impl Decoder<'_> {
             scratch.fields.clear();
             match self.parse(line, &mut scratch.fields) {
                 Ok((key_length, time)) => self.accept(line, offset(start + blank), key_length, time, &mut scratch),
-                Err(problem) => self.errors.push(LineError::new(offset(start + blank), line, problem)),
+                Err(problem) => self.refuse(offset(start + blank), line, problem),
             }
             self.scratch = scratch;
         }
@@ -144,7 +144,7 @@ impl Decoder<'_> {
         let span = KeySpan { start, len: offset(key_length) };
         if let Some(problem) = self.key_refusal(raw_key) {
             if key::has_duplicates(raw_key) {
-                return self.errors.push(LineError::new(start, line, LineProblem::DuplicateTags));
+                return self.refuse(start, line, LineProblem::DuplicateTags);
             }
             self.partial.dropped += 1;
             self.partial.key.get_or_insert(problem);

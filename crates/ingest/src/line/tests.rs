@@ -222,5 +222,12 @@ proptest! {
 fn short_lines_cost_no_search_of_the_body() {
     let body = format!("m v=1 1\n{}", "x\n".repeat(300_000));
     let decoded = decoded(&body);
-    assert_eq!((decoded.batch.rows(), decoded.errors.len()), (1, 300_000));
+    assert_eq!((decoded.batch.rows(), decoded.errors.len() as u64 + decoded.more_errors), (1, 300_000));
+}
+
+#[test]
+fn errors_of_lines_take_no_more_memory_than_is_set() {
+    let decoded = decoded(&"x\n".repeat(300_000));
+    let bytes: usize = decoded.errors.iter().map(|error| error.text.len() + size_of_val(error)).sum();
+    assert!(bytes < super::MOST_ERROR_BYTES + 200 && decoded.more_errors > 200_000, "{bytes} {}", decoded.more_errors);
 }

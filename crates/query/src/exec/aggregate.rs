@@ -5,7 +5,7 @@
 //! have their rows.
 
 use super::cells::{Chunk, Wanted, accumulate};
-use super::emit::Emitter;
+use super::emit::{Emitter, Way};
 use super::{Flow, Group, Job, groups};
 use crate::partial::Partial;
 use crate::{QueryError, Sink};
@@ -14,6 +14,9 @@ use model::TimeRange;
 
 /// Cells (calls x groups x buckets) alive at once.
 const CELLS: usize = 1 << 18;
+
+/// Roughly what an output series in the making takes for each variable, without its rows (bytes).
+const EMITTED: usize = 256;
 
 /// The buckets of a query in one table.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +29,7 @@ struct Span {
 /// Runs a SELECT with calls over one table.
 pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
     let Some(span) = span(job)? else { return Ok(Flow::Continue) };
-    let groups = groups(job);
+    let (groups, _memory) = groups(job)?;
     let calls = job.plan.calls.len().max(1);
     let limit = job.select.limit.saturating_add(job.select.offset);
     let progressive = job.select.limit > 0 && job.plan.fill != Fill::Linear && limit < span.buckets;
@@ -97,20 +100,28 @@ fn run_batch(
         job.check_cancel()?;
         let chunk = chunk(job, &span, done, count);
         let whole = done == 0 && chunk.count as u64 == span.buckets;
+        let rows = size_of::<Emitter>() + job.plan.variables.len() * EMITTED;
         let bytes = chunk.count.saturating_mul(cells).saturating_mul(size_of::<Partial>());
+        let bytes = bytes.saturating_add(members.len().saturating_mul(rows));
         let _grant = job.take(bytes)?;
         let filled = accumulate(job, members, chunk, wanted)?;
-        for (group, emitter) in emitters.iter_mut().enumerate() {
-            emitter.take(job, &filled, group, &chunk, whole);
-        }
         done += chunk.count as u64;
-        if done >= span.buckets {
-            emitters.iter_mut().for_each(|emitter| emitter.finish(job, &chunk));
-        }
-        if let ([group], [emitter]) = (members, &mut emitters[..])
-            && matches!(emitter.flush(job, group, sink)?, Flow::Stop)
-        {
-            return Ok(Flow::Stop);
+        for (number, emitter) in emitters.iter_mut().enumerate() {
+            let lone = if let [group] = members { Some(group) } else { None };
+            let mut way = lone.map(|group| Way { group, sink: &mut *sink });
+            if let Flow::Stop = emitter.take(job, &filled, number, (&chunk, whole), &mut way)? {
+                return Ok(Flow::Stop);
+            }
+            if done >= span.buckets
+                && let Flow::Stop = emitter.finish(job, &chunk, &mut way)?
+            {
+                return Ok(Flow::Stop);
+            }
+            if let Some(group) = lone
+                && let Flow::Stop = emitter.flush(job, group, sink)?
+            {
+                return Ok(Flow::Stop);
+            }
         }
         if emitters.iter().all(Emitter::is_full) {
             break;

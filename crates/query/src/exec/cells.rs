@@ -136,8 +136,9 @@ impl Walk<'_, '_> {
     fn series(&mut self, scan: &mut Scan<'_>, shard: usize, series: usize, group: usize) -> Result<(), QueryError> {
         self.job.check_cancel()?;
         let tags = if self.needs_tags() { self.job.set.tags(series) } else { TagSet::default() };
-        let filter = self.job.filter_of(&tags);
-        if matches!(filter, Predicate::Always(false)) {
+        let job = self.job;
+        let filter = job.filter_of(&tags);
+        if matches!(*filter, Predicate::Always(false)) {
             return Ok(());
         }
         let mut cuts = scan.cuts(series, shard)?;

@@ -31,6 +31,54 @@ pub(crate) struct Emitter {
     /// Empty buckets that become rows only if a value follows: the first one and how many, in order of the answer.
     held: (i64, u64),
     opened: bool,
+    /// Whether a row's time is that of the point that the only call selected.
+    own_time: bool,
+}
+
+/// Where the rows of a lone output series go while they are made; those of several wait until all are complete.
+pub(crate) struct Way<'a> {
+    pub(crate) group: &'a Group,
+    pub(crate) sink: &'a mut dyn Sink,
+}
+
+/// Rows that are handed over together where many empty buckets become rows.
+const ROWS: usize = 1 << 16;
+/// Buckets between two looks at whether the query was asked to stop.
+const STEPS: usize = 1 << 12;
+
+/// The cells of one group in a chunk, as they are walked.
+struct Walk<'a> {
+    chunk: &'a Chunk,
+    columns: Vec<&'a [Partial]>,
+    ascending: bool,
+    spans: Option<Spans>,
+    /// For each call the next bucket with a value (ordinal), as far as it was looked for.
+    ahead: Vec<usize>,
+}
+
+impl Walk<'_> {
+    /// The bucket of an ordinal, and back.
+    fn place(&self, ordinal: usize) -> usize {
+        if self.ascending { ordinal } else { self.chunk.count - 1 - ordinal }
+    }
+
+    fn index(&self, bucket: usize) -> i64 {
+        self.chunk.first + i64::try_from(bucket).unwrap_or(0)
+    }
+
+    /// The next value of a call after an ordinal. What was found once is kept: all looks of a walk together pass each cell once.
+    fn next(&mut self, call: usize, ordinal: usize) -> Option<(i64, Datum)> {
+        if self.ahead[call] <= ordinal {
+            let mut after = ordinal + 1..self.chunk.count;
+            let found = after.find(|&at| !self.columns[call][self.place(at)].is_empty());
+            self.ahead[call] = found.unwrap_or(self.chunk.count);
+        }
+        if self.ahead[call] >= self.chunk.count {
+            return None;
+        }
+        let bucket = self.place(self.ahead[call]);
+        Some((self.index(bucket), self.columns[call][bucket].result()?))
+    }
 }
 
 /// Where each call's filled buckets lie in a chunk that is the whole range (ordinals in order of the answer, end excluded).
@@ -49,6 +97,7 @@ impl Emitter {
             begun: vec![false; job.plan.calls.len()],
             held: (0, 0),
             opened: false,
+            own_time: job.checked.windows.interval == 0 && Wanted::new(job).point.is_some(),
         }
     }
 
@@ -58,72 +107,51 @@ impl Emitter {
     }
 
     /// Takes the buckets of a chunk for its group (its number in the cells). `whole`: there is no other chunk.
-    pub(crate) fn take(&mut self, job: &Job<'_>, cells: &Cells, group: usize, chunk: &Chunk, whole: bool) {
+    pub(crate) fn take(
+        &mut self,
+        job: &Job<'_>,
+        cells: &Cells,
+        group: usize,
+        (chunk, whole): (&Chunk, bool),
+        way: &mut Option<Way<'_>>,
+    ) -> Result<Flow, QueryError> {
         let columns: Vec<&[Partial]> = (0..job.plan.calls.len()).map(|call| cells.of(call, group)).collect();
-        let ascending = job.select.ascending();
-        let place = |ordinal: usize| if ascending { ordinal } else { chunk.count - 1 - ordinal };
-        let spans = whole.then(|| spans(job, &columns, place));
+        let ahead = vec![0; columns.len()];
+        let mut walk = Walk { chunk, columns, ascending: job.select.ascending(), spans: None, ahead };
+        walk.spans = whole.then(|| spans(job, &walk));
         for ordinal in 0..chunk.count {
             if self.is_full() {
-                return;
+                break;
             }
-            let bucket = place(ordinal);
-            self.bucket(job, chunk, &columns, ordinal, bucket, spans.as_ref());
+            if ordinal % STEPS == 0 {
+                job.check_cancel()?;
+            }
+            if let Flow::Stop = self.bucket(job, &mut walk, ordinal, way)? {
+                return Ok(Flow::Stop);
+            }
         }
+        Ok(Flow::Continue)
     }
 
     fn bucket(
         &mut self,
         job: &Job<'_>,
-        chunk: &Chunk,
-        columns: &[&[Partial]],
+        walk: &mut Walk<'_>,
         ordinal: usize,
-        bucket: usize,
-        spans: Option<&Spans>,
-    ) {
-        let index = chunk.first + i64::try_from(bucket).unwrap_or(0);
-        let empty = columns.iter().all(|cells| cells[bucket].is_empty());
+        way: &mut Option<Way<'_>>,
+    ) -> Result<Flow, QueryError> {
+        let (chunk, bucket) = (walk.chunk, walk.place(ordinal));
+        let index = walk.index(bucket);
         let fills = chunk.windows.interval > 0 && job.plan.fill != Fill::None;
-        if empty {
-            let wanted = match spans {
-                Some(spans) => spans.iter().any(|span| (span.0..span.1).contains(&ordinal)),
-                None => true,
-            };
-            if !fills || !wanted {
-                return;
+        if walk.columns.iter().all(|cells| cells[bucket].is_empty()) {
+            if !fills || !self.fills_empty(job, walk, ordinal, index) {
+                return Ok(Flow::Continue);
             }
-            let lower = job.checked.range.start != i64::MIN;
-            let begun = self.begun.contains(&true);
-            if spans.is_none() && job.select.ascending() && !lower && !begun {
-                return;
-            }
-            if spans.is_none() && (!begun || !(job.select.ascending() || lower)) {
-                self.held = if self.held.1 == 0 { (index, 1) } else { (self.held.0, self.held.1 + 1) };
-                return;
-            }
-        } else {
-            self.push_held(job, chunk);
+        } else if let Flow::Stop = self.push_held(job, chunk, way)? {
+            return Ok(Flow::Stop);
         }
-        let values = columns
-            .iter()
-            .enumerate()
-            .map(|(call, cells)| match cells[bucket].result() {
-                Some(value) => {
-                    self.begun[call] = true;
-                    self.previous[call] = Some((index, value.clone()));
-                    Some(value)
-                }
-                None if !fills => None,
-                None => {
-                    let ahead = job.select.ascending() && job.checked.range.start != i64::MIN;
-                    let inside = spans
-                        .map_or(ahead || self.begun[call], |spans| (spans[call].0..spans[call].1).contains(&ordinal));
-                    let next = || next_value(cells, bucket, job.select.ascending(), chunk.first);
-                    inside.then(|| self.fill_call(job, call, index, next())).flatten()
-                }
-            })
-            .collect();
-        let point = match columns {
+        let values = (0..walk.columns.len()).map(|call| self.call_value(job, walk, (call, ordinal), fills)).collect();
+        let point = match walk.columns[..] {
             [cells] => match &cells[bucket] {
                 Partial::Point(point) => Some(point),
                 _ => None,
@@ -131,17 +159,56 @@ impl Emitter {
             _ => None,
         };
         let time = match point {
-            Some(point) if chunk.windows.interval == 0 && Wanted::new(job).point.is_some() => point.time,
-            _ if chunk.windows.interval == 0 => {
-                if job.checked.range.start == i64::MIN {
-                    0
-                } else {
-                    job.checked.range.start
-                }
-            }
-            _ => chunk.windows.start(index),
+            Some(point) if self.own_time => point.time,
+            _ if chunk.windows.interval > 0 => chunk.windows.start(index),
+            _ if job.checked.range.start == i64::MIN => 0,
+            _ => job.checked.range.start,
         };
         self.push_row(job, time, values, point.map(|point| point.extra.as_slice()));
+        Ok(Flow::Continue)
+    }
+
+    /// Whether a bucket without any value becomes a row now; it may be held back.
+    fn fills_empty(&mut self, job: &Job<'_>, walk: &Walk<'_>, ordinal: usize, index: i64) -> bool {
+        if let Some(spans) = &walk.spans {
+            return spans.iter().any(|span| (span.0..span.1).contains(&ordinal));
+        }
+        let lower = job.checked.range.start != i64::MIN;
+        let begun = self.begun.contains(&true);
+        if walk.ascending && !lower && !begun {
+            return false;
+        }
+        if !begun || !(walk.ascending || lower) {
+            self.held = if self.held.1 == 0 { (index, 1) } else { (self.held.0, self.held.1 + 1) };
+            return false;
+        }
+        true
+    }
+
+    /// The value of a call in a bucket, filled if there is none.
+    fn call_value(
+        &mut self,
+        job: &Job<'_>,
+        walk: &mut Walk<'_>,
+        (call, ordinal): (usize, usize),
+        fills: bool,
+    ) -> Option<Datum> {
+        let bucket = walk.place(ordinal);
+        let index = walk.index(bucket);
+        if let Some(value) = walk.columns[call][bucket].result() {
+            self.begun[call] = true;
+            self.previous[call] = Some((index, value.clone()));
+            return Some(value);
+        }
+        let inside = match &walk.spans {
+            Some(spans) => (spans[call].0..spans[call].1).contains(&ordinal),
+            None => self.begun[call] || (walk.ascending && job.checked.range.start != i64::MIN),
+        };
+        if !fills || !inside {
+            return None;
+        }
+        let next = if job.plan.fill == Fill::Linear { walk.next(call, ordinal) } else { None };
+        self.fill_call(job, call, index, next)
     }
 
     /// What a call has in a bucket without values.
@@ -199,19 +266,29 @@ impl Emitter {
     }
 
     /// Rows are at an end: what was held back and is wanted all the same becomes rows.
-    pub(crate) fn finish(&mut self, job: &Job<'_>, chunk: &Chunk) {
+    pub(crate) fn finish(
+        &mut self,
+        job: &Job<'_>,
+        chunk: &Chunk,
+        way: &mut Option<Way<'_>>,
+    ) -> Result<Flow, QueryError> {
         let lower = job.checked.range.start != i64::MIN;
         if self.begun.contains(&true) && (lower || job.select.ascending()) {
-            self.push_held(job, chunk);
+            return self.push_held(job, chunk, way);
         }
+        Ok(Flow::Continue)
     }
 
-    /// The buckets that were held back become rows.
-    fn push_held(&mut self, job: &Job<'_>, chunk: &Chunk) {
+    /// The buckets that were held back become rows. They may be more than memory holds, so a lone series hands them over as
+    /// it goes; where there are several, the buckets of all of them lie in one chunk, which bounds them.
+    fn push_held(&mut self, job: &Job<'_>, chunk: &Chunk, way: &mut Option<Way<'_>>) -> Result<Flow, QueryError> {
         let (first, count) = std::mem::take(&mut self.held);
         for step in 0..count {
             if self.is_full() {
-                return;
+                break;
+            }
+            if step % STEPS as u64 == 0 {
+                job.check_cancel()?;
             }
             let index = if job.select.ascending() {
                 first.wrapping_add_unsigned(step)
@@ -220,7 +297,14 @@ impl Emitter {
             };
             let values = (0..job.plan.calls.len()).map(|call| self.fill_call(job, call, index, None)).collect();
             self.push_row(job, chunk.windows.start(index), values, None);
+            if self.times.len() >= ROWS
+                && let Some(Way { group, sink }) = way
+                && let Flow::Stop = self.flush(job, group, *sink)?
+            {
+                return Ok(Flow::Stop);
+            }
         }
+        Ok(Flow::Continue)
     }
 
     /// Hands the rows over.
@@ -288,25 +372,19 @@ fn variable_type(job: &Job<'_>, variable: Variable) -> FieldType {
     }
 }
 
-fn spans(job: &Job<'_>, columns: &[&[Partial]], place: impl Fn(usize) -> usize) -> Spans {
+fn spans(job: &Job<'_>, walk: &Walk<'_>) -> Spans {
     let lower = job.checked.range.start != i64::MIN;
     let span = |cells: &&[Partial]| {
-        let full = |ordinal: &usize| !cells[place(*ordinal)].is_empty();
+        let full = |ordinal: &usize| !cells[walk.place(*ordinal)].is_empty();
         let Some(first) = (0..cells.len()).find(full) else { return (0, 0) };
         let last = (0..cells.len()).rev().find(full).unwrap_or(first);
-        match (job.select.ascending(), lower) {
+        match (walk.ascending, lower) {
             (_, true) => (0, cells.len()),
             (true, false) => (first, cells.len()),
             (false, false) => (0, last + 1),
         }
     };
-    columns.iter().map(span).collect()
-}
-
-/// The next value in order of the answer after a bucket.
-fn next_value(cells: &[Partial], bucket: usize, ascending: bool, first: i64) -> Option<(i64, Datum)> {
-    let value = |at: usize| Some((first + i64::try_from(at).ok()?, cells[at].result()?));
-    if ascending { (bucket + 1..cells.len()).find_map(value) } else { (0..bucket).rev().find_map(value) }
+    walk.columns.iter().map(span).collect()
 }
 
 /// The value of a bucket on the line between two others; integers are truncated.

@@ -45,13 +45,40 @@ impl Job<'_> {
     }
 
     /// The row filter for one series.
-    pub(crate) fn filter_of(&self, tags: &TagSet) -> Predicate {
+    pub(crate) fn filter_of(&self, tags: &TagSet) -> Cow<'_, Predicate> {
         self.bound.filter.for_series(tags)
     }
 
     /// Takes memory for the query.
     pub(crate) fn take(&self, bytes: usize) -> Result<platform::budget::Grant, QueryError> {
         self.context.budget.try_take(bytes as u64).map_err(|error| QueryError::Memory(error.to_string()))
+    }
+}
+
+/// Counts memory that grows in small steps, and takes it from the query's in larger ones.
+pub(crate) struct Meter {
+    grant: platform::budget::Grant,
+    bytes: usize,
+}
+
+impl Meter {
+    /// Memory that is taken at a time (bytes).
+    const STEP: usize = 64 << 10;
+
+    pub(crate) fn new(context: &Context) -> Result<Self, QueryError> {
+        let grant = context.budget.try_take(0).map_err(|error| QueryError::Memory(error.to_string()))?;
+        Ok(Self { grant, bytes: 0 })
+    }
+
+    /// Counts bytes more.
+    pub(crate) fn add(&mut self, bytes: usize) -> Result<(), QueryError> {
+        let before = self.bytes / Self::STEP;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes / Self::STEP > before {
+            let wanted = self.bytes.saturating_add(Self::STEP) as u64;
+            self.grant.resize(wanted).map_err(|error| QueryError::Memory(error.to_string()))?;
+        }
+        Ok(())
     }
 }
 
@@ -87,13 +114,25 @@ pub(crate) struct Group {
     pub(crate) series: Vec<usize>,
 }
 
-/// The groups of a set, ascending by tag values, cut by SLIMIT and SOFFSET, and turned round for DESC.
-pub(crate) fn groups(job: &Job<'_>) -> Vec<Group> {
+/// The groups of a set, ascending by tag values, cut by SLIMIT and SOFFSET, and turned round for DESC; and their memory.
+pub(crate) fn groups(job: &Job<'_>) -> Result<(Vec<Group>, Meter), QueryError> {
+    /// Roughly what a group takes beside its values (bytes).
+    const GROUP: usize = 160;
+    let mut meter = Meter::new(job.context)?;
     let columns: Vec<_> = job.plan.dimensions.iter().map(|key| job.set.tag_column(key)).collect();
     let mut by_value: BTreeMap<Vec<u32>, Vec<usize>> = BTreeMap::new();
     for series in 0..job.set.len() {
         let key = columns.iter().map(|(_, index)| index[series]).collect();
-        by_value.entry(key).or_default().push(series);
+        meter.add(size_of::<usize>())?;
+        if series % 4_096 == 0 {
+            job.check_cancel()?;
+        }
+        let members: &mut Vec<usize> = by_value.entry(key).or_default();
+        if members.is_empty() {
+            let tags = columns.iter().map(|(values, index)| 24 + values[index[series] as usize].len());
+            meter.add(GROUP + tags.sum::<usize>())?;
+        }
+        members.push(series);
     }
     let named = by_value.into_iter().map(|(key, series)| {
         let values = key.iter().zip(&columns).map(|(&at, (values, _))| values[at as usize].clone()).collect();
@@ -107,7 +146,7 @@ pub(crate) fn groups(job: &Job<'_>) -> Vec<Group> {
     if !job.select.ascending() {
         groups.reverse();
     }
-    groups
+    Ok((groups, meter))
 }
 
 /// Reads the inputs of a plan from one cut.

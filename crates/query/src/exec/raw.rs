@@ -7,7 +7,7 @@
 
 use super::cells::{Selected, select_rows};
 use super::emit::give_in_frames;
-use super::{Flow, Group, Job, Reader, give, groups};
+use super::{Flow, Group, Job, Meter, Reader, give, groups};
 use crate::datum::Datum;
 use crate::partial::fill_value;
 use crate::plan::Input;
@@ -21,6 +21,9 @@ use storage::Cut;
 
 /// Rows that a stretch should have.
 const STRETCH: usize = 1 << 16;
+/// How often the rows of a stretch are in memory while they are handed over: gathered, in the answer's order, evaluated, and in
+/// frames. A slow reader keeps them there.
+const COPIES: usize = 4;
 /// The least number of rows that a stretch should have, however small the limit.
 const LEAST: usize = 16;
 
@@ -29,6 +32,9 @@ struct Piece {
     cut: Cut,
     member: usize,
 }
+
+/// A series of a group: its tags, and the filter of its rows.
+type Member<'a> = (TagSet, Cow<'a, Predicate>);
 
 /// What is still to come of a group.
 struct State {
@@ -45,7 +51,8 @@ pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError
     if !reads || job.checked.range.is_empty() {
         return Ok(Flow::Continue);
     }
-    for group in groups(job) {
+    let (groups, _memory) = groups(job)?;
+    for group in groups {
         if let Flow::Stop = run_group(job, &group, sink)? {
             return Ok(Flow::Stop);
         }
@@ -55,15 +62,17 @@ pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError
 
 fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
     let mut scan = job.table.view.scan(job.set, &job.bound.scan, job.checked.range)?;
-    let members: Vec<(TagSet, Predicate)> = group
-        .series
-        .iter()
-        .map(|&series| {
-            let tags = job.set.tags(series);
-            let filter = job.filter_of(&tags);
-            (tags, filter)
-        })
-        .collect();
+    let mut memory = Meter::new(job.context)?;
+    let mut members: Vec<Member<'_>> = Vec::new();
+    for &series in &group.series {
+        job.check_cancel()?;
+        let tags = job.set.tags(series);
+        let filter = job.filter_of(&tags);
+        let own = if let Cow::Owned(filter) = &filter { filter.bytes() } else { 0 };
+        let tag_bytes: usize = tags.pairs().iter().map(|(key, value)| 32 + key.len() + value.len()).sum();
+        memory.add(size_of::<Member<'_>>() + tag_bytes + own)?;
+        members.push((tags, filter));
+    }
     let mut state = State {
         skip: job.select.offset,
         left: if job.select.limit == 0 { u64::MAX } else { job.select.limit },
@@ -78,12 +87,15 @@ fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, 
     }
     for shard in order {
         let mut pieces = Vec::new();
+        let mut piece_memory = Meter::new(job.context)?;
         for (member, &series) in group.series.iter().enumerate() {
             job.check_cancel()?;
-            if matches!(members[member].1, Predicate::Always(false)) {
+            if matches!(*members[member].1, Predicate::Always(false)) {
                 continue;
             }
-            pieces.extend(scan.cuts(series, shard)?.into_iter().map(|cut| Piece { cut, member }));
+            let cuts = scan.cuts(series, shard)?;
+            piece_memory.add(cuts.len() * size_of::<Piece>())?;
+            pieces.extend(cuts.into_iter().map(|cut| Piece { cut, member }));
         }
         if let Flow::Stop = run_shard(job, group, &members, pieces, &mut state, sink)? {
             return Ok(Flow::Stop);
@@ -99,7 +111,7 @@ fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, 
 fn run_shard(
     job: &Job<'_>,
     group: &Group,
-    members: &[(TagSet, Predicate)],
+    members: &[Member<'_>],
     mut pieces: Vec<Piece>,
     state: &mut State,
     sink: &mut dyn Sink,
@@ -189,7 +201,7 @@ struct Gathered {
 fn run_stretch(
     job: &Job<'_>,
     group: &Group,
-    members: &[(TagSet, Predicate)],
+    members: &[Member<'_>],
     pieces: &[Piece],
     stretch: TimeRange,
     state: &mut State,
@@ -204,7 +216,7 @@ fn run_stretch(
         gather(job, piece, tags, filter, stretch, &mut gathered)?;
         let bytes =
             gathered.vectors.iter().map(|vector| vector.values.bytes()).sum::<usize>() + gathered.times.len() * 12;
-        grant.resize(bytes as u64).map_err(|error| QueryError::Memory(error.to_string()))?;
+        grant.resize((bytes * COPIES) as u64).map_err(|error| QueryError::Memory(error.to_string()))?;
     }
     let rows = sorted(&gathered, job.select.ascending());
     emit(job, group, members, &gathered, rows, state, sink)
@@ -259,7 +271,7 @@ fn sorted(gathered: &Gathered, ascending: bool) -> Vec<u32> {
 fn emit(
     job: &Job<'_>,
     group: &Group,
-    members: &[(TagSet, Predicate)],
+    members: &[Member<'_>],
     gathered: &Gathered,
     mut rows: Vec<u32>,
     state: &mut State,
@@ -305,7 +317,7 @@ fn emit(
 /// The references' values in some rows, filled where `fill` says so.
 fn shown_vectors(
     job: &Job<'_>,
-    members: &[(TagSet, Predicate)],
+    members: &[Member<'_>],
     gathered: &Gathered,
     rows: &[u32],
     state: &mut State,
@@ -318,7 +330,7 @@ fn shown_vectors(
     vectors.zip(&mut state.carried).map(|(vector, carried)| filled(vector, job.plan.fill, carried)).collect()
 }
 
-fn tag_vector(key: &[u8], members: &[(TagSet, Predicate)], gathered: &Gathered, rows: &[u32]) -> Vector {
+fn tag_vector(key: &[u8], members: &[Member<'_>], gathered: &Gathered, rows: &[u32]) -> Vector {
     let mut vector = Vector::new(FieldType::String);
     for &row in rows {
         let (tags, _) = &members[gathered.members[row as usize] as usize];

@@ -7,8 +7,9 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_ENCODING, HeaderMap};
 use std::io::Read;
+use std::sync::Arc;
 use thiserror::Error;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Why a body could not be read.
 #[derive(Debug, Error)]
@@ -53,9 +54,9 @@ pub(crate) async fn read(shared: &Shared, headers: &HeaderMap, body: Incoming) -
         return Ok(ReadBody { bytes: sent, _permit: held });
     }
     let most = settings.max_inflated_bytes.min(LONGEST);
-    let bytes = tokio::task::spawn_blocking(move || inflate(&sent, most)).await.map_err(|_| BodyError::Broken)??;
-    hold(shared, bytes.len() as u64, &mut held)?;
-    Ok(ReadBody { bytes, _permit: held })
+    let inflight = Arc::clone(&shared.inflight);
+    let inflated = tokio::task::spawn_blocking(move || inflate(&sent, most, &inflight, held)).await;
+    inflated.map_err(|_| BodyError::Broken)?
 }
 
 async fn collect(
@@ -65,7 +66,7 @@ async fn collect(
     held: &mut Option<OwnedSemaphorePermit>,
 ) -> Result<Vec<u8>, BodyError> {
     let expected = body.size_hint().exact().unwrap_or(0);
-    hold(shared, expected, held)?;
+    hold(&shared.inflight, expected, held)?;
     let mut sent = Vec::with_capacity(usize::try_from(expected.min(1 << 26)).unwrap_or(0));
     let mut accounted = expected;
     while let Some(data) = next(shared, &mut body).await? {
@@ -74,7 +75,7 @@ async fn collect(
         }
         sent.extend_from_slice(&data);
         if sent.len() as u64 > accounted {
-            hold(shared, sent.len() as u64 - accounted, held)?;
+            hold(&shared.inflight, sent.len() as u64 - accounted, held)?;
             accounted = sent.len() as u64;
         }
     }
@@ -98,12 +99,12 @@ async fn next(shared: &Shared, body: &mut Incoming) -> Result<Option<Bytes>, Bod
 }
 
 /// Takes memory for `bytes` more.
-fn hold(shared: &Shared, bytes: u64, held: &mut Option<OwnedSemaphorePermit>) -> Result<(), BodyError> {
+fn hold(inflight: &Arc<Semaphore>, bytes: u64, held: &mut Option<OwnedSemaphorePermit>) -> Result<(), BodyError> {
     if bytes == 0 {
         return Ok(());
     }
     let permits = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
-    let more = shared.inflight.clone().try_acquire_many_owned(permits).map_err(|_| BodyError::Busy)?;
+    let more = Arc::clone(inflight).try_acquire_many_owned(permits).map_err(|_| BodyError::Busy)?;
     match held {
         Some(held) => held.merge(more),
         None => *held = Some(more),
@@ -111,15 +112,62 @@ fn hold(shared: &Shared, bytes: u64, held: &mut Option<OwnedSemaphorePermit>) ->
     Ok(())
 }
 
-fn inflate(sent: &[u8], most: u64) -> Result<Vec<u8>, BodyError> {
-    let mut bytes = Vec::with_capacity(sent.len().saturating_mul(4).min(1 << 26));
-    let read = MultiGzDecoder::new(sent).take(most + 1).read_to_end(&mut bytes);
-    match read {
-        Ok(_) if bytes.len() as u64 > most => Err(BodyError::TooLarge),
-        Ok(_) => Ok(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Err(BodyError::Gzip("unexpected EOF".to_owned()))
+/// Bytes that are inflated between two takings of memory.
+const STEP: u64 = 1 << 20;
+
+/// Inflates piece by piece, and takes memory for each piece before it is there: a small body may hold a huge one.
+fn inflate(
+    sent: &[u8],
+    most: u64,
+    inflight: &Arc<Semaphore>,
+    mut held: Option<OwnedSemaphorePermit>,
+) -> Result<ReadBody, BodyError> {
+    let mut bytes = Vec::new();
+    let mut decoder = MultiGzDecoder::new(sent);
+    loop {
+        hold(inflight, STEP, &mut held)?;
+        let read = decoder.by_ref().take(STEP).read_to_end(&mut bytes).map_err(|error| gzip_error(&error))?;
+        if bytes.len() as u64 > most {
+            return Err(BodyError::TooLarge);
         }
-        Err(_) => Err(BodyError::Gzip("gzip: invalid header".to_owned())),
+        if read == 0 {
+            return Ok(ReadBody { bytes, _permit: held });
+        }
+    }
+}
+
+fn gzip_error(error: &std::io::Error) -> BodyError {
+    let text = match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => "unexpected EOF",
+        _ => "gzip: invalid header",
+    };
+    BodyError::Gzip(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn packed(bytes: usize) -> Vec<u8> {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&vec![b'\n'; bytes]).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    #[test]
+    fn memory_is_taken_before_it_is_filled() {
+        let inflight = Arc::new(Semaphore::new(4 * 1024));
+        let body = inflate(&packed(2_500_000), 1 << 30, &inflight, None).unwrap();
+        assert_eq!(body.bytes.len(), 2_500_000);
+        assert!(inflight.available_permits() <= 1024);
+        drop(body);
+        assert_eq!(inflight.available_permits(), 4 * 1024);
+        let refused = inflate(&packed(60_000_000), 1 << 30, &inflight, None).unwrap_err();
+        assert!(matches!(refused, BodyError::Busy));
+        assert_eq!(inflight.available_permits(), 4 * 1024);
+        assert!(matches!(inflate(&packed(3_000_000), 2_000_000, &inflight, None), Err(BodyError::TooLarge)));
+        let cut = packed(1_000);
+        assert!(matches!(inflate(&cut[..cut.len() - 4], 1 << 30, &inflight, None), Err(BodyError::Gzip(_))));
     }
 }

@@ -23,12 +23,17 @@ use crate::{Server, Settings};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use node::Node;
-use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// The body of a reply: whole, or streamed.
-pub(crate) type ReplyBody = BoxBody<Bytes, Infallible>;
+pub(crate) type ReplyBody = BoxBody<Bytes, CutOff>;
+
+/// The rest of an answer does not come; the connection is closed, so that the client cannot take the answer for whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer was cut off")]
+pub(crate) struct CutOff;
+
 /// A reply.
 pub(crate) type Reply = hyper::Response<ReplyBody>;
 
@@ -41,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// Permits of one KiB each for bodies under way.
     pub(crate) inflight: Arc<Semaphore>,
+    /// Permits for requests whose statements run.
+    pub(crate) querying: Arc<Semaphore>,
     /// Counters of requests.
     pub(crate) counters: figures::Counters,
 }
@@ -52,6 +59,7 @@ impl Shared {
         let counters = figures::Counters::new(node.registry());
         let kib = usize::try_from(settings.inflight_bytes / 1024).unwrap_or(usize::MAX);
         let inflight = Arc::new(Semaphore::new(kib.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { node, settings, inflight, counters }
+        let querying = Arc::new(Semaphore::new(settings.query_threads.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { node, settings, inflight, querying, counters }
     }
 }

@@ -7,7 +7,7 @@
 use super::body::BodyError;
 use super::parameters::Parameters;
 use super::router::body_error;
-use super::{Reply, ReplyBody, Shared, bind, body, multipart, reply};
+use super::{CutOff, Reply, ReplyBody, Shared, bind, body, multipart, reply};
 use crate::encode::{Answer, Form, TimeForm};
 use bytes::Bytes;
 use flate2::Compression;
@@ -18,11 +18,12 @@ use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, 
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use node::{QueryRequest, Sink, Statement};
-use std::convert::Infallible;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -117,6 +118,11 @@ impl Job {
         })
     }
 
+    /// Whether the statements only look at running queries or stop one: they must not wait for those.
+    fn is_about_queries(&self) -> bool {
+        self.statements.iter().all(|one| matches!(one, Statement::ShowQueries | Statement::KillQuery { .. }))
+    }
+
     /// Runs the statements, one after the other; after the first that fails, the rest is not executed.
     fn run(&self, mut out: Output) {
         let mut failed = false;
@@ -159,17 +165,18 @@ fn shortened(statement: &Statement) -> String {
     }
 }
 
-/// What the thread sends: everything at once, or pieces.
+/// What the thread sends: everything at once, or pieces. Without a last one the answer was cut off.
 enum Message {
     Whole(Vec<u8>),
     Piece(Vec<u8>),
+    Last(Vec<u8>),
 }
 
 /// Where the statements' items go.
 struct Output {
     answer: Answer,
     gzip: Option<GzEncoder<Vec<u8>>>,
-    sender: mpsc::Sender<Message>,
+    outlet: Outlet,
     streaming: bool,
     gone: bool,
     cancel: Arc<AtomicBool>,
@@ -186,7 +193,7 @@ impl Sink for Output {
 impl Output {
     /// Sends what has gathered, if it is long enough.
     fn pass_on(&mut self) -> ControlFlow<()> {
-        if self.sender.is_closed() {
+        if self.outlet.sender.is_closed() {
             self.gone = true;
             self.cancel.store(true, Ordering::Relaxed);
             return ControlFlow::Break(());
@@ -200,8 +207,9 @@ impl Output {
             return ControlFlow::Continue(());
         }
         self.streaming = true;
-        if self.sender.blocking_send(Message::Piece(piece)).is_err() {
+        if !self.outlet.send(Message::Piece(piece)) {
             self.gone = true;
+            self.cancel.store(true, Ordering::Relaxed);
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
@@ -223,26 +231,52 @@ impl Output {
                 gzip.finish().unwrap_or_default()
             }
         };
-        let message = if self.streaming { Message::Piece(bytes) } else { Message::Whole(bytes) };
         // A client that has gone needs no answer.
-        let _ = self.sender.blocking_send(message);
+        let _ = self.outlet.send(if self.streaming { Message::Last(bytes) } else { Message::Whole(bytes) });
+    }
+}
+
+/// The way to the reader.
+struct Outlet {
+    sender: mpsc::Sender<Message>,
+    patience: Duration,
+    runtime: Handle,
+}
+
+impl Outlet {
+    /// Waits until the reader has room, but not for ever: it holds a thread and a picture of the data. False if it has gone or
+    /// does not read.
+    fn send(&self, message: Message) -> bool {
+        let send = async { tokio::time::timeout(self.patience, self.sender.send(message)).await };
+        matches!(self.runtime.block_on(send), Ok(Ok(())))
     }
 }
 
 async fn run(job: Job, gzip: bool) -> Reply {
     let (sender, mut receiver) = mpsc::channel(PIECES);
+    let patience = job.shared.settings.send_timeout;
+    let outlet = Outlet { sender, patience, runtime: Handle::current() };
+    let permit = if job.is_about_queries() {
+        None
+    } else {
+        // Closed never: the semaphore lives as long as the server.
+        Arc::clone(&job.shared.querying).acquire_owned().await.ok()
+    };
     let out = Output {
         answer: Answer::new(job.form),
         gzip: gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast())),
-        sender,
+        outlet,
         streaming: false,
         gone: false,
         cancel: Arc::clone(&job.request.cancel),
     };
     let guard = CancelOnDrop(Arc::clone(&job.request.cancel));
-    let worker = tokio::task::spawn_blocking(move || job.run(out));
+    let worker = tokio::task::spawn_blocking(move || {
+        job.run(out);
+        drop(permit);
+    });
     let body = match receiver.recv().await {
-        Some(Message::Whole(bytes)) => reply::whole(bytes),
+        Some(Message::Whole(bytes) | Message::Last(bytes)) => reply::whole(bytes),
         Some(Message::Piece(first)) => stream(first, receiver, guard),
         None => {
             let panicked = worker.await.is_err();
@@ -267,16 +301,37 @@ impl Drop for CancelOnDrop {
     }
 }
 
+/// The pieces as they come; an answer without its last piece ends in an error.
 fn stream(first: Vec<u8>, receiver: mpsc::Receiver<Message>, guard: CancelOnDrop) -> ReplyBody {
-    let state = (Some(first), receiver, guard);
-    let pieces = futures_util::stream::unfold(state, |(first, mut receiver, guard)| async move {
-        let bytes = match first {
-            Some(first) => first,
-            None => match receiver.recv().await? {
-                Message::Whole(bytes) | Message::Piece(bytes) => bytes,
-            },
+    let state = Some((Some(first), receiver, guard));
+    let pieces = futures_util::stream::unfold(state, |state| async move {
+        let (first, mut receiver, guard) = state?;
+        let message = match first {
+            Some(bytes) => Some(Message::Piece(bytes)),
+            None => receiver.recv().await,
         };
-        Some((Ok::<_, Infallible>(Frame::data(Bytes::from(bytes))), (None, receiver, guard)))
+        Some(match message {
+            Some(Message::Piece(bytes)) => (Ok(Frame::data(Bytes::from(bytes))), Some((None, receiver, guard))),
+            Some(Message::Whole(bytes) | Message::Last(bytes)) => (Ok(Frame::data(Bytes::from(bytes))), None),
+            None => (Err(CutOff), None),
+        })
     });
     BodyExt::boxed(StreamBody::new(pieces))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_does_not_read_is_given_up() {
+        let (sender, receiver) = mpsc::channel(1);
+        let outlet = Outlet { sender, patience: Duration::from_millis(20), runtime: Handle::current() };
+        let sent = tokio::task::spawn_blocking(move || {
+            (outlet.send(Message::Piece(vec![1])), outlet.send(Message::Piece(vec![2])))
+        });
+        assert_eq!(sent.await.unwrap(), (true, false));
+        let cut = stream(vec![0], receiver, CancelOnDrop(Arc::default())).collect().await;
+        assert!(cut.is_err(), "an answer that was cut off must not look whole");
+    }
 }

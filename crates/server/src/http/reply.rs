@@ -17,7 +17,7 @@ const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8")
 
 /// A body that is whole.
 pub(crate) fn whole(bytes: impl Into<Bytes>) -> ReplyBody {
-    Full::new(bytes.into()).boxed()
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed()
 }
 
 /// A JSON reply.

@@ -70,11 +70,12 @@ type Durable = oneshot::Receiver<Result<(), WriteError>>;
 /// Decodes the body and hands it to the node: what is to be told of bad lines, and the promise of durability.
 fn start(shared: &Shared, target: &Target, bytes: Vec<u8>) -> Result<(Option<String>, Durable), WriteError> {
     let options = Options { precision: target.precision, now: shared.node.now(), ..Options::default() };
-    let Decoded { batch, errors, partial } = ingest::decode(bytes, &options);
+    let Decoded { batch, errors, more_errors, partial } = ingest::decode(bytes, &options);
+    let more = (more_errors > 0).then(|| (u32::MAX, format!("{more_errors} more lines that are no points")));
     let (sender, durable) = oneshot::channel();
     let done = Box::new(move |result| drop(sender.send(result)));
     let undecoded = Undecoded {
-        lines: errors.into_iter().map(|error| (error.offset, error.text)).collect(),
+        lines: errors.into_iter().map(|error| (error.offset, error.text)).chain(more).collect(),
         partial: partial.reason().map(|reason| (reason.to_owned(), partial.dropped)),
         line_of_key: &ingest::key_error_text,
     };

@@ -7,7 +7,8 @@ use super::{Outcome, RejectReason, Rejected, ShardSpan};
 use crate::run::Chunk;
 use crate::schema::{FieldKey, Schema};
 use crate::series::{NO_SERIES, SeriesId, SeriesTable};
-use model::{Batch, Column, FieldType, KeySpan, KeyText, Table, TableColumn, Text};
+use model::{Batch, Column, FieldType, KeySpan, KeyText, Presence, Table, TableColumn, Text};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Rows of one measurement and one shard whose fields are not checked yet.
@@ -96,7 +97,7 @@ fn check_types(part: Part, shard: &Shard, series: &Arc<SeriesTable>, rejected: &
         let columns = fields.into_iter().zip(columns).map(|(key, column)| (key, column.column)).collect();
         return Some(Chunk { slot: 0, measurement, series: series.clone(), ids, times, columns });
     }
-    let mut disputes = Disputes::new(&measurement, &columns, &mut schema);
+    let mut disputes = Disputes::new(&measurement, &columns, keys.len(), &mut schema);
     let mut kept = Vec::new();
     for (row, key) in (0u32..).zip(&keys) {
         match disputes.check(row as usize) {
@@ -113,13 +114,14 @@ fn check_types(part: Part, shard: &Shard, series: &Arc<SeriesTable>, rejected: &
 
 /// The keys of all columns, if each name stands there once and with the type that the shard has, or has not yet.
 fn undisputed(measurement: &[u8], columns: &[TableColumn], schema: &mut Schema) -> Option<Vec<FieldKey>> {
-    let mut new = Vec::new();
+    // A set: a hostile batch names fields by the hundred thousand, and the shard's schema is locked.
+    let mut new = BTreeSet::new();
     for column in columns {
         match schema.get(measurement, &column.name) {
             Some(key) if key.field_type == column.column.field_type() => {}
             Some(_) => return None,
-            None if column.column.values.is_empty() || new.contains(&&column.name) => return None,
-            None => new.push(&column.name),
+            None if column.column.values.is_empty() || !new.insert(&column.name) => return None,
+            None => {}
         }
     }
     Some(columns.iter().map(|column| schema.decide(measurement, &column.name, column.column.field_type())).collect())
@@ -140,32 +142,50 @@ struct Disputes<'a> {
     measurement: &'a [u8],
     columns: &'a [TableColumn],
     standings: Vec<Standing>,
+    /// The columns of each name, ascending.
+    twins: BTreeMap<&'a [u8], Vec<usize>>,
+    /// For each row the columns that have a value in it, ascending; without those that fit from the start.
+    present: Vec<Vec<u32>>,
     schema: &'a mut Schema,
 }
 
 impl<'a> Disputes<'a> {
-    fn new(measurement: &'a [u8], columns: &'a [TableColumn], schema: &'a mut Schema) -> Self {
+    /// Takes time by the values there are, not by rows times columns: both may be many.
+    fn new(measurement: &'a [u8], columns: &'a [TableColumn], rows: usize, schema: &'a mut Schema) -> Self {
         let standing = |column: &TableColumn| match schema.get(measurement, &column.name) {
             None => Standing::Open,
             Some(key) if key.field_type == column.column.field_type() => Standing::Fits(key.clone()),
             Some(key) => Standing::Clashes(key.field_type),
         };
-        let standings = columns.iter().map(standing).collect();
-        Self { measurement, columns, standings, schema }
+        let standings: Vec<Standing> = columns.iter().map(standing).collect();
+        let mut twins: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
+        let mut present: Vec<Vec<u32>> = vec![Vec::new(); rows];
+        for (at, column) in columns.iter().enumerate() {
+            twins.entry(&*column.name).or_default().push(at);
+            if matches!(standings[at], Standing::Fits(_)) {
+                continue;
+            }
+            let number = u32::try_from(at).unwrap_or(u32::MAX);
+            match &column.column.presence {
+                Presence::Dense => present.iter_mut().take(column.column.values.len()).for_each(|row| row.push(number)),
+                Presence::Sparse(rows) => rows.iter().for_each(|&row| present[row as usize].push(number)),
+            }
+        }
+        Self { measurement, columns, standings, twins, present, schema }
     }
 
     /// Why a row is dropped; `None` if it stays, and then the fields that only it brings are decided.
     fn check(&mut self, row: usize) -> Option<RejectReason> {
         let mut open: Vec<usize> = Vec::new();
-        for (at, column) in self.columns.iter().enumerate() {
-            if column.column.position(row).is_none() {
-                continue;
-            }
+        for at in std::mem::take(&mut self.present[row]) {
+            let at = at as usize;
+            let column = &self.columns[at];
             let existing = match self.standings[at] {
                 Standing::Fits(_) => continue,
                 Standing::Clashes(existing) => Some(existing),
                 Standing::Open => {
-                    let same = open.iter().find(|&&other| self.columns[other].name == column.name);
+                    let mut twins = self.twins.get(&*column.name).into_iter().flatten();
+                    let same = twins.find(|other| open.binary_search(other).is_ok());
                     same.map(|&other| self.columns[other].column.field_type())
                 }
             };
@@ -185,10 +205,8 @@ impl<'a> Disputes<'a> {
     fn decide(&mut self, at: usize) {
         let column = &self.columns[at];
         let key = self.schema.decide(self.measurement, &column.name, column.column.field_type());
-        for (other, standing) in self.columns.iter().zip(&mut self.standings) {
-            if other.name == column.name {
-                *standing = Standing::Clashes(key.field_type);
-            }
+        for &twin in self.twins.get(&*column.name).into_iter().flatten() {
+            self.standings[twin] = Standing::Clashes(key.field_type);
         }
         self.standings[at] = Standing::Fits(key);
     }
