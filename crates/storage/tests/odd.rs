@@ -1,7 +1,7 @@
 //! Odd data: many sets of fields, times at the ends of what a number holds, text that is empty or large.
 
 use crate::driver::{Builder, FIELDS, Plain, options};
-use model::{FieldType, TimeRange, Value};
+use model::{Batch, Column, FieldType, KeySpan, Table, TableColumn, TimeRange, Value};
 use platform::sim::SimWorld;
 use platform::{Random, SeededRandom};
 use std::collections::BTreeMap;
@@ -219,4 +219,42 @@ fn shards_are_dropped_beside_flush_and_merge() {
         let files = sim.world().disk.list("segments").expect("there are some").len();
         assert!(files <= 4, "SEED {seed}: {files} files");
     }
+}
+
+/// One row a field: `fields` of them, from number `first` on, the first `wrong` as text.
+fn a_field_a_row(first: usize, fields: usize, wrong: usize) -> Batch {
+    let column = |row: usize| {
+        let value = if row < wrong { Value::String(b"x") } else { Value::Integer(1) };
+        let mut column = Column::new(value.field_type());
+        assert!(column.push(row as u32, value));
+        column.seal(fields);
+        TableColumn { name: format!("f{}", first + row).into_bytes().into(), column }
+    };
+    let table = Table {
+        measurement: b"m".as_slice().into(),
+        keys: vec![KeySpan { start: 0, len: 1 }; fields],
+        times: (0..fields as i64).collect(),
+        columns: (0..fields).map(column).collect(),
+    };
+    Batch { text: Arc::new(b"m".to_vec()), tables: vec![table] }
+}
+
+/// A batch may name fields by the hundred thousand. The schema is locked meanwhile: steps by the square of their number would
+/// keep all other writers out for minutes.
+#[test]
+fn many_new_fields_are_decided_in_time_by_their_number() {
+    const FIELDS: usize = 40_000;
+    let sim = SimWorld::new(1);
+    // As large as in earnest: a batch is cut by the size of the log.
+    let options = storage::Options { log_bytes: 128 << 20, run_bytes: 256 << 20, ..options() };
+    let engine = Engine::open(sim.world(), options, &ALL).expect("opens");
+    let submit = |batch| engine.submit(batch, &Plain, &ALL, Box::new(|_| ())).expect("there is room");
+    let started = std::time::Instant::now();
+    let outcome = submit(a_field_a_row(0, FIELDS, 0));
+    assert_eq!((outcome.accepted, outcome.rejected.len()), (FIELDS, 0));
+    engine.commit_step().expect("the disk is whole");
+    // Half of the fields are known with another type, half are new.
+    let outcome = submit(a_field_a_row(FIELDS / 2, FIELDS, FIELDS / 2));
+    assert_eq!((outcome.accepted, outcome.rejected.len()), (FIELDS / 2, FIELDS / 2));
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }
