@@ -228,3 +228,11 @@ fn many_groups_with_a_long_condition_stay_within_memory() {
     assert_eq!(count(&names, &shared, 8 << 20).unwrap(), 300);
     assert!(matches!(count(&names, "SELECT v FROM m GROUP BY host", 200_000), Err(QueryError::Memory(_))));
 }
+
+#[test]
+fn many_nearly_empty_fields_are_refused_before_they_fill_memory() {
+    let names = Stored(engine());
+    write(&names.0, (0..3_000).map(|at| format!("m f{at}=1 {at}\n")).collect());
+    assert_eq!(count(&names, "SELECT * FROM m", 1 << 30).unwrap(), 3_000);
+    assert!(matches!(count(&names, "SELECT * FROM m", 64 << 20), Err(QueryError::Memory(_))));
+}

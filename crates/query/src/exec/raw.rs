@@ -16,11 +16,14 @@ use crate::vector::{Operand, Rows, Vector, evaluate};
 use crate::{QueryError, Sink};
 use influxql::ast::Fill;
 use model::{FieldType, Item, TagSet, TimeRange};
+use platform::budget::Grant;
 use std::borrow::Cow;
 use storage::Cut;
 
 /// Rows that a stretch should have.
 const STRETCH: usize = 1 << 16;
+/// The least that a vector takes for a row (bytes).
+const CELL: usize = 8;
 /// How often the rows of a stretch are in memory while they are handed over: gathered, in the answer's order, evaluated, and in
 /// frames. A slow reader keeps them there.
 const COPIES: usize = 4;
@@ -213,7 +216,7 @@ fn run_stretch(
     for piece in pieces.iter().filter(|piece| piece.cut.range().overlaps(&stretch)) {
         job.check_cancel()?;
         let (tags, filter) = &members[piece.member];
-        gather(job, piece, tags, filter, stretch, &mut gathered)?;
+        gather(job, piece, (tags, filter), stretch, (&mut gathered, &mut grant))?;
         let bytes =
             gathered.vectors.iter().map(|vector| vector.values.bytes()).sum::<usize>() + gathered.times.len() * 12;
         grant.resize((bytes * COPIES) as u64).map_err(|error| QueryError::Memory(error.to_string()))?;
@@ -226,10 +229,9 @@ fn run_stretch(
 fn gather(
     job: &Job<'_>,
     piece: &Piece,
-    tags: &TagSet,
-    filter: &Predicate,
+    (tags, filter): (&TagSet, &Predicate),
     stretch: TimeRange,
-    out: &mut Gathered,
+    (out, grant): (&mut Gathered, &mut Grant),
 ) -> Result<(), QueryError> {
     let times = piece.cut.times()?;
     let start = times.partition_point(|&time| time < stretch.start);
@@ -240,6 +242,10 @@ fn gather(
         Selected::All => Rows::Range(start, end),
         Selected::Some(rows) => Rows::At(rows),
     };
+    // A vector has a place for every row, whether the field has a value there or not: fields may be many and nearly empty.
+    let fields = job.bound.inputs[..out.vectors.len()].iter().filter(|input| matches!(input, Input::Field(..))).count();
+    let cells = fields.saturating_mul(out.times.len() + rows.len());
+    grant.resize(cells.saturating_mul(CELL) as u64).map_err(|error| QueryError::Memory(error.to_string()))?;
     for (input, vector) in out.vectors.iter_mut().enumerate() {
         match &job.bound.inputs[input] {
             Input::Field(..) => {

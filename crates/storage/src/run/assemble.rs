@@ -66,17 +66,81 @@ pub(super) fn times(pieces: &Pieces, times: &[&[i64]]) -> Vec<i64> {
 
 /// The columns of the output, ascending by field id; `columns[i]` are those of source i.
 pub(super) fn columns(pieces: &Pieces, columns: &[&[(FieldKey, Column)]]) -> Vec<(FieldKey, Column)> {
-    let mut fields: Vec<&FieldKey> = columns.iter().flat_map(|list| list.iter().map(|(key, _)| key)).collect();
-    fields.sort_unstable_by_key(|key| key.id);
-    fields.dedup_by_key(|key| key.id);
-    let column_of = |key: &FieldKey| {
-        let sources: Vec<Option<&Column>> = columns
-            .iter()
-            .map(|list| list.iter().find(|(other, _)| other.id == key.id).map(|(_, column)| column))
-            .collect();
-        (key.clone(), column(pieces, key.field_type, &sources))
+    let all = columns.iter().enumerate();
+    let mut found: Vec<(&FieldKey, usize, &Column)> =
+        all.flat_map(|(source, list)| list.iter().map(move |(key, column)| (key, source, column))).collect();
+    found.sort_unstable_by_key(|(key, source, _)| (key.id, *source));
+    let mut ranks = None;
+    let column_of = |same: &[(&FieldKey, usize, &Column)]| {
+        let key = same[0].0;
+        let mut sources: Vec<Option<&Column>> = vec![None; columns.len()];
+        same.iter().for_each(|&(_, source, column)| sources[source] = Some(column));
+        let values: usize = same.iter().map(|(_, _, column)| column.values.len()).sum();
+        let few = values < pieces.rows as usize / FEW;
+        let ranks = few.then(|| &*ranks.get_or_insert_with(|| Ranks::new(pieces, columns.len())));
+        (key.clone(), column(pieces, ranks, values, key.field_type, &sources))
     };
-    fields.into_iter().map(column_of).collect()
+    found.chunk_by(|left, right| left.0.id == right.0.id).map(column_of).collect()
+}
+
+/// A column with a value in less than one of so many rows is put together value by value.
+const FEW: usize = 16;
+
+/// Where each row of the sources goes: what columns with few values need, whose cost must not depend on the number of rows.
+struct Ranks {
+    /// For each source and row its place among all rows of the pieces, or [`NOWHERE`].
+    of_row: Vec<Vec<u32>>,
+    /// For each place the row of the output.
+    output: Vec<u32>,
+}
+
+impl Ranks {
+    fn new(pieces: &Pieces, sources: usize) -> Self {
+        let mut of_row = vec![Vec::new(); sources];
+        let mut output = Vec::with_capacity(pieces.rows as usize);
+        let mut row = 0u32;
+        for piece in &pieces.list {
+            let ranks = &mut of_row[piece.source as usize];
+            let (start, end) = (piece.start as usize, (piece.start + piece.len) as usize);
+            if ranks.len() < end {
+                ranks.resize(end, NOWHERE);
+            }
+            // A row that joins falls on the row before.
+            let first = if piece.joins { row - 1 } else { row };
+            for (rank, step) in ranks[start..end].iter_mut().zip(0..piece.len) {
+                *rank = output.len() as u32;
+                output.push(first + step);
+            }
+            if !piece.joins {
+                row += piece.len;
+            }
+        }
+        Self { of_row, output }
+    }
+}
+
+/// As [`gather`], for columns with few values.
+fn gather_few<L: Lane>(ranks: &Ranks, values: usize, sources: &[Option<(&L, &Presence)>]) -> (L, Presence) {
+    let mut order: Vec<(u32, &L, u32)> = Vec::with_capacity(values);
+    for (source, column) in sources.iter().enumerate() {
+        let Some((lane, presence)) = column else { continue };
+        for index in 0..lane.count() as u32 {
+            let row = match presence {
+                Presence::Dense => index,
+                Presence::Sparse(rows) => rows[index as usize],
+            };
+            match ranks.of_row[source].get(row as usize) {
+                None | Some(&NOWHERE) => {}
+                Some(&rank) => order.push((rank, lane, index)),
+            }
+        }
+    }
+    order.sort_unstable_by_key(|(rank, _, _)| *rank);
+    let mut out = Growing { lane: L::with_room(values), rows: None };
+    for (rank, lane, index) in order {
+        out.replace(ranks.output[rank as usize], lane, index as usize);
+    }
+    (out.lane, out.rows.map_or(Presence::Dense, Presence::Sparse))
 }
 
 /// Where a source's rows have their values.
@@ -180,8 +244,8 @@ impl<L: Lane> Growing<L> {
 }
 
 /// The values of one field in the order of the output.
-fn gather<L: Lane>(pieces: &Pieces, sources: &[Option<(&L, Places)>]) -> (L, Presence) {
-    let mut out = Growing { lane: L::with_room(pieces.rows as usize), rows: None };
+fn gather<L: Lane>(pieces: &Pieces, values: usize, sources: &[Option<(&L, Places)>]) -> (L, Presence) {
+    let mut out = Growing { lane: L::with_room(values.min(pieces.rows as usize)), rows: None };
     let mut row = 0u32;
     for piece in &pieces.list {
         let start = piece.start as usize;
@@ -208,17 +272,26 @@ fn gather<L: Lane>(pieces: &Pieces, sources: &[Option<(&L, Places)>]) -> (L, Pre
     (out.lane, out.rows.map_or(Presence::Dense, Presence::Sparse))
 }
 
-fn column(pieces: &Pieces, field_type: FieldType, sources: &[Option<&Column>]) -> Column {
+fn column(
+    pieces: &Pieces,
+    ranks: Option<&Ranks>,
+    values: usize,
+    field_type: FieldType,
+    sources: &[Option<&Column>],
+) -> Column {
     macro_rules! gather {
         ($variant:ident) => {{
-            let lanes: Vec<_> = sources
-                .iter()
-                .map(|column| match column.map(|column| (&column.values, column)) {
-                    Some((Values::$variant(lane), column)) => Some((lane, Places::of(column))),
-                    _ => None,
-                })
-                .collect();
-            let (lane, presence) = gather(pieces, &lanes);
+            let lanes = sources.iter().map(|column| match column.map(|column| (&column.values, column)) {
+                Some((Values::$variant(lane), column)) => Some((lane, column)),
+                _ => None,
+            });
+            let (lane, presence) = if let Some(ranks) = ranks {
+                let lanes: Vec<_> = lanes.map(|lane| lane.map(|(lane, column)| (lane, &column.presence))).collect();
+                gather_few(ranks, values, &lanes)
+            } else {
+                let lanes: Vec<_> = lanes.map(|lane| lane.map(|(lane, column)| (lane, Places::of(column)))).collect();
+                gather(pieces, values, &lanes)
+            };
             Column { values: Values::$variant(lane), presence }
         }};
     }
@@ -231,4 +304,72 @@ fn column(pieces: &Pieces, field_type: FieldType, sources: &[Option<&Column>]) -
     };
     column.seal(pieces.rows as usize);
     column
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Value;
+    use platform::{Random, SeededRandom};
+
+    /// A source with values in some of its rows, or in all.
+    fn source(rows: u32, random: &SeededRandom) -> Column {
+        let mut column = Column::new(FieldType::Integer);
+        let share = random.below(4);
+        for row in 0..rows {
+            if random.below(3) <= share {
+                assert!(column.push(row, Value::Integer(random.below(1_000) as i64)));
+            }
+        }
+        column.seal(rows as usize);
+        column
+    }
+
+    #[test]
+    fn value_by_value_gives_what_row_by_row_does() {
+        let random = SeededRandom::new(7);
+        for _ in 0..2_000 {
+            let rows: Vec<u32> = (0..3).map(|_| random.below(12) as u32).collect();
+            let columns: Vec<Column> = rows.iter().map(|&rows| source(rows, &random)).collect();
+            let mut next = [0u32; 3];
+            let mut pieces = Pieces::default();
+            for _ in 0..40 {
+                let at = random.below(3) as usize;
+                if next[at] < rows[at] && random.below(8) > 0 {
+                    pieces.push(at as u32, next[at], pieces.rows() > 0 && random.below(3) == 0);
+                }
+                next[at] += 1;
+            }
+            let sources: Vec<Option<&Column>> = columns.iter().map(Some).collect();
+            let ranks = Ranks::new(&pieces, 3);
+            let by_row = column(&pieces, None, 36, FieldType::Integer, &sources);
+            let by_value = column(&pieces, Some(&ranks), 36, FieldType::Integer, &sources);
+            assert_eq!(by_row, by_value, "{pieces:?} {columns:?}");
+        }
+    }
+
+    #[test]
+    fn many_nearly_empty_fields_take_room_for_their_values() {
+        const FIELDS: u32 = 50_000;
+        let field = |id: u32| {
+            let mut column = Column::new(FieldType::Float);
+            assert!(column.push(id, Value::Float(1.0)));
+            column.seal(FIELDS as usize);
+            (FieldKey { name: id.to_string().into_bytes().into(), field_type: FieldType::Float, id }, column)
+        };
+        let list: Vec<(FieldKey, Column)> = (0..FIELDS).map(field).collect();
+        let mut pieces = Pieces::default();
+        pieces.extend(0, 0..FIELDS);
+        // Room for each field in each row would be 20 GB, looks at them some 10^9 steps.
+        let out = columns(&pieces, &[&list]);
+        let room: usize = out
+            .iter()
+            .map(|(_, column)| match &column.values {
+                Values::Float(values) => values.capacity(),
+                _ => 0,
+            })
+            .sum();
+        assert_eq!(out, list);
+        assert!(room <= 8 * FIELDS as usize, "{room}");
+    }
 }
