@@ -416,6 +416,28 @@ impl Column {
         }
     }
 
+    /// As [`Column::take`] for rows that ascend, none twice. A column with few values costs by these, not by the rows.
+    #[must_use]
+    pub fn take_ascending(&self, rows: &[u32]) -> Column {
+        let Presence::Sparse(present) = &self.presence else { return self.take(rows) };
+        if present.len() >= rows.len() / 16 {
+            return self.take(rows);
+        }
+        let mut column = Column { values: Values::new(self.field_type()), presence: Presence::Sparse(Vec::new()) };
+        let mut positions = Vec::new();
+        let mut found = Vec::new();
+        for (position, row) in (0u32..).zip(present) {
+            if let Ok(to) = rows.binary_search(row) {
+                positions.push(position);
+                found.push(u32::try_from(to).unwrap_or(u32::MAX));
+            }
+        }
+        column.values.extend_at(&self.values, &positions);
+        column.presence = Presence::Sparse(found);
+        column.seal(rows.len());
+        column
+    }
+
     /// Bytes of memory that the column takes.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -443,6 +465,20 @@ mod tests {
         assert_eq!(column.get(4), Some(Value::Integer(6)));
         assert_eq!(column.take(&[4, 3, 0]).get(2), Some(Value::Integer(1)));
         assert_eq!(column.take(&[0, 1]).presence, Presence::Dense);
+    }
+
+    #[test]
+    fn few_values_are_taken_as_many_are() {
+        let mut column = Column::new(FieldType::Integer);
+        for row in [7, 90, 91, 500] {
+            assert!(column.push(row, Value::Integer(i64::from(row))));
+        }
+        column.seal(600);
+        for step in [1, 2, 3, 7, 90] {
+            let rows: Vec<u32> = (0..600).step_by(step).collect();
+            assert_eq!(column.take_ascending(&rows), column.take(&rows), "{step}");
+        }
+        assert_eq!(column.take_ascending(&[]), column.take(&[]));
     }
 
     #[test]

@@ -242,6 +242,7 @@ fn a_field_a_row(first: usize, fields: usize, wrong: usize) -> Batch {
 /// A batch may name fields by the hundred thousand. The schema is locked meanwhile: steps by the square of their number would
 /// keep all other writers out for minutes.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the time that it really takes is what is tested")]
 fn many_new_fields_are_decided_in_time_by_their_number() {
     const FIELDS: usize = 40_000;
     let sim = SimWorld::new(1);

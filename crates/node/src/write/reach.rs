@@ -144,7 +144,7 @@ fn keep_rows(table: &mut Table, rows: &[u32]) {
     table.keys = rows.iter().map(|&row| table.keys[row as usize]).collect();
     table.times = rows.iter().map(|&row| table.times[row as usize]).collect();
     for column in &mut table.columns {
-        column.column = column.column.take(rows);
+        column.column = column.column.take_ascending(rows);
     }
     // A column without values would still define its field.
     table.columns.retain(|column| !column.column.values.is_empty());

@@ -74,19 +74,46 @@ fn deal_out(table: Table, ids: Vec<SeriesId>, spans: &[ShardSpan], rejected: &mu
             }
         }
     }
-    let part_of = |rows: &Vec<u32>| Part {
+    let mut columns = cut_columns(&table.columns, table.times.len(), &rows);
+    let mut part_of = |index: usize, rows: &Vec<u32>| Part {
         measurement: table.measurement.clone(),
         keys: rows.iter().map(|&row| table.keys[row as usize]).collect(),
         ids: rows.iter().map(|&row| ids[row as usize]).collect(),
         times: rows.iter().map(|&row| table.times[row as usize]).collect(),
-        columns: take_columns(&table.columns, rows),
+        columns: std::mem::take(&mut columns[index]),
     };
-    rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty()).map(|(index, rows)| (index, part_of(rows))).collect()
+    let used = rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty());
+    used.map(|(index, rows)| (index, part_of(index, rows))).collect()
 }
 
-fn take_columns(columns: &[TableColumn], rows: &[u32]) -> Vec<TableColumn> {
-    let take = |column: &TableColumn| TableColumn { name: column.name.clone(), column: column.column.take(rows) };
-    columns.iter().map(take).filter(|column| !column.column.values.is_empty()).collect()
+/// The columns of each part, `parts[i]` being its rows. Takes time by the values, not by parts times columns: both may be many.
+fn cut_columns(columns: &[TableColumn], rows: usize, parts: &[Vec<u32>]) -> Vec<Vec<TableColumn>> {
+    let mut part_of_row = vec![u32::MAX; rows];
+    for (part, rows) in (0u32..).zip(parts) {
+        rows.iter().for_each(|&row| part_of_row[row as usize] = part);
+    }
+    let mut out: Vec<Vec<TableColumn>> = vec![Vec::new(); parts.len()];
+    let mut is_found = vec![false; parts.len()];
+    for column in columns {
+        let mut found: Vec<usize> = Vec::new();
+        let mut see = |row: u32| {
+            if let Some(is_found) = is_found.get_mut(part_of_row[row as usize] as usize)
+                && !std::mem::replace(is_found, true)
+            {
+                found.push(part_of_row[row as usize] as usize);
+            }
+        };
+        match &column.column.presence {
+            Presence::Dense => (0u32..).take(column.column.values.len()).for_each(&mut see),
+            Presence::Sparse(rows) => rows.iter().copied().for_each(&mut see),
+        }
+        for part in found {
+            is_found[part] = false;
+            let taken = column.column.take_ascending(&parts[part]);
+            out[part].push(TableColumn { name: column.name.clone(), column: taken });
+        }
+    }
+    out
 }
 
 /// Decides new fields and drops rows with a field of another type than the shard has.

@@ -53,9 +53,9 @@ impl Chunk {
         (CHUNK_BYTES + self.ids.len() * 4 + self.times.len() * 8 + columns) as u64
     }
 
-    /// Some of its rows, in that order; fields that none of them has are left out.
+    /// Some of its rows, ascending; fields that none of them has are left out.
     pub(crate) fn take(&self, rows: &[u32]) -> Self {
-        let columns = self.columns.iter().map(|(key, column)| (key.clone(), column.take(rows)));
+        let columns = self.columns.iter().map(|(key, column)| (key.clone(), column.take_ascending(rows)));
         Self {
             slot: self.slot,
             measurement: self.measurement.clone(),
