@@ -72,6 +72,9 @@ pub trait Sink {
     fn item(&mut self, item: Item) -> ControlFlow<()>;
 }
 
+/// Columns that a SELECT may have once `*` is written out: planning looks at them in pairs, and that cannot be stopped.
+const MOST_COLUMNS: usize = 20_000;
+
 /// Runs a SELECT.
 ///
 /// # Errors
@@ -83,6 +86,9 @@ pub fn select(select: &Select, names: &dyn Names, context: &Context, sink: &mut 
     let expanded = resolve::expand(&checked, &schema)?;
     if expanded.fields.is_empty() {
         return Ok(());
+    }
+    if expanded.fields.len() > MOST_COLUMNS {
+        return Err(QueryError::NotExecuted(format!("SELECT of more than {MOST_COLUMNS} columns")));
     }
     let plan = plan::Plan::new(select, &checked, expanded, &schema)?;
     if !select.ascending() {
