@@ -76,7 +76,7 @@ pub(super) fn columns(pieces: &Pieces, columns: &[&[(FieldKey, Column)]]) -> Vec
         let mut sources: Vec<Option<&Column>> = vec![None; columns.len()];
         same.iter().for_each(|&(_, source, column)| sources[source] = Some(column));
         let values: usize = same.iter().map(|(_, _, column)| column.values.len()).sum();
-        let few = values < pieces.rows as usize / FEW;
+        let few = values < pieces.list.len().max(pieces.rows as usize) / FEW;
         let ranks = few.then(|| &*ranks.get_or_insert_with(|| Ranks::new(pieces, columns.len())));
         (key.clone(), column(pieces, ranks, values, key.field_type, &sources))
     };
