@@ -41,7 +41,7 @@ pub fn to_rust(source: &str) -> Result<String, RegexError> {
         out: String::with_capacity(source.len() + 8),
         groups: Vec::new(),
         level: Level::default(),
-        flags_at: None,
+        atom: Place::default(),
     };
     translation.run()?;
     Ok(translation.out)
@@ -54,6 +54,19 @@ struct Level {
     atom: Option<u32>,
     /// Largest such product of the atoms before.
     largest: u32,
+    /// Where the group begins in the output.
+    opened_at: usize,
+}
+
+/// Where the last atom lies in the output.
+#[derive(Default)]
+struct Place {
+    /// Its first byte.
+    start: usize,
+    /// Behind it and what repeats it: flags that follow are not part of it, and Go lets a repetition reach over them.
+    end: usize,
+    /// Whether it is repeated already.
+    is_repeated: bool,
 }
 
 struct Translation<'a> {
@@ -63,8 +76,7 @@ struct Translation<'a> {
     /// The groups around the present one.
     groups: Vec<Level>,
     level: Level,
-    /// Where flags begin that were just written: Go lets a repetition reach over them to the atom before.
-    flags_at: Option<usize>,
+    atom: Place,
 }
 
 fn fail<T>(problem: &'static str, part: &str) -> Result<T, RegexError> {
@@ -80,10 +92,10 @@ impl<'a> Translation<'a> {
     fn run(&mut self) -> Result<(), RegexError> {
         let mut last_repeat: Option<&'a str> = None;
         while let Some(c) = self.rest.chars().next() {
-            let (before, flags_at) = (self.rest, self.flags_at.take());
+            let (before, start) = (self.rest, self.out.len());
             let mut repeated = None;
             match c {
-                '(' if self.rest.starts_with("(?") => self.flags_or_group(flags_at)?,
+                '(' if self.rest.starts_with("(?") => self.flags_or_group()?,
                 '(' => {
                     self.rest = &self.rest[1..];
                     self.open();
@@ -96,16 +108,16 @@ impl<'a> Translation<'a> {
                 ')' => self.close()?,
                 '[' => {
                     self.class()?;
-                    self.level.begin_atom();
+                    self.begin_atom(start);
                 }
                 '*' | '+' | '?' => {
-                    self.repeat(1, None, last_repeat, flags_at)?;
+                    self.repeat(1, None, last_repeat)?;
                     repeated = Some(before);
                 }
                 '{' => match counts(self.rest) {
                     Some((least, most, length)) => {
                         self.check_counts(least, most, length)?;
-                        self.repeat(length, Some(most.unwrap_or(least)), last_repeat, flags_at)?;
+                        self.repeat(length, Some(most.unwrap_or(least)), last_repeat)?;
                         repeated = Some(before);
                     }
                     None => self.literal_here(c),
@@ -113,7 +125,7 @@ impl<'a> Translation<'a> {
                 '\\' => self.backslash()?,
                 '^' | '$' | '.' => {
                     self.pass(c);
-                    self.level.begin_atom();
+                    self.begin_atom(start);
                 }
                 _ => self.literal_here(c),
             }
@@ -135,14 +147,22 @@ impl<'a> Translation<'a> {
     }
 
     fn literal(&mut self, c: char) {
+        let start = self.out.len();
         push_char(&mut self.out, c);
+        self.begin_atom(start);
+    }
+
+    /// The output from `start` on is an atom.
+    fn begin_atom(&mut self, start: usize) {
         self.level.begin_atom();
+        self.atom = Place { start, end: self.out.len(), is_repeated: false };
     }
 
     fn open(&mut self) {
+        let inner = Level { opened_at: self.out.len(), ..Level::default() };
         self.out.push_str("(?:");
         self.level.end_atom();
-        self.groups.push(std::mem::take(&mut self.level));
+        self.groups.push(std::mem::replace(&mut self.level, inner));
     }
 
     fn close(&mut self) -> Result<(), RegexError> {
@@ -151,6 +171,7 @@ impl<'a> Translation<'a> {
         let inner = std::mem::replace(&mut self.level, outer);
         self.level.atom = Some(inner.largest.max(1));
         self.pass(')');
+        self.atom = Place { start: inner.opened_at, end: self.out.len(), is_repeated: false };
         Ok(())
     }
 
@@ -163,13 +184,7 @@ impl<'a> Translation<'a> {
     }
 
     /// An operator of `length` bytes that repeats the last atom up to `count` times, if that is told.
-    fn repeat(
-        &mut self,
-        length: usize,
-        count: Option<u32>,
-        last: Option<&str>,
-        flags_at: Option<usize>,
-    ) -> Result<(), RegexError> {
+    fn repeat(&mut self, length: usize, count: Option<u32>, last: Option<&str>) -> Result<(), RegexError> {
         let before = self.rest;
         let length = length + usize::from(before[length..].starts_with('?'));
         let after = &before[length..];
@@ -183,13 +198,26 @@ impl<'a> Translation<'a> {
             return fail("invalid repeat count", operator);
         }
         self.level.atom = Some(product);
-        self.out.insert_str(flags_at.unwrap_or(self.out.len()), operator);
+        self.repeat_atom(operator);
         self.rest = after;
         Ok(())
     }
 
+    /// Writes an operator behind the last atom, before flags that may stand there. An atom that is repeated already becomes a
+    /// group: `a+` and `?` must not become the lazy `a+?`.
+    fn repeat_atom(&mut self, operator: &str) {
+        if self.atom.is_repeated {
+            self.out.insert(self.atom.end, ')');
+            self.out.insert_str(self.atom.start, "(?:");
+            self.atom.end += "(?:)".len();
+        }
+        self.out.insert_str(self.atom.end, operator);
+        self.atom.end += operator.len();
+        self.atom.is_repeated = true;
+    }
+
     /// `(?P<name>`, `(?<name>`, `(?flags)` or `(?flags:`.
-    fn flags_or_group(&mut self, flags_at: Option<usize>) -> Result<(), RegexError> {
+    fn flags_or_group(&mut self) -> Result<(), RegexError> {
         let whole = self.rest;
         let name_at = if whole.starts_with("(?P<") && whole.len() > 4 {
             Some(4)
@@ -215,7 +243,7 @@ impl<'a> Translation<'a> {
                 '-' if !negated => (negated, seen) = (true, false),
                 ':' | ')' if !negated || seen => {
                     self.rest = after;
-                    self.set_flags(&whole[2..index], c == ':', flags_at);
+                    self.set_flags(&whole[2..index], c == ':');
                     return Ok(());
                 }
                 _ => return fail("invalid or unsupported Perl syntax", upto(whole, after)),
@@ -225,19 +253,19 @@ impl<'a> Translation<'a> {
     }
 
     /// Writes flags, for a new group or for the rest of the present one.
-    fn set_flags(&mut self, flags: &str, group: bool, flags_at: Option<usize>) {
+    fn set_flags(&mut self, flags: &str, group: bool) {
         if group {
             self.open();
             self.out.truncate(self.out.len() - 1);
             self.out.push_str(flags);
             self.out.push(':');
         } else if !flags.is_empty() {
-            self.flags_at = flags_at.or(Some(self.out.len()));
             let _ = write!(self.out, "(?{flags})");
         }
     }
 
     fn backslash(&mut self) -> Result<(), RegexError> {
+        let start = self.out.len();
         let mut chars = self.rest.chars().skip(1);
         let kind = chars.next();
         let simple = match kind {
@@ -254,7 +282,7 @@ impl<'a> Translation<'a> {
                 let (class, rest) = unicode_class(self.rest)?;
                 self.out.push_str(&class);
                 self.rest = rest;
-                self.level.begin_atom();
+                self.begin_atom(start);
                 return Ok(());
             }
             Some(c) => match perl_class(c) {
@@ -273,7 +301,7 @@ impl<'a> Translation<'a> {
         };
         self.out.push_str(simple);
         self.rest = &self.rest[2..];
-        self.level.begin_atom();
+        self.begin_atom(start);
         Ok(())
     }
 

@@ -172,6 +172,11 @@ fn regexes_are_translated() {
     assert_eq!(translated(r"[a&&[\w-]"), r"[a\x26\x26\x5B[0-9A-Za-z_]\x2D]");
     assert_eq!(translated(r"\Qa.b\E*x{,2}\p{^Greek}"), r"a\x2Eb*x\x7B\x2C2\x7D\P{Greek}");
     assert_eq!(translated(r"a(?i)*"), r"a*(?i)");
+    // A repetition reaches over flags, and what it repeats may be repeated already.
+    assert_eq!(translated(r"a+(?i)?"), r"(?:a+)?(?i)");
+    assert_eq!(translated(r"a(?i)*(?i)*b"), r"(?:a*)*(?i)(?i)b");
+    assert_eq!(translated(r"x(a|b)(?i)+(?s){2}?(?i)*"), r"x(?:(?:(?:a|b)+){2}?)*(?i)(?s)(?i)");
+    assert_eq!(translated(r"[ab](?i)*\d(?s)+"), r"[ab]*(?i)[0-9]+(?s)");
     assert_eq!(translated(r"(?i)(?P<n>a)(?P<n>\101)"), r"(?i)(?:a)(?:A)");
 }
 
