@@ -252,10 +252,11 @@ impl Emitter {
                     value = self.carried[at].clone();
                 }
             }
+            // A row that is passed over is not carried on; what a call had in it is, by `previous`.
             if show {
                 self.variables[at].push(value.as_ref().map(Datum::value));
+                self.carried[at] = value;
             }
-            self.carried[at] = value;
         }
         if show {
             self.times.push(time);

@@ -292,10 +292,6 @@ fn emit(
     rows.retain(|&row| fields.iter().any(|field| field.has(row as usize)));
     let skipped = usize::try_from(state.skip).unwrap_or(usize::MAX).min(rows.len());
     let shown = usize::try_from(state.left).unwrap_or(usize::MAX).min(rows.len() - skipped);
-    if job.plan.fill == Fill::Previous {
-        // Rows passed over count for what is carried on.
-        shown_vectors(job, members, gathered, &rows[..skipped], state);
-    }
     state.skip -= skipped as u64;
     state.left -= shown as u64;
     let rows = &rows[skipped..skipped + shown];
