@@ -94,7 +94,7 @@ fn run_batch(
     };
     let limit = job.select.limit.saturating_add(job.select.offset);
     let mut count = if progressive { usize::try_from(limit).unwrap_or(most).clamp(1, most) } else { most };
-    let mut emitters: Vec<Emitter> = members.iter().map(|_| Emitter::new(job)).collect();
+    let mut emitters: Vec<Emitter> = members.iter().map(|group| Emitter::new(job, group)).collect();
     let mut done = 0;
     while done < span.buckets {
         job.check_cancel()?;

@@ -8,7 +8,7 @@ use super::{Group, Job, Reader};
 use crate::QueryError;
 use crate::functions::Function;
 use crate::partial::Partial;
-use crate::plan::{Input, Variable};
+use crate::plan::{Call, Input, Plan, Variable};
 use crate::predicate::Predicate;
 use crate::vector::Rows;
 use crate::windows::Windows;
@@ -113,6 +113,23 @@ pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: 
         }
     }
     Ok(walk.cells)
+}
+
+/// The bucket of the first value that a call has in a group, in the whole range.
+pub(crate) fn first_bucket(job: &Job<'_>, group: &Group, call: usize) -> Result<Option<i64>, QueryError> {
+    let reference = job.plan.calls[call].reference;
+    if matches!(job.bound.inputs[reference], Input::Missing) {
+        return Ok(None);
+    }
+    let first = Call { function: Function::First, reference, result: job.plan.calls[call].result };
+    let plan = Plan { calls: vec![first], ..job.plan.clone() };
+    let job = Job { plan: &plan, ..*job };
+    let chunk = Chunk { windows: Windows::new(0, 0), first: 0, count: 1, range: job.checked.range };
+    let cells = accumulate(&job, std::slice::from_ref(group), chunk, &Wanted { point: Some(Vec::new()) })?;
+    Ok(match &cells.of(0, 0)[0] {
+        Partial::Point(point) => Some(job.checked.windows.index(point.time)),
+        _ => None,
+    })
 }
 
 fn deciding_end(job: &Job<'_>, chunk: &Chunk) -> End {

@@ -4,7 +4,7 @@
 //! buckets are filled when the call has begun ([`Emitter::fill_call`]), and what then is missing in a row gets the number of
 //! `fill(number)` or, with `fill(previous)`, the value of the row before ([`Emitter::push_row`]).
 
-use super::cells::{Cells, Chunk, Wanted};
+use super::cells::{Cells, Chunk, Wanted, first_bucket};
 use super::{Flow, Group, Job, give, give_rows};
 use crate::QueryError;
 use crate::Sink;
@@ -18,7 +18,8 @@ use model::{FieldType, Frame, FrameColumn, Item};
 use std::borrow::Cow;
 
 /// Rows of one output series in the making.
-pub(crate) struct Emitter {
+pub(crate) struct Emitter<'g> {
+    group: &'g Group,
     skip: u64,
     left: u64,
     times: Vec<i64>,
@@ -28,6 +29,8 @@ pub(crate) struct Emitter {
     /// Last value of each call, for `fill(previous)` and `fill(linear)`: bucket and value.
     previous: Vec<Option<(i64, Datum)>>,
     begun: Vec<bool>,
+    /// The bucket of each call's first value in the whole range, as far as it was looked for.
+    firsts: Vec<Option<Option<i64>>>,
     /// Empty buckets that become rows only if a value follows: the first one and how many, in order of the answer.
     held: (i64, u64),
     opened: bool,
@@ -84,10 +87,11 @@ impl Walk<'_> {
 /// Where each call's filled buckets lie in a chunk that is the whole range (ordinals in order of the answer, end excluded).
 type Spans = Vec<(usize, usize)>;
 
-impl Emitter {
-    pub(crate) fn new(job: &Job<'_>) -> Self {
+impl<'g> Emitter<'g> {
+    pub(crate) fn new(job: &Job<'_>, group: &'g Group) -> Self {
         let variables = job.plan.variables.iter().map(|variable| Vector::new(variable_type(job, *variable))).collect();
         Self {
+            group,
             skip: job.select.offset,
             left: if job.select.limit == 0 { u64::MAX } else { job.select.limit },
             times: Vec::new(),
@@ -95,6 +99,7 @@ impl Emitter {
             carried: vec![None; job.plan.variables.len()],
             previous: vec![None; job.plan.calls.len()],
             begun: vec![false; job.plan.calls.len()],
+            firsts: vec![None; job.plan.calls.len()],
             held: (0, 0),
             opened: false,
             own_time: job.checked.windows.interval == 0 && Wanted::new(job).point.is_some(),
@@ -150,7 +155,9 @@ impl Emitter {
         } else if let Flow::Stop = self.push_held(job, chunk, way)? {
             return Ok(Flow::Stop);
         }
-        let values = (0..walk.columns.len()).map(|call| self.call_value(job, walk, (call, ordinal), fills)).collect();
+        let calls = 0..walk.columns.len();
+        let values =
+            calls.map(|call| self.call_value(job, walk, (call, ordinal), fills)).collect::<Result<Vec<_>, _>>()?;
         let point = match walk.columns[..] {
             [cells] => match &cells[bucket] {
                 Partial::Point(point) => Some(point),
@@ -192,23 +199,43 @@ impl Emitter {
         walk: &mut Walk<'_>,
         (call, ordinal): (usize, usize),
         fills: bool,
-    ) -> Option<Datum> {
+    ) -> Result<Option<Datum>, QueryError> {
         let bucket = walk.place(ordinal);
         let index = walk.index(bucket);
         if let Some(value) = walk.columns[call][bucket].result() {
             self.begun[call] = true;
             self.previous[call] = Some((index, value.clone()));
-            return Some(value);
+            return Ok(Some(value));
         }
-        let inside = match &walk.spans {
-            Some(spans) => (spans[call].0..spans[call].1).contains(&ordinal),
-            None => self.begun[call] || (walk.ascending && job.checked.range.start != i64::MIN),
+        if !fills {
+            return Ok(None);
+        }
+        if let Some(spans) = &walk.spans {
+            if !(spans[call].0..spans[call].1).contains(&ordinal) {
+                return Ok(None);
+            }
+            let next = if job.plan.fill == Fill::Linear { walk.next(call, ordinal) } else { None };
+            return Ok(self.fill_call(job, call, index, next));
+        }
+        if self.is_filled(job, call, index)? { Ok(self.fill_call(job, call, index, None)) } else { Ok(None) }
+    }
+
+    /// Whether a call's empty bucket is filled, where the range is walked in chunks. It is not if the call has no value at all,
+    /// nor before its first one if the range has no lower bound.
+    fn is_filled(&mut self, job: &Job<'_>, call: usize, index: i64) -> Result<bool, QueryError> {
+        // Only counts are filled with something that would not be put there anyway.
+        if job.plan.fill != Fill::Null || job.plan.calls[call].function != Function::Count {
+            return Ok(true);
+        }
+        let lower = job.checked.range.start != i64::MIN;
+        if self.begun[call] && (lower || job.select.ascending()) {
+            return Ok(true);
+        }
+        let first = match self.firsts[call] {
+            Some(known) => known,
+            None => *self.firsts[call].insert(first_bucket(job, self.group, call)?),
         };
-        if !fills || !inside {
-            return None;
-        }
-        let next = if job.plan.fill == Fill::Linear { walk.next(call, ordinal) } else { None };
-        self.fill_call(job, call, index, next)
+        Ok(first.is_some_and(|first| lower || first <= index))
     }
 
     /// What a call has in a bucket without values.
@@ -296,7 +323,11 @@ impl Emitter {
             } else {
                 first.wrapping_sub_unsigned(step)
             };
-            let values = (0..job.plan.calls.len()).map(|call| self.fill_call(job, call, index, None)).collect();
+            let mut values = Vec::with_capacity(job.plan.calls.len());
+            for call in 0..job.plan.calls.len() {
+                let filled = self.is_filled(job, call, index)?;
+                values.push(if filled { self.fill_call(job, call, index, None) } else { None });
+            }
             self.push_row(job, chunk.windows.start(index), values, None);
             if self.times.len() >= ROWS
                 && let Some(Way { group, sink }) = way
