@@ -14,6 +14,10 @@ struct Select<'a> {
     descending: bool,
     sums: bool,
     means: bool,
+    /// The lower bound of time, if it was given (ns).
+    lower: Option<i64>,
+    /// Width and offset of the buckets (ns).
+    buckets: (i64, i64),
 }
 
 /// One query; the `turn` makes the mix even.
@@ -27,6 +31,8 @@ pub(super) fn step(schema: &Schema, random: &mut Random, turn: usize) -> Step {
         descending: random.once_in(3),
         sums: false,
         means: false,
+        lower: None,
+        buckets: (0, 0),
     };
     let text = select.text(random);
     let mut parameters = Vec::new();
@@ -83,16 +89,27 @@ impl Select<'_> {
             out += &format!(" GROUP BY {}", dimensions.join(", "));
         }
         if by_time && random.once_in(2) {
-            let fills = ["fill(none)", "fill(null)", "fill(previous)", "fill(linear)", "fill(0)", "fill(-3)"];
-            // A number in the column of a group without any text is a number in InfluxDB, else an empty text.
-            let numeric = self.schema.fields.iter().all(|(_, kind)| NUMBERS.contains(kind));
-            out += &format!(" {}", random.pick(if numeric { &fills } else { &fills[..4] }));
+            out += &format!(" {}", self.fill(random));
         }
         if self.descending && (self.aggregates || self.schema.unique_times) {
             out += " ORDER BY time DESC";
         }
         let fill_none = out.contains("fill(none)");
         out + &self.limits(random, narrow && conditions.is_empty(), fill_none)
+    }
+
+    fn fill(&self, random: &mut Random) -> &'static str {
+        let mut fills = vec!["fill(none)", "fill(null)", "fill(previous)"];
+        // Before 1970 InfluxDB makes two buckets with an offset one.
+        let (width, offset) = self.buckets;
+        if offset % width == 0 || self.lower.unwrap_or(self.schema.start) >= width {
+            fills.push("fill(linear)");
+        }
+        // A number in the column of a group without any text is a number in InfluxDB, else an empty text.
+        if self.schema.fields.iter().all(|(_, kind)| NUMBERS.contains(kind)) {
+            fills.extend(["fill(0)", "fill(-3)"]);
+        }
+        fills[random.below(fills.len())]
     }
 
     fn limits(&self, random: &mut Random, unconditional: bool, fill_none: bool) -> String {
@@ -193,15 +210,14 @@ impl Select<'_> {
         calls.join(", ")
     }
 
-    fn interval(&self, random: &mut Random) -> String {
-        let step = self.schema.step * *random.pick(&[1, 2, 5, 7, 30]);
-        match random.below(5) {
-            0 => format!("time({step}ns, {}ns)", random.between(-3, 3) * self.schema.step + 1),
-            _ => format!("time({step}ns)"),
-        }
+    fn interval(&mut self, random: &mut Random) -> String {
+        let width = self.schema.step * *random.pick(&[1, 2, 5, 7, 30]);
+        let offset = if random.once_in(5) { random.between(-3, 3) * self.schema.step + 1 } else { 0 };
+        self.buckets = (width, offset);
+        if offset == 0 { format!("time({width}ns)") } else { format!("time({width}ns, {offset}ns)") }
     }
 
-    fn conditions(&self, random: &mut Random, by_time: bool) -> String {
+    fn conditions(&mut self, random: &mut Random, by_time: bool) -> String {
         let mut parts = Vec::new();
         if by_time || random.once_in(2) {
             let span = self.schema.end() - self.schema.start;
@@ -210,6 +226,7 @@ impl Select<'_> {
             let low = if random.once_in(2) { ">" } else { ">=" };
             let high = if random.once_in(2) { "<" } else { "<=" };
             if by_time || !random.once_in(3) {
+                self.lower = Some(from);
                 parts.push(format!("time {low} {from}"));
             }
             if by_time || !random.once_in(3) {
