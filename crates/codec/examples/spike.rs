@@ -199,7 +199,7 @@ fn alone(name: &'static str, one: Candidate) -> Candidate {
 fn shipped() -> Candidate {
     let encode = |values: &[i64], lens: &[usize]| {
         let mut block = Vec::new();
-        let pages: Pages = codec::encode_i64(values, lens, &mut block);
+        let pages: Pages = codec::encode_i64(values, lens, codec::Level::Cold, &mut block);
         let parts = (0..lens.len()).map(|i| pages.page(&block, i).unwrap().to_vec()).collect();
         (pages.header(&block).unwrap().to_vec(), parts)
     };

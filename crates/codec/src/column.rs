@@ -4,7 +4,7 @@
 //! [`crate::block`] writes it.
 
 use crate::Result;
-use crate::block::{FloatBlock, Int, IntBlock, Pages, encode_f64, encode_int};
+use crate::block::{FloatBlock, Int, IntBlock, Level, Pages, encode_f64, encode_int};
 use crate::varint::{Reader, put_u64};
 
 /// Appends a column of unsigned integers.
@@ -20,13 +20,13 @@ pub fn encode_i64_column(values: &[i64], out: &mut Vec<u8>) {
 /// Appends a column of floats, exact to the bit.
 pub fn encode_f64_column(values: &[f64], out: &mut Vec<u8>) {
     let mut block = Vec::new();
-    let pages = encode_f64(values, &[values.len()], &mut block);
+    let pages = encode_f64(values, &[values.len()], Level::Cold, &mut block);
     put_column(values.len(), &pages, &block, out);
 }
 
 fn encode_int_column<T: Int>(values: &[T], out: &mut Vec<u8>) {
     let mut block = Vec::new();
-    let pages = encode_int(values, &[values.len()], &mut block);
+    let pages = encode_int(values, &[values.len()], Level::Cold, &mut block);
     put_column(values.len(), &pages, &block, out);
 }
 

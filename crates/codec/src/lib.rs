@@ -24,7 +24,7 @@ pub mod strings;
 pub mod varint;
 
 pub use block::{
-    BoolBlock, BytesBlock, FloatBlock, IntBlock, Pages, TimeBlock, decode_bool_page, decode_bytes_page,
+    BoolBlock, BytesBlock, FloatBlock, IntBlock, Level, Pages, TimeBlock, decode_bool_page, decode_bytes_page,
     decode_f64_page, decode_i64_page, decode_times_page, decode_u64_page, encode_bool, encode_bytes, encode_f64,
     encode_i64, encode_times, encode_u64,
 };

@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 
 use super::integer::{IntBlock, encode_u64};
-use super::{Marks, Pages};
+use super::{Level, Marks, Pages};
 use crate::strings::{Strings, decode_strings, encode_strings};
 use crate::varint::{Reader, put_bytes};
 use crate::{CodecError, Result};
@@ -32,11 +32,11 @@ const USES: usize = 4;
 ///
 /// # Panics
 /// If the page lengths do not add up to the number of strings, or the offsets do not ascend inside `bytes`.
-pub fn encode_bytes(offsets: &[u32], bytes: &[u8], page_lens: &[usize], out: &mut Vec<u8>) -> Pages {
+pub fn encode_bytes(offsets: &[u32], bytes: &[u8], page_lens: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
     let n = offsets.len().saturating_sub(1);
     assert_eq!(page_lens.iter().sum::<usize>(), n, "page lengths must add up to the values of the block");
     match dictionary(offsets, bytes) {
-        Some((words, codes)) => encode_dictionary(&words, &codes, page_lens, out),
+        Some((words, codes)) => encode_dictionary(&words, &codes, page_lens, level, out),
         None => encode_plain(offsets, bytes, page_lens, out),
     }
 }
@@ -65,7 +65,7 @@ fn dictionary(offsets: &[u32], bytes: &[u8]) -> Option<(Strings, Vec<u64>)> {
     Some((words, codes))
 }
 
-fn encode_dictionary(words: &Strings, codes: &[u64], page_lens: &[usize], out: &mut Vec<u8>) -> Pages {
+fn encode_dictionary(words: &Strings, codes: &[u64], page_lens: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
     let start = out.len();
     let mut dictionary = Vec::new();
     encode_strings(words.offsets(), words.bytes(), &mut dictionary);
@@ -73,7 +73,7 @@ fn encode_dictionary(words: &Strings, codes: &[u64], page_lens: &[usize], out: &
     put_bytes(out, &dictionary);
     let prefix =
         u32::try_from(out.len() - start).expect("a dictionary is a fraction of its block, and that is below 4 GiB");
-    let mut pages = encode_u64(codes, page_lens, out);
+    let mut pages = encode_u64(codes, page_lens, level, out);
     pages.header_len += prefix;
     pages
 }

@@ -12,7 +12,7 @@
 
 use super::integer::{IntBlock, encode_i64};
 use super::model::{self, Model, Search};
-use super::{Marks, Pages, split};
+use super::{Level, Marks, Pages, split};
 use crate::varint::Reader;
 use crate::{CodecError, Result};
 
@@ -31,7 +31,7 @@ const ENTROPY_FROM: usize = 32;
 ///
 /// # Panics
 /// If the page lengths do not add up to the number of values.
-pub fn encode_f64(values: &[f64], page_lens: &[usize], out: &mut Vec<u8>) -> Pages {
+pub fn encode_f64(values: &[f64], page_lens: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
     let first = values.first().copied().unwrap_or_default().to_bits();
     if values.iter().all(|v| v.to_bits() == first) {
         assert_eq!(
@@ -48,7 +48,7 @@ pub fn encode_f64(values: &[f64], page_lens: &[usize], out: &mut Vec<u8>) -> Pag
     }
     if let Some((exponent, integers)) = as_decimals(values) {
         out.extend_from_slice(&[DECIMAL, exponent]);
-        let mut pages = encode_i64(&integers, page_lens, out);
+        let mut pages = encode_i64(&integers, page_lens, level, out);
         pages.header_len += 2;
         return pages;
     }

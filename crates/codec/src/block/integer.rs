@@ -19,7 +19,7 @@
 //! | 4 entropy | lane width in bytes (1: 1, 2, 4 or 8), pco header and chunk meta | a pco page of the offsets as lanes |
 
 use super::model::{self, Model, Search};
-use super::{Marks, Pages, split};
+use super::{Level, Marks, Pages, split};
 use crate::bits::{pack, packed_len, unpack, width_of};
 use crate::varint::{Reader, len_u64, put_i64, put_u64, unzigzag, zigzag};
 use crate::{CodecError, Result};
@@ -83,13 +83,13 @@ impl Int for u64 {
 ///
 /// # Panics
 /// If the page lengths do not add up to the number of values.
-pub fn encode_i64(values: &[i64], page_lens: &[usize], out: &mut Vec<u8>) -> Pages {
-    encode_int(values, page_lens, out)
+pub fn encode_i64(values: &[i64], page_lens: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
+    encode_int(values, page_lens, level, out)
 }
 
 /// Appends a block of unsigned integers, as [`encode_i64`] does.
-pub fn encode_u64(values: &[u64], page_lens: &[usize], out: &mut Vec<u8>) -> Pages {
-    encode_int(values, page_lens, out)
+pub fn encode_u64(values: &[u64], page_lens: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
+    encode_int(values, page_lens, level, out)
 }
 
 /// Decodes one page of `n` values and appends them. For several pages of a block open an [`IntBlock`] once.
@@ -192,7 +192,7 @@ pub(super) fn gcd(mut a: u64, mut b: u64) -> u64 {
 }
 
 /// Appends a block of integers of either type, as [`encode_i64`] does.
-pub fn encode_int<T: Int>(values: &[T], page_lens: &[usize], out: &mut Vec<u8>) -> Pages {
+pub fn encode_int<T: Int>(values: &[T], page_lens: &[usize], _level: Level, out: &mut Vec<u8>) -> Pages {
     let base = values.iter().copied().min().unwrap_or_default();
     let max = values.iter().copied().max().unwrap_or_default();
     if base == max {

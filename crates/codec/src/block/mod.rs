@@ -26,6 +26,15 @@ pub use float::{FloatBlock, decode_f64_page, encode_f64};
 pub use integer::{Int, IntBlock, decode_i64_page, decode_u64_page, encode_i64, encode_int, encode_u64};
 pub use time::{TimeBlock, decode_times_page, encode_times};
 
+/// How much a block may cost to make and to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// For data that are written once more soon, or read often: what a flush and the lower levels of compaction write.
+    Hot,
+    /// As small as an entropy coder makes it, where that saves a tenth: for the last compaction.
+    Cold,
+}
+
 /// Where the parts of a block lie that was just appended: the header first, then each page, without gaps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pages {

@@ -52,23 +52,30 @@ fn round_trip<T: Clone>(
 fn check_ints<T: Int + std::fmt::Debug>(values: &[T], page_lens: &[usize]) -> u8 {
     let decode =
         |header: &[u8], page: &[u8], n: usize, out: &mut Vec<T>| IntBlock::<T>::open(header)?.page(page, n, out);
-    let (back, codec) = round_trip(values, page_lens, encode_int::<T>, decode);
+    let (back, codec) =
+        round_trip(values, page_lens, |values, lens, out| encode_int(values, lens, Level::Cold, out), decode);
     assert_eq!(back, values);
     codec
 }
 
 fn check_floats(values: &[f64], page_lens: &[usize]) -> u8 {
-    let (back, codec) = round_trip(values, page_lens, encode_f64, decode_f64_page);
+    let (back, codec) =
+        round_trip(values, page_lens, |values, lens, out| encode_f64(values, lens, Level::Cold, out), decode_f64_page);
     let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&back), bits(values));
     codec
 }
 
 fn check_times(values: &[i64], page_lens: &[usize]) -> (u8, usize) {
-    let (back, codec) = round_trip(values, page_lens, encode_times, decode_times_page);
+    let (back, codec) = round_trip(
+        values,
+        page_lens,
+        |values, lens, out| encode_times(values, lens, Level::Cold, out),
+        decode_times_page,
+    );
     assert_eq!(back, values);
     let mut out = Vec::new();
-    (codec, encode_times(values, page_lens, &mut out).total_len())
+    (codec, encode_times(values, page_lens, Level::Cold, &mut out).total_len())
 }
 
 fn check_strings(strings: &[Vec<u8>], page_lens: &[usize]) -> u8 {
@@ -79,7 +86,7 @@ fn check_strings(strings: &[Vec<u8>], page_lens: &[usize]) -> u8 {
         offsets.push(bytes.len() as u32);
     }
     let mut out = Vec::new();
-    let pages = encode_bytes(&offsets, &bytes, page_lens, &mut out);
+    let pages = encode_bytes(&offsets, &bytes, page_lens, Level::Cold, &mut out);
     assert_eq!(pages.total_len(), out.len());
     let header = pages.header(&out).unwrap();
     let (mut back_offsets, mut back) = (Vec::new(), b"xyz".to_vec());
@@ -127,7 +134,7 @@ fn a_common_unit_costs_no_bits() {
     let size = |unit: i64| {
         let values: Vec<i64> = walk(1000).iter().map(|v| v * unit - 5).collect();
         check_ints(&values, &[500; 2]);
-        encode_i64(&values, &[500; 2], &mut Vec::new()).total_len()
+        encode_i64(&values, &[500; 2], Level::Cold, &mut Vec::new()).total_len()
     };
     assert!(size(4096) <= size(1) + 4, "{} {}", size(4096), size(1));
     assert!(size(1 << 56) <= size(1) + 18);
@@ -301,16 +308,16 @@ fn blocks() -> impl Strategy<Value = (Vec<u8>, Pages, Vec<usize>)> {
         let mut out = Vec::new();
         let ints = || values.iter().map(|&v| v as i64).collect::<Vec<_>>();
         let pages = match kind {
-            0 => encode_i64(&ints(), &page_lens, &mut out),
-            1 => encode_f64(&values, &page_lens, &mut out),
-            2 => encode_times(&ints(), &page_lens, &mut out),
+            0 => encode_i64(&ints(), &page_lens, Level::Cold, &mut out),
+            1 => encode_f64(&values, &page_lens, Level::Cold, &mut out),
+            2 => encode_times(&ints(), &page_lens, Level::Cold, &mut out),
             3 => encode_bool(&values.iter().map(|&v| v > 50.0).collect::<Vec<_>>(), &page_lens, &mut out),
             _ => {
                 let words: crate::Strings = ints()
                     .iter()
                     .map(|v| ["idle", "busy", "stuck"][(v.unsigned_abs() % 3) as usize].as_bytes())
                     .collect();
-                encode_bytes(words.offsets(), words.bytes(), &page_lens, &mut out)
+                encode_bytes(words.offsets(), words.bytes(), &page_lens, Level::Cold, &mut out)
             }
         };
         (out, pages, page_lens)
@@ -364,7 +371,7 @@ proptest! {
 #[test]
 fn a_page_of_another_length_is_refused_not_misread() {
     let mut out = Vec::new();
-    let pages = encode_i64(&walk(720), &[360, 360], &mut out);
+    let pages = encode_i64(&walk(720), &[360, 360], Level::Cold, &mut out);
     let (header, page) = (pages.header(&out).unwrap(), pages.page(&out, 1).unwrap());
     let mut values = Vec::new();
     assert!(decode_i64_page(header, &[page, &[0]].concat(), 360, &mut values).is_err());

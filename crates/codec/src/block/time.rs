@@ -16,7 +16,7 @@
 //! | 1 ticks | header of an integer block | a page of that block |
 
 use super::integer::{IntBlock, encode_u64, gcd};
-use super::{Marks, Pages, split};
+use super::{Level, Marks, Pages, split};
 use crate::varint::{Reader, len_u64, put_i64, put_u64, zigzag};
 use crate::{CodecError, Result};
 
@@ -27,7 +27,7 @@ const TICKS: u8 = 1;
 ///
 /// # Panics
 /// If the page lengths do not add up to the number of values.
-pub fn encode_times(values: &[i64], page_lens: &[usize], out: &mut Vec<u8>) -> Pages {
+pub fn encode_times(values: &[i64], page_lens: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
     let base = values.iter().copied().min().unwrap_or_default();
     let max = values.iter().copied().max().unwrap_or_default();
     let unit = if max.checked_sub(base).is_some() { unit_of(values, base) } else { 1 };
@@ -37,7 +37,7 @@ pub fn encode_times(values: &[i64], page_lens: &[usize], out: &mut Vec<u8>) -> P
         return pages;
     }
     out.truncate(start);
-    encode_ticks(&scale, values, page_lens, out)
+    encode_ticks(&scale, values, page_lens, level, out)
 }
 
 struct Scale {
@@ -118,11 +118,11 @@ fn encode_steps(scale: &Scale, values: &[i64], page_lens: &[usize], out: &mut Ve
     Some(marks.pages)
 }
 
-fn encode_ticks(scale: &Scale, values: &[i64], page_lens: &[usize], out: &mut Vec<u8>) -> Pages {
+fn encode_ticks(scale: &Scale, values: &[i64], page_lens: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
     let prefix = 1 + len_u64(zigzag(scale.base)) + len_u64(scale.unit);
     scale.put(TICKS, out);
     let ticks: Vec<u64> = values.iter().map(|&time| scale.tick(time)).collect();
-    let mut pages = encode_u64(&ticks, page_lens, out);
+    let mut pages = encode_u64(&ticks, page_lens, level, out);
     pages.header_len += prefix as u32;
     pages
 }

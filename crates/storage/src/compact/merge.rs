@@ -8,6 +8,7 @@ use crate::manifest::{SegmentEntry, SegmentRef};
 use crate::schema::FieldKey;
 use crate::segment::{Identity, Segment, Summary, Writer};
 use crate::view::{Cut, ShardSource, TagCondition, View};
+use codec::Level;
 use model::{Column, FieldType, Presence, Text, TimeRange, Values};
 use platform::{Disk, DiskFile};
 use std::sync::Arc;
@@ -69,7 +70,7 @@ fn fill(
     let segments = inputs.iter().map(|segment| Arc::new(segment.with_cache(cache.clone()))).collect();
     let span = ShardSpan { id: identity.shard, range: TimeRange::ALL };
     let view = View::new(vec![ShardSource { span, segments, runs: Vec::new() }], cache);
-    let mut writer = Writer::new(identity, slots);
+    let mut writer = Writer::new(identity, slots, Level::Cold);
     for measurement in view.measurements()? {
         let fields = fields(inputs, &measurement)?;
         writer.begin(&measurement, &fields)?;

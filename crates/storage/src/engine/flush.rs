@@ -12,6 +12,7 @@ use crate::manifest::{MeasurementSchema, SegmentEntry, SegmentRef};
 use crate::run::merge::{by_measurement, merge_tables};
 use crate::run::sorted::SortedRun;
 use crate::segment::{Identity, Writer};
+use codec::Level;
 use parking_lot::Mutex;
 use platform::DiskFile;
 use std::sync::Arc;
@@ -84,7 +85,7 @@ impl Engine {
     ) -> Result<(Vec<u8>, FlushedShard), StorageError> {
         let lowest = runs.first().map_or(k, |run| run.slots.0);
         let identity = Identity { cluster: self.options.cluster_id, put_id: self.world.random.id(), shard: shard.id };
-        let mut writer = Writer::new(&identity, (lowest, k));
+        let mut writer = Writer::new(&identity, (lowest, k), Level::Hot);
         let mut schema = Vec::new();
         for tables in by_measurement(runs) {
             let table = merge_tables(&tables);

@@ -27,7 +27,7 @@
 
 use super::group::PAGE_ROWS;
 use super::stats::{FieldStats, exactly};
-use codec::{CodecError, Reader, put_bytes, put_u64};
+use codec::{CodecError, Level, Reader, put_bytes, put_u64};
 use model::FieldType;
 use std::sync::OnceLock;
 
@@ -117,7 +117,7 @@ impl GroupParts {
             codec::encode_u64_column(&wide(&self.rows), out);
         }
         let mut times = Vec::new();
-        let pages = codec::encode_times(&self.first, &[self.first.len()], &mut times);
+        let pages = codec::encode_times(&self.first, &[self.first.len()], Level::Cold, &mut times);
         put_u64(out, times.len() as u64);
         put_u64(out, u64::from(pages.header_len));
         out.extend_from_slice(&times);

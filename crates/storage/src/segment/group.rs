@@ -5,7 +5,7 @@
 
 use super::directory::{ColumnDirectory, GroupParts};
 use super::stats::FieldStats;
-use codec::{Pages, crc32};
+use codec::{Level, Pages, crc32};
 use model::time::{HOUR, SECOND};
 use model::{FieldType, Values};
 use std::ops::Range;
@@ -114,6 +114,7 @@ impl Rows<'_> {
 pub(super) struct GroupBuilder {
     parts: GroupParts,
     types: Vec<FieldType>,
+    level: Level,
     /// The block that is being filled, and the rows of its finished pages.
     times: Vec<i64>,
     columns: Vec<Values>,
@@ -125,7 +126,7 @@ pub(super) struct GroupBuilder {
 
 impl GroupBuilder {
     /// A group of these fields (their places in the contents, and their types).
-    pub(super) fn new(packed: bool, fields: Vec<u32>, types: Vec<FieldType>) -> Self {
+    pub(super) fn new(packed: bool, fields: Vec<u32>, types: Vec<FieldType>, level: Level) -> Self {
         let stats = |&t: &FieldType| if packed { None } else { FieldStats::new(t) };
         let of_fields = types.iter().map(|t| ColumnDirectory { stats: stats(t), ..ColumnDirectory::default() });
         let columns = std::iter::once(ColumnDirectory::default()).chain(of_fields).collect();
@@ -133,6 +134,7 @@ impl GroupBuilder {
             parts: GroupParts { packed, fields, columns, ..GroupParts::default() },
             columns: types.iter().map(|&t| Values::new(t)).collect(),
             types,
+            level,
             times: Vec::new(),
             pages: Vec::new(),
             open_rows: 0,
@@ -230,11 +232,11 @@ impl GroupBuilder {
         self.parts.block_offsets.push(base + start as u64);
         self.parts.block_pages.push(self.pages.len() as u64);
         let at = out.len();
-        let pages = codec::encode_times(&self.times, &self.pages, out);
+        let pages = codec::encode_times(&self.times, &self.pages, self.level, out);
         note(&mut self.parts.columns[0], &pages, 0, &out[at..]);
         for (directory, values) in self.parts.columns[1..].iter_mut().zip(&self.columns) {
             let at = out.len();
-            let pages = encode(values, &self.pages, out);
+            let pages = encode(values, &self.pages, self.level, out);
             note(directory, &pages, (at - start) as u64, &out[at..]);
         }
         self.pages.clear();
@@ -266,15 +268,15 @@ fn note(directory: &mut ColumnDirectory, pages: &Pages, start: u64, bytes: &[u8]
     directory.lens.extend(pages.page_lens.iter().map(|&len| u64::from(len)));
 }
 
-fn encode(values: &Values, pages: &[usize], out: &mut Vec<u8>) -> Pages {
+fn encode(values: &Values, pages: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
     match values {
-        Values::Float(values) => codec::encode_f64(values, pages, out),
-        Values::Integer(values) => codec::encode_i64(values, pages, out),
-        Values::Unsigned(values) => codec::encode_u64(values, pages, out),
+        Values::Float(values) => codec::encode_f64(values, pages, level, out),
+        Values::Integer(values) => codec::encode_i64(values, pages, level, out),
+        Values::Unsigned(values) => codec::encode_u64(values, pages, level, out),
         Values::Boolean(values) => codec::encode_bool(values, pages, out),
         Values::String(strings) => {
             let offsets: Vec<u32> = std::iter::once(0).chain(strings.ends().iter().copied()).collect();
-            codec::encode_bytes(&offsets, strings.bytes(), pages, out)
+            codec::encode_bytes(&offsets, strings.bytes(), pages, level, out)
         }
     }
 }

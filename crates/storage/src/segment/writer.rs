@@ -13,7 +13,7 @@ use crate::error::StorageError;
 use crate::run::sorted::SortedRun;
 use crate::run::sorted::SortedTable;
 use crate::schema::FieldKey;
-use codec::{crc32, put_u64};
+use codec::{Level, crc32, put_u64};
 use model::{Column, Presence, TimeRange, Values};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -45,6 +45,7 @@ pub(crate) struct Writer {
     taken: u64,
     contents: Contents,
     open: Option<Open>,
+    level: Level,
 }
 
 /// The measurement that is being written.
@@ -54,6 +55,7 @@ struct Open {
     fields: Vec<FieldKey>,
     index: index::Builder,
     range: TimeRange,
+    level: Level,
     groups: Vec<GroupBuilder>,
     /// Where the group of a set of fields is: the set as bits, and whether packed.
     places: HashMap<(Vec<u64>, bool), usize>,
@@ -64,7 +66,7 @@ struct Open {
 /// A run as a segment: its bytes, and what the manifest notes.
 #[cfg(test)]
 pub(crate) fn write(identity: &Identity, run: &SortedRun) -> Result<(Vec<u8>, Summary), StorageError> {
-    let mut writer = Writer::new(identity, run.slots);
+    let mut writer = Writer::new(identity, run.slots, Level::Hot);
     for table in &run.tables {
         writer.table(table)?;
     }
@@ -72,10 +74,10 @@ pub(crate) fn write(identity: &Identity, run: &SortedRun) -> Result<(Vec<u8>, Su
 }
 
 impl Writer {
-    /// A segment for the rows of these slots.
-    pub(crate) fn new(identity: &Identity, slots: (Slot, Slot)) -> Self {
+    /// A segment for the rows of these slots; `level` says how small its blocks shall be.
+    pub(crate) fn new(identity: &Identity, slots: (Slot, Slot), level: Level) -> Self {
         let contents = Contents { slots, measurements: Vec::new() };
-        Self { out: format::encode_head(identity), taken: 0, contents, open: None }
+        Self { out: format::encode_head(identity), taken: 0, contents, open: None, level }
     }
 
     /// Adds a table, whose measurement is above those before.
@@ -102,6 +104,7 @@ impl Writer {
             fields: fields.to_vec(),
             index: index::Builder::default(),
             range: NO_RANGE,
+            level: self.level,
             groups: Vec::new(),
             places: HashMap::default(),
             sets: HashSet::default(),
@@ -240,7 +243,7 @@ impl Open {
         let packed = key.1;
         let at = *self.places.entry(key).or_insert_with(|| {
             let types = fields.iter().map(|&at| self.fields[at as usize].field_type).collect();
-            self.groups.push(GroupBuilder::new(packed, fields.to_vec(), types));
+            self.groups.push(GroupBuilder::new(packed, fields.to_vec(), types, self.level));
             self.groups.len() - 1
         });
         self.groups[at].push(id, &Rows { times, columns: values }, base, out);
