@@ -23,6 +23,8 @@ pub(super) struct Batches {
     next: AtomicUsize,
     /// Field values in a row; the workloads have as many in every row.
     fields: u64,
+    /// The measurement, one for all rows.
+    measurement: String,
 }
 
 /// A stretch of the file.
@@ -40,10 +42,11 @@ impl Batches {
         let file = files::open(path)?;
         let mut lines = BufReader::with_capacity(1 << 20, &file);
         let mut parts = Vec::new();
-        let (mut part, mut fields, mut line) = (Part::default(), 0, Vec::new());
+        let (mut part, mut fields, mut measurement, mut line) = (Part::default(), 0, String::new(), Vec::new());
         while lines.read_until(b'\n', &mut line)? > 0 {
             if fields == 0 {
                 fields = field_count(&line);
+                measurement = measurement_of(&line);
             }
             part.bytes += line.len();
             part.rows += 1;
@@ -55,7 +58,7 @@ impl Batches {
         }
         parts.extend((part.rows > 0).then_some(part));
         ensure!(!parts.is_empty(), "{} has no rows", path.display());
-        let mut batches = Self { file, parts, packed: Vec::new(), next: AtomicUsize::new(0), fields };
+        let mut batches = Self { file, parts, packed: Vec::new(), next: AtomicUsize::new(0), fields, measurement };
         if gzip {
             batches.packed = batches.parts.iter().map(|part| batches.packed(part)).collect::<Result<_>>()?;
         }
@@ -70,6 +73,11 @@ impl Batches {
     /// Field values of all bodies.
     pub(super) fn values(&self) -> u64 {
         self.rows() * self.fields
+    }
+
+    /// The measurement of the rows.
+    pub(super) fn measurement(&self) -> &str {
+        &self.measurement
     }
 
     /// Whether bodies are compressed.
@@ -109,6 +117,12 @@ impl Batches {
         encoder.write_all(&plain)?;
         Ok(encoder.finish()?)
     }
+}
+
+/// The measurement of a line without escapes.
+fn measurement_of(line: &[u8]) -> String {
+    let end = line.iter().position(|byte| b", ".contains(byte)).unwrap_or(line.len());
+    String::from_utf8_lossy(&line[..end]).into_owned()
 }
 
 /// Fields of a line whose tags and fields have neither escapes nor quotes.

@@ -21,6 +21,11 @@ pub(super) fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
 
+/// Removes a file.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
+}
+
 /// Bytes that a folder takes on the disk, as `du` counts: whole blocks, holes left out.
 pub(super) fn folder_bytes(path: &Path) -> Result<u64> {
     let mut sum = 0;

@@ -1,15 +1,18 @@
 //! Sends a workload and reports what it cost: the client's clock for speed, `/proc` for the server's processor time and memory.
 //!
-//! A row counts when its batch was answered with 204; any other answer ends the run with the server's text.
+//! `target` says when a row counts, for each system; an answer that is no acknowledgement ends the run with the server's text.
 
 use super::batches::Batches;
 use super::figures::{Latencies, print_figures};
 use super::files;
-use super::http::{Client, Url, query_path};
+use super::http::Url;
+use super::probe;
+use super::target::{System, Target};
 use anyhow::{Result, anyhow, ensure};
 use platform::clock::{Clock, SystemClock};
 use platform::process::{Usage, own_usage, usage};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Flags of `bench load`.
@@ -18,6 +21,12 @@ pub(super) struct Arguments {
     /// The server, as http://host:port.
     #[arg(long)]
     url: Url,
+    /// What kind of system it is.
+    #[arg(long, value_enum, default_value = "influxdb")]
+    system: System,
+    /// Where QuestDB takes lines, as host:port.
+    #[arg(long, value_name = "ADDRESS")]
+    lines: Option<String>,
     /// The database; it is created if the server has none of the name.
     #[arg(long, value_name = "NAME")]
     db: String,
@@ -39,6 +48,9 @@ pub(super) struct Arguments {
     /// The server's folder, to report bytes on disk.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Beside the load, write one row a request on a connection of its own; and, with --data-dir, sync a file beside the data.
+    #[arg(long)]
+    probe: bool,
     /// Seconds to wait after the last row, for background work, before disk and processor time are read again.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     settle: u64,
@@ -47,16 +59,19 @@ pub(super) struct Arguments {
 /// Loads the file and prints the figures.
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     ensure!(arguments.clients > 0, "there must be a client");
-    create_database(&arguments.url, &arguments.db)?;
+    let Arguments { system, url, lines, db, .. } = arguments;
+    let target = Target { system: *system, url: url.clone(), lines: lines.clone(), db: db.clone() };
+    target.prepare()?;
     let batches = Batches::cut(&arguments.file, arguments.batch, arguments.gzip)?;
     let clock = SystemClock::new();
     let used = || arguments.pid.map(usage).transpose();
     let (before, own_before) = (used()?, own_usage()?);
     let begin = clock.monotonic_ns();
-    let latencies = send_all(arguments, &batches, &clock)?;
+    let sent = send_all(arguments, &target, &batches, &clock)?;
+    target.wait(batches.measurement(), batches.rows(), &clock)?;
     let seconds = (clock.monotonic_ns() - begin) as f64 / 1e9;
     let (after, own_after) = (used()?, own_usage()?);
-    let mut figures = speed(&batches, seconds, &latencies);
+    let mut figures = speed(&batches, seconds, &sent);
     // What the client took is missing to a server on the same machine.
     let own_cpu = cpu_per_million(batches.rows(), own_before, own_after);
     figures.push(("client-cpu-s/Mrow", own_cpu));
@@ -72,58 +87,67 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     print_figures(&figures)
 }
 
-fn create_database(url: &Url, name: &str) -> Result<()> {
-    let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
-    let path = query_path(None, &format!("CREATE DATABASE \"{quoted}\""));
-    let mut client = Client::new(url)?;
-    let response = client.send("POST", &path, "", b"")?;
-    response.expect(200)?;
-    Ok(())
+/// Latencies of what was sent: by the clients, and by the probes if there were any.
+struct Sent {
+    load: Latencies,
+    rows: Option<Latencies>,
+    syncs: Option<Latencies>,
 }
 
-/// Has every client send until no batch is left; an error of one stops all.
-fn send_all(arguments: &Arguments, batches: &Batches, clock: &SystemClock) -> Result<Latencies> {
-    let lists = std::thread::scope(|scope| {
+/// Has every client send until no batch is left, and the probes until all clients have ended; an error of one stops all.
+fn send_all(arguments: &Arguments, target: &Target, batches: &Batches, clock: &SystemClock) -> Result<Sent> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
         let work = || {
-            let done = send(arguments, batches, clock);
+            let done = send(target, batches, clock);
             if done.is_err() {
                 batches.stop();
             }
             done
         };
+        let folder = arguments.data_dir.as_ref().filter(|_| arguments.probe);
+        let rows = arguments.probe.then(|| scope.spawn(|| probe::write_rows(target, &stop, clock)));
+        let syncs = folder.map(|folder| scope.spawn(|| probe::sync_blocks(folder, &stop, clock)));
         let threads: Vec<_> = (0..arguments.clients).map(|_| scope.spawn(work)).collect();
-        let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a client panicked"))?);
-        ended.collect::<Result<Vec<_>>>()
-    })?;
-    Ok(Latencies::new(lists.concat()))
+        let ended: Vec<_> = threads.into_iter().map(joined).collect();
+        stop.store(true, Ordering::Relaxed);
+        let (rows, syncs) = (rows.map(joined).transpose(), syncs.map(joined).transpose());
+        let lists = ended.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(Sent { load: Latencies::new(lists.concat()), rows: rows?, syncs: syncs? })
+    })
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread.join().map_err(|_| anyhow!("a client panicked"))?
 }
 
 /// What one client does; returns the latency of each request in nanoseconds.
-fn send(arguments: &Arguments, batches: &Batches, clock: &SystemClock) -> Result<Vec<u64>> {
-    let path = format!("/write?db={}", super::http::encoded(&arguments.db));
-    let headers = if batches.gzip() { "Content-Encoding: gzip\r\n" } else { "" };
-    let mut client = Client::new(&arguments.url)?;
+fn send(target: &Target, batches: &Batches, clock: &SystemClock) -> Result<Vec<u64>> {
+    let mut connection = target.connect(batches.gzip())?;
     let (mut buffer, mut latencies) = (Vec::new(), Vec::new());
     while let Some(body) = batches.next(&mut buffer)? {
         let begin = clock.monotonic_ns();
-        client.send("POST", &path, headers, body)?.expect(204)?;
+        connection.send(body)?;
         latencies.push(clock.monotonic_ns() - begin);
     }
     Ok(latencies)
 }
 
-fn speed(batches: &Batches, seconds: f64, latencies: &Latencies) -> Vec<(&'static str, String)> {
-    let quantile = |part| format!("{:.1}", latencies.quantile_ms(part));
-    vec![
+fn speed(batches: &Batches, seconds: f64, sent: &Sent) -> Vec<(&'static str, String)> {
+    let quantile = |latencies: &Latencies, part| format!("{:.1}", latencies.quantile_ms(part));
+    let mut figures = vec![
         ("rows", batches.rows().to_string()),
-        ("requests", latencies.count().to_string()),
+        ("requests", sent.load.count().to_string()),
         ("seconds", format!("{seconds:.2}")),
         ("rows/s", format!("{:.0}", batches.rows() as f64 / seconds)),
         ("values/s", format!("{:.0}", batches.values() as f64 / seconds)),
-        ("write-p50-ms", quantile(0.5)),
-        ("write-p90-ms", quantile(0.9)),
-        ("write-p99-ms", quantile(0.99)),
-    ]
+        ("write-p50-ms", quantile(&sent.load, 0.5)),
+        ("write-p90-ms", quantile(&sent.load, 0.9)),
+        ("write-p99-ms", quantile(&sent.load, 0.99)),
+    ];
+    figures.extend(sent.rows.as_ref().map(|rows| ("row-write-p99-ms", quantile(rows, 0.99))));
+    figures.extend(sent.syncs.as_ref().map(|syncs| ("bare-sync-p99-ms", quantile(syncs, 0.99))));
+    figures
 }
 
 /// Figures of the server's usage before the load, after it and after the wait.

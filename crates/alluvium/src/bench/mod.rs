@@ -1,4 +1,4 @@
-//! `alluvium bench`: measures this database, or any server with an InfluxDB write API, from outside.
+//! `alluvium bench`: measures this database, or one of those that it is compared with, from outside.
 //!
 //! `generate` writes a workload to a file, so that nothing but sending happens while a clock runs; `load` sends the file and
 //! reports what the server paid for it; `query` asks the fifteen TSBS query types; `compare` asks two servers the same
@@ -14,8 +14,10 @@ mod generate;
 mod http;
 mod load;
 mod moment;
+mod probe;
 mod queries;
 mod query;
+mod target;
 
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
