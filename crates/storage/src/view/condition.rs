@@ -68,5 +68,7 @@ fn by_value(index: &TagIndex, key: &[u8], passes: impl Fn(&[u8]) -> bool) -> Vec
     let absent = passes(&[]);
     let Some(column) = index.column(key) else { return vec![absent; index.series] };
     let verdicts: Vec<bool> = std::iter::once(absent).chain(column.values.iter().map(passes)).collect();
-    column.ids.iter().map(|&id| verdicts[id as usize]).collect()
+    let mut holds = Vec::with_capacity(index.series);
+    column.ids.each(|run, id| holds.resize(run.end as usize, verdicts[id as usize]));
+    holds
 }

@@ -111,7 +111,7 @@ impl SeriesSet {
         // Per source and value id whether it occurs, later its place among all values.
         let mut places: Vec<Vec<u32>> =
             columns.iter().map(|column| vec![ABSENT; column.map_or(0, |column| column.values.len()) + 1]).collect();
-        let id = |source: u32, local: u32| columns[source as usize].map_or(0, |column| column.ids[local as usize]);
+        let id = |source: u32, local: u32| columns[source as usize].map_or(0, |column| column.ids.get(local as usize));
         for &(source, local) in &self.inner.known {
             places[source as usize][id(source, local) as usize] = 0;
         }

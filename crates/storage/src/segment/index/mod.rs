@@ -1,0 +1,144 @@
+//! The index of a measurement: its series in the order of their canonical keys, as forward columns, one a tag key. The
+//! keys themselves are not kept, they are put together from the tags.
+//!
+//! ```text
+//! tag keys   sorted strings (`codec::strings`)
+//! per key:
+//!   values     sorted strings, distinct, not empty
+//!   ids        `ids.rs`: for each series 0 without the tag, else the value's place plus 1
+//! ```
+//!
+//! * `build` – an index of sorted keys; `order` – sorts values; `ids` – forward columns
+
+mod build;
+mod ids;
+mod order;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use build::Builder;
+pub(crate) use ids::Ids;
+
+use codec::{CodecError, Reader, Strings};
+use model::{TagSet, Text, series_key};
+use std::sync::Arc;
+
+/// One tag of all series.
+#[derive(Debug)]
+pub(crate) struct TagColumn {
+    /// The distinct values, sorted; none is empty.
+    pub(crate) values: Strings,
+    /// For each series 0, or the value's place plus 1.
+    pub(crate) ids: Ids,
+}
+
+impl TagColumn {
+    /// The value of a series; empty if it lacks the tag.
+    pub(crate) fn value(&self, series: usize) -> &[u8] {
+        self.text(self.ids.get(series))
+    }
+
+    /// The value with an id; empty for 0.
+    pub(crate) fn text(&self, id: u32) -> &[u8] {
+        match id {
+            0 => &[],
+            id => self.values.get(id as usize - 1),
+        }
+    }
+
+    /// The id of a value, if some series has it; that of the empty value is 0.
+    pub(crate) fn id(&self, value: &[u8]) -> Option<u32> {
+        let (mut low, mut high) = (0, self.values.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.values.get(middle) < value { low = middle + 1 } else { high = middle }
+        }
+        match value.is_empty() {
+            true => Some(0),
+            false => (low < self.values.len() && self.values.get(low) == value).then_some(low as u32 + 1),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.ids.bytes() + self.values.bytes().len() + self.values.offsets().len() * 4
+    }
+}
+
+/// The series of a measurement in one segment or run.
+#[derive(Debug, Default)]
+pub(crate) struct TagIndex {
+    /// Number of series.
+    pub(crate) series: usize,
+    /// The tag keys, sorted.
+    pub(crate) keys: Vec<Text>,
+    /// One for each key.
+    pub(crate) columns: Vec<Arc<TagColumn>>,
+}
+
+impl TagIndex {
+    /// The index of series from their canonical keys, in that order.
+    pub(crate) fn build<'a>(keys: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut builder = Builder::default();
+        keys.for_each(|key| builder.push(key));
+        builder.finish()
+    }
+
+    /// The column of a tag key.
+    pub(crate) fn column(&self, key: &[u8]) -> Option<&TagColumn> {
+        self.keys.binary_search_by(|known| (**known).cmp(key)).ok().map(|at| &*self.columns[at])
+    }
+
+    /// The tags of a series.
+    pub(crate) fn tags(&self, series: usize) -> TagSet {
+        let pairs = self.keys.iter().zip(&self.columns).map(|(key, column)| (key, column.value(series)));
+        TagSet::new(pairs.filter(|pair| !pair.1.is_empty()).map(|(key, value)| (key.clone(), value.into())).collect())
+    }
+
+    /// Appends the canonical key of a series.
+    pub(crate) fn push_key(&self, measurement: &[u8], series: usize, out: &mut Vec<u8>) {
+        series_key::push_measurement(measurement, out);
+        for (key, column) in self.keys.iter().zip(&self.columns) {
+            let value = column.value(series);
+            if !value.is_empty() {
+                series_key::push_tag(key, value, out);
+            }
+        }
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.columns.iter().map(|column| column.bytes() + 128).sum::<usize>() as u64 + 64
+    }
+
+    /// Appends the index.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        codec::encode_sorted_strings(self.keys.iter().map(|key| &**key), out);
+        for column in &self.columns {
+            codec::encode_sorted_strings(column.values.iter(), out);
+            column.ids.encode(column.values.len() as u32, out);
+        }
+    }
+
+    /// Reads an index of `series` series.
+    pub(crate) fn decode(bytes: &[u8], series: u32) -> Result<Self, CodecError> {
+        const MAX_TEXT: usize = 1 << 30;
+        let series = series as usize;
+        let mut reader = Reader::new(bytes);
+        let keys = codec::decode_sorted_strings(&mut reader, bytes.len(), MAX_TEXT)?;
+        ascending(&keys)?;
+        let mut index = Self { series, keys: keys.iter().map(Text::from).collect(), columns: Vec::new() };
+        for _ in 0..keys.len() {
+            let values = codec::decode_sorted_strings(&mut reader, series, MAX_TEXT)?;
+            ascending(&values)?;
+            let ids = Ids::decode(&mut reader, series, values.len() as u32)?;
+            index.columns.push(Arc::new(TagColumn { values, ids }));
+        }
+        reader.finish()?;
+        Ok(index)
+    }
+}
+
+fn ascending(strings: &Strings) -> Result<(), CodecError> {
+    let sorted = (1..strings.len()).all(|at| strings.get(at - 1) < strings.get(at));
+    if sorted { Ok(()) } else { Err(CodecError::Invalid("strings of an index out of order")) }
+}
