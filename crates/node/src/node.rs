@@ -305,6 +305,7 @@ impl Inner {
         let engine_options = storage::Options {
             run_bytes: options.run_bytes,
             log_bytes: options.log_bytes,
+            read_test: query::read_test,
             flush_age: options.flush_age,
             cache_bytes: options.cache_bytes,
             cluster_id: state.cluster_id,

@@ -26,6 +26,7 @@ mod windows;
 
 pub use datum::Datum;
 pub use error::QueryError;
+pub use pattern::read_test;
 
 use influxql::ast::Select;
 use model::{Item, TimeRange};

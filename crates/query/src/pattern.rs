@@ -3,6 +3,7 @@
 
 use crate::QueryError;
 use regex::bytes::{Regex, RegexBuilder};
+use std::sync::Arc;
 use storage::TagTest;
 
 /// Greatest size of a compiled expression (bytes).
@@ -12,7 +13,13 @@ const AUTOMATON_LIMIT: usize = 2 << 20;
 
 /// A compiled regular expression.
 #[derive(Clone, Debug)]
-pub(crate) enum Pattern {
+pub(crate) struct Pattern {
+    source: Box<str>,
+    matcher: Matcher,
+}
+
+#[derive(Clone, Debug)]
+enum Matcher {
     /// One of these words, sorted, and nothing around it.
     Words(Vec<Box<[u8]>>),
     /// Any other expression.
@@ -23,22 +30,22 @@ impl Pattern {
     /// Compiles the source text of an expression in Go syntax.
     pub(crate) fn new(source: &str) -> Result<Pattern, QueryError> {
         if let Some(words) = words(source) {
-            return Ok(Pattern::Words(words));
+            return Ok(Pattern { source: source.into(), matcher: Matcher::Words(words) });
         }
         let translated = influxql::regex::to_rust(source).map_err(|error| QueryError::Invalid(error.to_string()))?;
         RegexBuilder::new(&translated)
             .size_limit(SIZE_LIMIT)
             .dfa_size_limit(AUTOMATON_LIMIT)
             .build()
-            .map(Pattern::Regex)
+            .map(|regex| Pattern { source: source.into(), matcher: Matcher::Regex(regex) })
             .map_err(|error| QueryError::Invalid(format!("error parsing regexp: {error}")))
     }
 
     /// Whether the expression matches somewhere in `text`.
     pub(crate) fn matches(&self, text: &[u8]) -> bool {
-        match self {
-            Pattern::Words(words) => words.binary_search_by(|word| (**word).cmp(text)).is_ok(),
-            Pattern::Regex(regex) => regex.is_match(text),
+        match &self.matcher {
+            Matcher::Words(words) => words.binary_search_by(|word| (**word).cmp(text)).is_ok(),
+            Matcher::Regex(regex) => regex.is_match(text),
         }
     }
 }
@@ -66,6 +73,16 @@ impl TagTest for Pattern {
     fn passes(&self, value: &[u8]) -> bool {
         self.matches(value)
     }
+
+    fn source(&self) -> Option<String> {
+        Some(self.source.to_string())
+    }
+}
+
+/// Makes a test of tag values from what one told as its source: how storage reads deletes back.
+#[must_use]
+pub fn read_test(source: &str) -> Option<Arc<dyn TagTest>> {
+    Pattern::new(source).ok().map(|pattern| Arc::new(pattern) as Arc<dyn TagTest>)
 }
 
 #[cfg(test)]
@@ -76,11 +93,11 @@ mod tests {
     fn words_are_a_set() {
         for source in ["^(b|a)$", "^(?:b|a)$"] {
             let pattern = Pattern::new(source).unwrap();
-            assert!(matches!(&pattern, Pattern::Words(words) if words.len() == 2));
+            assert!(matches!(&pattern.matcher, Matcher::Words(words) if words.len() == 2));
             assert!(pattern.matches(b"a") && !pattern.matches(b"ab") && !pattern.matches(b""));
         }
         let pattern = Pattern::new("^a|b$").unwrap();
-        assert!(matches!(pattern, Pattern::Regex(_)));
+        assert!(matches!(pattern.matcher, Matcher::Regex(_)));
         assert!(pattern.matches(b"ax") && pattern.matches(b"xb"));
     }
 }

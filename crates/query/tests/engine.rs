@@ -61,6 +61,7 @@ fn engine() -> Engine {
     let options = storage::Options {
         run_bytes: 64 << 20,
         log_bytes: 64 << 20,
+        read_test: |_| None,
         flush_age: Duration::from_secs(600),
         cache_bytes: 16 << 20,
         cluster_id: [7; 16],

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Index,
     /// The index of a table of a run.
     RunIndex,
+    /// What is deleted of a measurement in a segment.
+    Deleted,
 }
 
 /// The name of an entry.

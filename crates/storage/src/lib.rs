@@ -13,6 +13,7 @@
 
 mod cache;
 mod compact;
+mod delete;
 pub mod engine;
 mod error;
 mod log;
@@ -23,6 +24,7 @@ mod segment;
 mod series;
 pub mod view;
 
+pub use delete::{Deletion, TestReader};
 pub use engine::{Engine, Options, Outcome, RejectReason, Rejected, ShardSpan};
 pub use error::{ErrorKind, StorageError};
 pub use schema::{FieldId, FieldKey};

@@ -42,15 +42,24 @@ impl Schema {
         key
     }
 
-    /// Enters a field as it was decided before; one that is known stays as it is.
+    /// Enters a field as it was decided before. Of two of one name the one with the greater id stands: it was made when all
+    /// rows with the other had been deleted.
     pub fn insert(&mut self, measurement: &[u8], key: FieldKey) {
         self.next = self.next.max(key.id.saturating_add(1));
         if !self.measurements.contains_key(measurement) {
             self.measurements.insert(measurement.into(), BTreeMap::new());
         }
         if let Some(fields) = self.measurements.get_mut(measurement) {
-            fields.entry(key.name.clone()).or_insert(key);
+            let standing = fields.entry(key.name.clone()).or_insert_with(|| key.clone());
+            if standing.id < key.id {
+                *standing = key;
+            }
         }
+    }
+
+    /// Forgets the fields of a measurement, none of which has a row any more: their ids are not given again.
+    pub fn retire(&mut self, measurement: &[u8]) {
+        self.measurements.remove(measurement);
     }
 
     /// Ids below `next` were given out before, whether their fields are known here or not.

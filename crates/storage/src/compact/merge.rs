@@ -2,6 +2,7 @@
 //! slots win, and what it gives is written. Memory holds one series of the output at a time.
 
 use crate::cache::Cache;
+use crate::delete::Tombstone;
 use crate::engine::ShardSpan;
 use crate::error::StorageError;
 use crate::manifest::{SegmentEntry, SegmentRef};
@@ -18,20 +19,29 @@ const CACHE: u64 = 32 << 20;
 /// Bytes that are gathered for one write.
 const GATHER: usize = 1 << 20;
 
-/// Merges neighbours, given in slot order, into a new file; it and its folder are durable when this returns. `None`: it was
-/// told to stop, and left nothing.
+/// What a merge made.
+#[derive(Debug)]
+pub(super) struct MergedSegment {
+    /// `None`: all rows were deleted, there is no file.
+    pub(super) entry: Option<SegmentEntry>,
+}
+
+/// Merges neighbours, given in slot order, without what `tombstones` take, into a new file; it and its folder are durable
+/// when this returns. `None`: it was told to stop, and left nothing.
 pub(super) fn merge(
     inputs: &[Arc<Segment>],
+    tombstones: &[Arc<Tombstone>],
     identity: &Identity,
     disk: &Arc<dyn Disk>,
     path: &str,
     stop: &dyn Fn() -> bool,
-) -> Result<Option<SegmentEntry>, StorageError> {
+) -> Result<Option<MergedSegment>, StorageError> {
     let (Some(oldest), Some(newest)) = (inputs.first(), inputs.last()) else {
         return Err(StorageError::Bug("a merge of no segments".to_owned()));
     };
     let mut output = Output { file: disk.create(path)?, written: 0 };
-    let result = fill(inputs, (oldest.entry().slots.0, newest.entry().slots.1), identity, &mut output, stop);
+    let slots = (oldest.entry().slots.0, newest.entry().slots.1);
+    let result = fill(inputs, tombstones, slots, identity, &mut output, stop);
     let summary = match result.and_then(|summary| output.file.sync_all().map(|()| summary).map_err(Into::into)) {
         Ok(Some(summary)) => summary,
         other => {
@@ -40,10 +50,16 @@ pub(super) fn merge(
             return other.map(|_| None);
         }
     };
+    if summary.rows == 0 {
+        disk.remove(path)?;
+        return Ok(Some(MergedSegment { entry: None }));
+    }
     disk.sync_dir(platform::disk::parent(path))?;
     let level = inputs.iter().map(|segment| segment.entry().level).max().unwrap_or(0) + 1;
     let place = SegmentRef { file: path.to_owned(), offset: 0, len: summary.len };
-    Ok(Some(SegmentEntry { place, slots: summary.slots, range: summary.range, rows: summary.rows, level }))
+    let Summary { slots, range, rows, .. } = summary;
+    let purged = tombstones.iter().map(|tombstone| tombstone.slot).max().unwrap_or(0);
+    Ok(Some(MergedSegment { entry: Some(SegmentEntry { place, slots, range, rows, level, purged }) }))
 }
 
 struct Output {
@@ -61,6 +77,7 @@ impl Output {
 
 fn fill(
     inputs: &[Arc<Segment>],
+    tombstones: &[Arc<Tombstone>],
     slots: (u64, u64),
     identity: &Identity,
     output: &mut Output,
@@ -69,10 +86,11 @@ fn fill(
     let cache = Arc::new(Cache::new(CACHE));
     let segments = inputs.iter().map(|segment| Arc::new(segment.with_cache(cache.clone()))).collect();
     let span = ShardSpan { id: identity.shard, range: TimeRange::ALL };
-    let view = View::new(vec![ShardSource { span, segments, runs: Vec::new() }], cache);
+    let view =
+        View::new(vec![ShardSource { span, segments, runs: Vec::new(), tombstones: tombstones.to_vec() }], cache);
     let mut writer = Writer::new(identity, slots, Level::Cold);
     for measurement in view.measurements()? {
-        let fields = fields(inputs, &measurement)?;
+        let fields = fields(inputs, &measurement, &view.fields(&measurement)?)?;
         writer.begin(&measurement, &fields)?;
         let names: Vec<(Text, FieldType)> = fields.iter().map(|key| (key.name.clone(), key.field_type)).collect();
         let set = view.series(&measurement, &TagCondition::True)?;
@@ -93,14 +111,20 @@ fn fill(
     Ok(Some(summary))
 }
 
-/// The fields of a measurement, ascending by id, one for each name and type: the newest.
-fn fields(inputs: &[Arc<Segment>], measurement: &[u8]) -> Result<Vec<FieldKey>, StorageError> {
+/// The fields of a measurement that have a row, ascending by id, one for each name and type: the newest.
+fn fields(
+    inputs: &[Arc<Segment>],
+    measurement: &[u8],
+    live: &[(Text, FieldType)],
+) -> Result<Vec<FieldKey>, StorageError> {
     let mut fields: Vec<FieldKey> = Vec::new();
     for segment in inputs.iter().rev() {
         let contents = segment.contents()?;
         let Some(at) = contents.find(measurement) else { continue };
         for field in &contents.measurements[at].fields {
-            if !fields.iter().any(|known| known.name == field.name && known.field_type == field.field_type) {
+            let is_live =
+                live.binary_search_by(|(name, kind)| (name, kind).cmp(&(&field.name, &field.field_type))).is_ok();
+            if is_live && !fields.iter().any(|known| known.name == field.name && known.field_type == field.field_type) {
                 fields.push(field.clone());
             }
         }

@@ -9,10 +9,12 @@ mod merge;
 #[cfg(test)]
 mod tests;
 
+use crate::Slot;
+use crate::delete::Tombstone;
 use crate::engine::Engine;
 use crate::engine::shard::Shard;
 use crate::error::StorageError;
-use crate::manifest::SegmentRef;
+use crate::manifest::{Manifest, SegmentEntry, SegmentRef};
 use crate::segment::{Identity, Segment};
 use choose::choose;
 use std::sync::Arc;
@@ -44,17 +46,22 @@ pub(crate) fn step(engine: &Engine, shard: &Shard) -> Result<bool, StorageError>
     let path = engine.new_segment_path();
     // A shard that is being dropped, and a node that is being closed, wait for no merge.
     let stop = || shard.unmergeable.load(Ordering::Relaxed) || engine.halted();
-    let Some(entry) = merge::merge(inputs, &identity, &engine.world.disk, &path, &stop)? else { return Ok(false) };
+    let tombstones = shard.state.lock().tombstones.clone();
+    let Some(merged) = merge::merge(inputs, &tombstones, &identity, &engine.world.disk, &path, &stop)? else {
+        return Ok(false);
+    };
+    let entry = merged.entry;
     let old: Vec<SegmentRef> = inputs.iter().map(|segment| segment.entry().place.clone()).collect();
-    let next = manifest.replace(&old, entry.clone());
-    let committed = match &next {
-        Some(next) => engine.manifests.commit(shard.id, version + 1, next)?,
+    let next = if is_complete(shard, inputs, &tombstones) { manifest.replace(&old, entry.clone()) } else { None };
+    let folded = manifest.folded_up_to(&engine.log_id);
+    let committed = match next.map(|next| with_tombstones(next, shard, inputs, entry.as_ref(), folded)) {
+        Some(next) => engine.manifests.commit(shard.id, version + 1, &next)?,
         None => false,
     };
-    let segment = engine.segment(&entry);
+    let segment = entry.as_ref().map(|entry| engine.segment(entry));
     if !committed {
         // Somebody changed the manifest meanwhile: nothing names the new file.
-        segment.file().doom();
+        segment.iter().for_each(|segment| segment.file().doom());
         return Ok(false);
     }
     swap(shard, inputs, segment);
@@ -63,12 +70,37 @@ pub(crate) fn step(engine: &Engine, shard: &Shard) -> Result<bool, StorageError>
     Ok(true)
 }
 
-/// Puts the new segment where the old ones were.
-fn swap(shard: &Shard, old: &[Arc<Segment>], new: Arc<Segment>) {
+/// Whether a merge knew every delete inside the slots of its inputs: one that it missed would apply to its output no more.
+fn is_complete(shard: &Shard, inputs: &[Arc<Segment>], known: &[Arc<Tombstone>]) -> bool {
+    let last = inputs.last().map_or(0, |segment| segment.entry().slots.1);
+    let newest = known.last().map_or(0, |tombstone| tombstone.slot);
+    let state = shard.state.lock();
+    let mut inside = state.tombstones.iter().filter(|tombstone| tombstone.slot <= last);
+    inside.all(|tombstone| tombstone.slot <= newest)
+}
+
+/// The state with the deletes that it still needs.
+fn with_tombstones(
+    mut next: Manifest,
+    shard: &Shard,
+    old: &[Arc<Segment>],
+    new: Option<&SegmentEntry>,
+    folded: Slot,
+) -> Manifest {
+    let is_old = |segment: &Segment| old.iter().any(|old| std::ptr::eq(&**old, segment));
+    next.tombstones = shard.state.lock().tombstones_for(folded, is_old, new);
+    next
+}
+
+/// Puts the new segment where the old ones were; `None` if nothing of them is left.
+fn swap(shard: &Shard, old: &[Arc<Segment>], new: Option<Arc<Segment>>) {
     let mut state = shard.state.lock();
     let is_old = |segment: &Arc<Segment>| old.iter().any(|old| Arc::ptr_eq(old, segment));
     if let Some(at) = state.segments.iter().position(is_old) {
         state.segments.retain(|segment| !is_old(segment));
-        state.segments.insert(at, new);
+        if let Some(new) = new {
+            state.segments.insert(at, new);
+        }
     }
+    state.forget_spent();
 }

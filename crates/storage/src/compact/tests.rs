@@ -14,9 +14,9 @@ proptest! {
         let (world, files, view, model) = parts(&bursts, 0, &cache);
         let inputs = view.segments(0);
         let identity = Identity { cluster: CLUSTER, put_id: [2; 16], shard: 1 };
-        prop_assert!(merge::merge(&inputs, &identity, &world.disk, "segments/new", &|| true).unwrap().is_none());
+        prop_assert!(merge::merge(&inputs, &[], &identity, &world.disk, "segments/new", &|| true).unwrap().is_none());
         prop_assert!(!world.disk.exists("segments/new").unwrap(), "what was stopped leaves nothing");
-        let entry = merge::merge(&inputs, &identity, &world.disk, "segments/new", &|| false).unwrap().unwrap();
+        let entry = merge::merge(&inputs, &[], &identity, &world.disk, "segments/new", &|| false).unwrap().unwrap().entry.unwrap();
         prop_assert_eq!(entry.slots, (1, bursts.len() as u64));
         prop_assert_eq!(entry.level, 1);
         let merged = Arc::new(Segment::new(entry, files.get("segments/new"), CLUSTER, cache.clone()));

@@ -5,6 +5,7 @@
 
 use super::shard::Shard;
 use super::{Done, Engine};
+use crate::delete::Tombstone;
 use crate::error::StorageError;
 use crate::log::append::{Content, Writer};
 use crate::log::flush::FlushedShard;
@@ -49,13 +50,15 @@ pub(super) struct LoggedBatch {
 pub(super) struct Swap {
     pub(super) shard: Arc<Shard>,
     pub(super) flushed: FlushedShard,
-    pub(super) segment: Arc<Segment>,
+    /// `None` if all rows were deleted.
+    pub(super) segment: Option<Arc<Segment>>,
 }
 
 /// What has a slot.
 pub(super) enum Entry {
     Batch(Slot, LoggedBatch),
     Flush(Slot, Vec<u8>, Vec<Swap>, Done),
+    Delete(Slot, Vec<u8>, Vec<Arc<Shard>>, Vec<Arc<Tombstone>>, Done),
 }
 
 impl std::fmt::Debug for Entry {
@@ -67,7 +70,7 @@ impl std::fmt::Debug for Entry {
 impl Entry {
     fn slot(&self) -> Slot {
         match self {
-            Self::Batch(slot, _) | Self::Flush(slot, ..) => *slot,
+            Self::Batch(slot, _) | Self::Flush(slot, ..) | Self::Delete(slot, ..) => *slot,
         }
     }
 
@@ -75,6 +78,7 @@ impl Entry {
         match self {
             Self::Batch(_, batch) => Content::Batch(&batch.parts, &batch.body),
             Self::Flush(_, payload, ..) => Content::Flush(payload),
+            Self::Delete(_, payload, ..) => Content::Delete(payload),
         }
     }
 }
@@ -178,7 +182,7 @@ impl Engine {
                     self.release(batch.parts.iter().map(|(_, chunk)| chunk.bytes()).sum());
                     batch.done
                 }
-                Entry::Flush(.., done) => Some(done),
+                Entry::Flush(.., done) | Entry::Delete(.., done) => Some(done),
             };
             answers.extend(done.map(|done| (done, Err(error.clone()))));
         }
@@ -208,6 +212,11 @@ impl Engine {
                     self.release(swap.shard.end_flush(slot, &swap.flushed, swap.segment, now));
                 }
                 self.stats.flushes.inc();
+                answers.push((done, Ok(())));
+            }
+            Entry::Delete(slot, _, shards, tombstones, done) => {
+                shards.iter().for_each(|shard| shard.delete(slot, &tombstones));
+                self.stats.deletes.inc();
                 answers.push((done, Ok(())));
             }
         }

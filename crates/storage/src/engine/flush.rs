@@ -3,15 +3,13 @@
 
 use super::Engine;
 use super::commit::{Condition, Entry, Swap};
-use super::shard::Shard;
+use super::shard::{Flushable, Shard};
 use crate::SEGMENTS_FOLDER;
-use crate::Slot;
 use crate::error::StorageError;
 use crate::log::flush::{self, FlushedShard};
 use crate::manifest::{MeasurementSchema, SegmentEntry, SegmentRef};
 use crate::run::merge::{by_measurement, merge_tables};
-use crate::run::sorted::SortedRun;
-use crate::segment::{Identity, Writer};
+use crate::segment::{Identity, Summary, Writer};
 use codec::Level;
 use parking_lot::Mutex;
 use platform::DiskFile;
@@ -55,7 +53,13 @@ impl Engine {
         let mut flushed = Vec::new();
         let mut offset = 0;
         for shard in shards {
-            let Some((k, runs)) = shard.begin_flush() else { continue };
+            let Some(rows) = shard.begin_flush() else { continue };
+            if rows.runs.iter().all(|run| run.tables.is_empty()) {
+                // All were deleted: the record says so, for the log to be trimmed.
+                let one = FlushedShard { shard: shard.id, k: rows.k, entry: None, schema: Vec::new() };
+                flushed.push((shard.clone(), one));
+                continue;
+            }
             let handle = match &file {
                 Some(handle) => handle.clone(),
                 None => {
@@ -63,7 +67,7 @@ impl Engine {
                     file.insert(self.world.disk.create(path)?).clone()
                 }
             };
-            let (bytes, one) = self.encode(shard, k, &runs, SegmentRef { file: path.to_owned(), offset, len: 0 })?;
+            let (bytes, one) = self.encode(shard, &rows, SegmentRef { file: path.to_owned(), offset, len: 0 })?;
             handle.write_at(offset, &bytes)?;
             offset += bytes.len() as u64;
             flushed.push((shard.clone(), one));
@@ -79,15 +83,15 @@ impl Engine {
     fn encode(
         &self,
         shard: &Shard,
-        k: Slot,
-        runs: &[Arc<SortedRun>],
+        rows: &Flushable,
         place: SegmentRef,
     ) -> Result<(Vec<u8>, FlushedShard), StorageError> {
-        let lowest = runs.first().map_or(k, |run| run.slots.0);
+        let (k, purged) = (rows.k, rows.purged);
+        let lowest = rows.runs.first().map_or(k, |run| run.slots.0);
         let identity = Identity { cluster: self.options.cluster_id, put_id: self.world.random.id(), shard: shard.id };
         let mut writer = Writer::new(&identity, (lowest, k), Level::Hot);
         let mut schema = Vec::new();
-        for tables in by_measurement(runs) {
+        for tables in by_measurement(&rows.runs) {
             let table = merge_tables(&tables);
             writer.table(&table)?;
             let fields = table.columns.into_iter().map(|(key, _)| key).collect();
@@ -95,8 +99,9 @@ impl Engine {
         }
         let (bytes, summary) = writer.finish()?;
         let place = SegmentRef { len: summary.len, ..place };
-        let entry = SegmentEntry { place, slots: summary.slots, range: summary.range, rows: summary.rows, level: 0 };
-        Ok((bytes, FlushedShard { shard: shard.id, k, entry, schema }))
+        let Summary { slots, range, rows, .. } = summary;
+        let entry = SegmentEntry { place, slots, range, rows, level: 0, purged };
+        Ok((bytes, FlushedShard { shard: shard.id, k, entry: Some(entry), schema }))
     }
 
     /// Logs the flush and waits until it is applied.
@@ -107,7 +112,7 @@ impl Engine {
         let records: Vec<FlushedShard> = flushed.iter().map(|(_, flushed)| flushed.clone()).collect();
         let payload = flush::encode(&records);
         let swap = |(shard, flushed): (Arc<Shard>, FlushedShard)| {
-            let segment = self.segment(&flushed.entry);
+            let segment = flushed.entry.as_ref().map(|entry| self.segment(entry));
             Swap { shard, flushed, segment }
         };
         let swaps = flushed.into_iter().map(swap).collect();

@@ -9,6 +9,7 @@
 
 mod accept;
 mod commit;
+mod delete;
 mod flush;
 mod full;
 mod open;
@@ -17,6 +18,7 @@ mod stats;
 mod upkeep;
 
 use crate::cache::Cache;
+use crate::delete::TestReader;
 use crate::error::StorageError;
 use crate::log::append::Writer;
 use crate::log::batch::encode_body;
@@ -62,6 +64,8 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Identity of the data folder, in every file's head.
     pub cluster_id: [u8; 16],
+    /// Makes the tests of tag values in deletes from what they told of themselves.
+    pub read_test: TestReader,
     /// Where the engine counts.
     pub stats: platform::Stats,
 }
@@ -143,11 +147,13 @@ pub struct Engine {
     dropped: Mutex<BTreeSet<ShardId>>,
     /// Shards whose manifest is damaged, and what is wrong with it. If there is one, nothing is written.
     broken: Mutex<BTreeMap<ShardId, StorageError>>,
-    log_id: [u8; 16],
+    pub(crate) log_id: [u8; 16],
     log: Mutex<Writer>,
     /// Length of the log, as of the last group.
     log_bytes: AtomicU64,
     waiting: Mutex<Waiting>,
+    /// Shared from the check of a batch's types until it has its slot.
+    deciding: RwLock<()>,
     /// Something waits for the log.
     arrived: Condvar,
     /// Held over a flush: a shard is in one at a time.
@@ -204,6 +210,8 @@ impl Engine {
     ) -> Result<Outcome, StorageError> {
         self.check_room(&batch)?;
         let owned = shards.iter().map(|span| self.shard(span.id)).collect::<Result<Vec<_>, _>>()?;
+        self.settle_types(&batch, &owned)?;
+        let _decided = self.deciding.read();
         let (parts, outcome) = accept::accept(batch, keys, &self.series.current(), shards, &owned);
         if parts.is_empty() {
             done(Ok(()));
@@ -319,8 +327,9 @@ impl Engine {
             }
             let shard = self.shards.read().get(&span.id).cloned();
             let picture = shard.map(|shard| shard.picture());
-            let (segments, runs) = picture.map(|picture| (picture.segments, picture.runs)).unwrap_or_default();
-            Ok(ShardSource { span: *span, segments, runs })
+            let (segments, runs, tombstones) =
+                picture.map(|picture| (picture.segments, picture.runs, picture.tombstones)).unwrap_or_default();
+            Ok(ShardSource { span: *span, segments, runs, tombstones })
         };
         Ok(View::new(shards.iter().map(source).collect::<Result<_, _>>()?, self.cache.clone()))
     }
@@ -371,7 +380,7 @@ impl Engine {
             return Err(StorageError::Invalid(format!("shard {id} was dropped")));
         }
         let manifest = self.manifests.load(id)?.map(|(_, manifest)| manifest).unwrap_or_default();
-        let shard = self.shard_of(id, &manifest);
+        let shard = self.shard_of(id, &manifest)?;
         Ok(self.shards.write().entry(id).or_insert(shard).clone())
     }
 

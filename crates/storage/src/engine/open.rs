@@ -2,11 +2,12 @@
 
 use super::commit::{Condition, Waiting};
 use super::full::FullDisk;
-use super::shard::{Shard, ShardState};
+use super::shard::{Change, Shard, ShardState};
 use super::stats::EngineStats;
 use super::{Engine, Options, ShardSpan};
 use crate::SEGMENTS_FOLDER;
 use crate::cache::Cache;
+use crate::delete::{LoggedDelete, Tombstone};
 use crate::error::{ErrorKind, StorageError};
 use crate::log::append::Writer;
 use crate::log::batch::LoggedPart;
@@ -63,7 +64,7 @@ impl Engine {
         let engine = Self::assemble(world, options, manifests, &found);
         *engine.broken.lock() = broken;
         for (id, manifest) in loaded {
-            let shard = engine.shard_of(id, &manifest);
+            let shard = engine.shard_of(id, &manifest)?;
             engine.shards.write().insert(id, shard);
         }
         engine.take_flushes(&found);
@@ -97,6 +98,7 @@ impl Engine {
             log_bytes: AtomicU64::new(writer.bytes()),
             log: Mutex::new(writer),
             waiting: Mutex::new(waiting),
+            deciding: RwLock::default(),
             arrived: Condvar::new(),
             flushing: Mutex::default(),
             pressed: AtomicBool::new(false),
@@ -116,16 +118,32 @@ impl Engine {
     }
 
     /// A shard as its manifest says.
-    pub(super) fn shard_of(&self, id: ShardId, manifest: &Manifest) -> Arc<Shard> {
+    ///
+    /// # Errors
+    /// It has a delete that cannot be understood.
+    pub(super) fn shard_of(&self, id: ShardId, manifest: &Manifest) -> Result<Arc<Shard>, StorageError> {
         let mut schema = Schema::default();
         for entry in &manifest.schema {
             entry.fields.iter().for_each(|field| schema.insert(&entry.measurement, field.clone()));
         }
         schema.skip_to(manifest.next_field);
         let segments = manifest.segments.iter().map(|entry| self.segment(entry)).collect();
-        let flushed = manifest.segments.last().map_or(0, |entry| entry.slots.1);
-        let state = ShardState { segments, flushed, applied: flushed, ..ShardState::default() };
-        Arc::new(Shard::new(id, schema, state))
+        let flushed = manifest.segments.last().map_or(0, |entry| entry.slots.1).max(manifest.flushed);
+        let tombstone = |(slot, bytes): &(Slot, Vec<u8>)| self.tombstone(*slot, bytes.clone()).map(Arc::new);
+        let tombstones = manifest.tombstones.iter().map(tombstone).collect::<Result<_, _>>()?;
+        let folded = manifest.folded_up_to(&self.log_id);
+        let state = ShardState { segments, tombstones, flushed, folded, applied: flushed, ..ShardState::default() };
+        let shard = Arc::new(Shard::new(id, schema, state));
+        if manifest.is_deleted {
+            shard.doubt(|doubts| doubts.add(None));
+        }
+        Ok(shard)
+    }
+
+    fn tombstone(&self, slot: Slot, bytes: Vec<u8>) -> Result<Tombstone, StorageError> {
+        let now = self.world.clock.monotonic_ns();
+        Tombstone::new(slot, bytes, self.options.read_test, now)
+            .map_err(|error| StorageError::Invalid(format!("the delete of slot {slot} cannot be understood: {error}")))
     }
 
     /// Adds the segments of flush records that manifests do not have.
@@ -139,10 +157,10 @@ impl Engine {
                 if flushed.k <= state.flushed {
                     continue;
                 }
-                state.segments.push(self.segment(&flushed.entry));
+                state.segments.extend(flushed.entry.as_ref().map(|entry| self.segment(entry)));
                 state.flushed = flushed.k;
                 state.applied = flushed.k;
-                state.unfolded.push((*slot, flushed.clone()));
+                state.note(*slot, Change::Flush(flushed.clone()));
                 drop(state);
                 shard.learn(flushed);
             }
@@ -152,7 +170,7 @@ impl Engine {
     /// Brings back the rows that are in no segment. Flushes on the way if memory is short and the log may be written.
     fn replay(&self, found: &Found, may_flush: bool) -> Result<Vec<String>, StorageError> {
         let table = self.series.current();
-        let mut sink = Sink { engine: self, may_flush, table, series: Vec::new(), fields: 0 };
+        let mut sink = Sink { engine: self, deletes: &found.deletes, may_flush, table, series: Vec::new(), fields: 0 };
         found.replay(&self.world, &mut sink)
     }
 
@@ -174,7 +192,7 @@ impl Engine {
 /// What manifests know and the log does not.
 fn check_log(found: &Found, manifests: &BTreeMap<ShardId, Manifest>) -> Option<String> {
     let last = |manifest: &Manifest| {
-        let segments = manifest.segments.last().map_or(0, |entry| entry.slots.1);
+        let segments = manifest.segments.last().map_or(0, |entry| entry.slots.1).max(manifest.flushed);
         let folded = manifest.folded.iter().map(|(_, slot)| *slot).max().unwrap_or(0);
         segments.max(folded)
     };
@@ -186,6 +204,7 @@ fn check_log(found: &Found, manifests: &BTreeMap<ShardId, Manifest>) -> Option<S
 /// Takes the rows of a replay into memory.
 struct Sink<'a> {
     engine: &'a Engine,
+    deletes: &'a [(Slot, LoggedDelete)],
     may_flush: bool,
     table: Arc<SeriesTable>,
     /// The series of each number of the file, as far as they were asked for.
@@ -225,6 +244,20 @@ impl Replay for Sink<'_> {
                 // A start on a full disk serves reads, if need be above the bound for memory.
                 Err(error) if error.kind() == ErrorKind::Full => self.may_flush = false,
                 other => drop(other?),
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, slot: Slot, dictionary: &ReaderDictionary) -> Result<(), StorageError> {
+        self.learn(dictionary);
+        let Ok(at) = self.deletes.binary_search_by_key(&slot, |(slot, _)| *slot) else { return Ok(()) };
+        let delete = &self.deletes[at].1;
+        let tombstone = |bytes: &Vec<u8>| self.engine.tombstone(slot, bytes.clone()).map(Arc::new);
+        let tombstones = delete.predicates.iter().map(tombstone).collect::<Result<Vec<_>, _>>()?;
+        for id in &delete.shards {
+            if let Some(shard) = self.engine.shards.read().get(id).cloned() {
+                shard.delete(slot, &tombstones);
             }
         }
         Ok(())

@@ -3,15 +3,19 @@
 //! All that a reader must see at one instant stands under one lock, [`Shard::state`], which nobody holds for longer than it
 //! takes to copy references: sorting, encoding and I/O work on copies.
 
+use crate::delete::{Tombstone, needed};
 use crate::log::flush::FlushedShard;
+use crate::manifest::SegmentEntry;
 use crate::run::sorted::SortedRun;
 use crate::run::{Chunk, ShardRuns};
 use crate::schema::Schema;
 use crate::segment::Segment;
 use crate::{ShardId, Slot};
+use model::Text;
 use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What readers see of a shard, and what is to be done with it.
 #[derive(Debug, Default)]
@@ -20,16 +24,122 @@ pub(crate) struct ShardState {
     pub(crate) segments: Vec<Arc<Segment>>,
     /// Rows above the segments' slots.
     pub(crate) runs: ShardRuns,
-    /// Flush records that the manifest does not have yet, with their slots, ascending.
-    pub(crate) unfolded: Vec<(Slot, FlushedShard)>,
+    /// Deletes that may still take rows, ascending by slot. In memory and on disk alike they are what this says.
+    pub(crate) tombstones: Vec<Arc<Tombstone>>,
+    /// Records that the manifest does not have yet, with their slots, ascending.
+    pub(crate) unfolded: Vec<(Slot, Change)>,
     /// The highest slot applied.
     pub(crate) applied: Slot,
-    /// All rows up to this slot are in segments.
+    /// The manifest has folded records up to this slot in.
+    pub(crate) folded: Slot,
+    /// All rows up to this slot are in segments, or deleted.
     pub(crate) flushed: Slot,
+    /// Measurements that may have lost their last row: see [`super::delete`].
+    pub(crate) doubts: Doubts,
     /// When the oldest row in memory came (monotonic, ns).
     pub(crate) since_ns: u64,
     /// The catalog has dropped the shard.
     pub(crate) dropped: bool,
+}
+
+/// A record of the log that changes a shard's manifest.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// Rows went to a segment.
+    Flush(FlushedShard),
+    /// Rows were deleted; which is in [`ShardState::tombstones`], unless nothing is below it any more.
+    Delete,
+}
+
+impl ShardState {
+    /// Applies deletes of one slot.
+    pub(crate) fn delete(&mut self, slot: Slot, tombstones: &[Arc<Tombstone>]) {
+        self.applied = self.applied.max(slot);
+        let mut is_noted = false;
+        for tombstone in tombstones {
+            self.doubts.add(tombstone.deletion.measurements.as_deref());
+            if !needed(tombstone, self.segments.iter().map(|segment| segment.entry()), self.runs.oldest()) {
+                continue;
+            }
+            self.tombstones.retain(|known| !tombstone.covers(known));
+            let at = self.tombstones.partition_point(|known| known.slot <= slot);
+            self.tombstones.insert(at, tombstone.clone());
+            if !self.runs.is_empty() {
+                self.runs.fence(tombstone.clone());
+            }
+            is_noted = true;
+        }
+        // A replay comes by deletes that the manifest has.
+        if is_noted && slot > self.folded {
+            self.note(slot, Change::Delete);
+        }
+    }
+
+    /// Notes what the manifest has to learn.
+    pub(crate) fn note(&mut self, slot: Slot, change: Change) {
+        let at = self.unfolded.partition_point(|(known, _)| *known <= slot);
+        self.unfolded.insert(at, (slot, change));
+    }
+
+    /// Forgets deletes that have nothing left to take.
+    pub(crate) fn forget_spent(&mut self) {
+        let (segments, oldest) = (&self.segments, self.runs.oldest());
+        self.tombstones.retain(|one| needed(one, segments.iter().map(|segment| segment.entry()), oldest));
+    }
+
+    /// The deletes that a manifest must name once it has folded records up to `last` in, if `new` has taken the place of the
+    /// segments that `is_old` picks.
+    pub(crate) fn tombstones_for(
+        &self,
+        last: Slot,
+        is_old: impl Fn(&Segment) -> bool,
+        new: Option<&SegmentEntry>,
+    ) -> Vec<(Slot, Vec<u8>)> {
+        let oldest = self.runs.oldest();
+        let stays = |one: &&Arc<Tombstone>| {
+            let others = self.segments.iter().filter(|segment| !is_old(segment)).map(|segment| segment.entry());
+            one.slot <= last && needed(one, others.chain(new), oldest)
+        };
+        self.tombstones.iter().filter(stays).map(|one| (one.slot, one.bytes.clone())).collect()
+    }
+}
+
+/// Which measurements may have no row any more, since deletes have taken some.
+#[derive(Debug, Default)]
+pub(crate) struct Doubts {
+    /// All but those in `names`, or just those.
+    is_all: bool,
+    names: BTreeSet<Text>,
+}
+
+impl Doubts {
+    /// Whether there is no doubt at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.is_all && self.names.is_empty()
+    }
+
+    /// Doubts some measurements, or all.
+    pub(crate) fn add(&mut self, measurements: Option<&[Text]>) {
+        match measurements {
+            None => (self.is_all, self.names) = (true, BTreeSet::new()),
+            Some(names) if self.is_all => self.names.retain(|known| !names.contains(known)),
+            Some(names) => self.names.extend(names.iter().cloned()),
+        }
+    }
+
+    /// Whether a measurement is doubted.
+    pub(crate) fn has(&self, measurement: &[u8]) -> bool {
+        self.is_all != self.names.contains(measurement)
+    }
+
+    /// Doubts a measurement no more.
+    pub(crate) fn settle(&mut self, measurement: &[u8]) {
+        if self.is_all {
+            self.names.insert(measurement.into());
+        } else {
+            self.names.remove(measurement);
+        }
+    }
 }
 
 /// A shard.
@@ -44,12 +154,26 @@ pub(crate) struct Shard {
     pub(crate) upkeep: Mutex<()>,
     /// Its segments are merged no more in this process: one cannot be read, or the shard is being dropped.
     pub(crate) unmergeable: AtomicBool,
+    /// Whether [`ShardState::doubts`] has any: writers look here first.
+    pub(crate) is_doubted: AtomicBool,
 }
 
 /// What a reader or a flush takes of a shard.
 #[derive(Debug)]
 pub(crate) struct Picture {
     pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) runs: Vec<Arc<SortedRun>>,
+    /// What is deleted of the segments.
+    pub(crate) tombstones: Vec<Arc<Tombstone>>,
+}
+
+/// The rows of a shard that a flush takes.
+#[derive(Debug)]
+pub(crate) struct Flushable {
+    /// All rows up to this slot.
+    pub(crate) k: Slot,
+    /// Deletes up to this slot have been applied to them.
+    pub(crate) purged: Slot,
     pub(crate) runs: Vec<Arc<SortedRun>>,
 }
 
@@ -58,7 +182,8 @@ impl Shard {
     pub(crate) fn new(id: ShardId, schema: Schema, state: ShardState) -> Self {
         let (schema, state) = (Mutex::new(schema), Mutex::new(state));
         let (sealing, upkeep, unmergeable) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
-        Self { id, schema, state, sealing, upkeep, unmergeable }
+        let is_doubted = AtomicBool::new(false);
+        Self { id, schema, state, sealing, upkeep, unmergeable, is_doubted }
     }
 
     /// Makes the rows of one slot visible. Returns the bytes that were charged for them if nobody will see them.
@@ -79,7 +204,7 @@ impl Shard {
     pub(crate) fn seal(&self) {
         let _alone = self.sealing.lock();
         let copy = self.state.lock().runs.clone();
-        if copy.pending_bytes() > 0 {
+        if copy.is_unsealed() {
             let sealed = copy.seal();
             self.state.lock().runs.replace(sealed);
         }
@@ -89,16 +214,16 @@ impl Shard {
     pub(crate) fn picture(&self) -> Picture {
         let _alone = self.sealing.lock();
         let copy = self.state.lock().runs.clone();
-        let sealed = (copy.pending_bytes() > 0).then(|| copy.seal());
+        let sealed = copy.is_unsealed().then(|| copy.seal());
         let mut state = self.state.lock();
         if let Some(sealed) = sealed {
             state.runs.replace(sealed);
         }
-        Picture { segments: state.segments.clone(), runs: state.runs.sorted() }
+        Picture { segments: state.segments.clone(), runs: state.runs.sorted(), tombstones: state.tombstones.clone() }
     }
 
     /// The rows to be flushed: sorted runs up to a slot that no later run is merged with from now on. `None` if there are none.
-    pub(crate) fn begin_flush(&self) -> Option<(Slot, Vec<Arc<SortedRun>>)> {
+    pub(crate) fn begin_flush(&self) -> Option<Flushable> {
         let _alone = self.sealing.lock();
         let copy = self.state.lock().runs.clone();
         let sealed = copy.seal();
@@ -107,20 +232,39 @@ impl Shard {
         let runs = state.runs.sorted();
         let k = runs.last()?.slots.1;
         state.runs.keep_apart(k);
-        (!state.dropped).then_some((k, runs))
+        let purged = state.runs.purged();
+        (!state.dropped).then_some(Flushable { k, purged, runs })
     }
 
-    /// Puts a segment in the place of the rows that it was made from. Returns the bytes that were charged for them.
-    pub(crate) fn end_flush(&self, slot: Slot, flushed: &FlushedShard, segment: Arc<Segment>, now_ns: u64) -> u64 {
+    /// Applies deletes of one slot.
+    pub(crate) fn delete(&self, slot: Slot, tombstones: &[Arc<Tombstone>]) {
+        let mut state = self.state.lock();
+        if !state.dropped {
+            state.delete(slot, tombstones);
+            self.is_doubted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts a segment in the place of the rows that it was made from, nothing if all were deleted. Returns the bytes that
+    /// were charged for them.
+    pub(crate) fn end_flush(
+        &self,
+        slot: Slot,
+        flushed: &FlushedShard,
+        segment: Option<Arc<Segment>>,
+        now_ns: u64,
+    ) -> u64 {
         let mut state = self.state.lock();
         if state.dropped {
             return 0;
         }
-        state.segments.push(segment);
+        state.segments.extend(segment);
         state.flushed = flushed.k;
-        state.unfolded.push((slot, flushed.clone()));
+        state.note(slot, Change::Flush(flushed.clone()));
         state.since_ns = now_ns;
-        state.runs.forget(flushed.k)
+        let freed = state.runs.forget(flushed.k);
+        state.forget_spent();
+        freed
     }
 
     /// Forgets all; readers that hold a picture keep it. Returns the bytes that were charged.
@@ -130,6 +274,7 @@ impl Shard {
         state.dropped = true;
         state.segments.clear();
         state.unfolded.clear();
+        state.tombstones.clear();
         state.runs.forget(Slot::MAX)
     }
 

@@ -9,6 +9,7 @@ pub(super) struct EngineStats {
     pub(super) batches: Counter,
     pub(super) syncs: Counter,
     pub(super) flushes: Counter,
+    pub(super) deletes: Counter,
     pub(super) log_bytes: Gauge,
     pub(super) run_bytes: Gauge,
 }
@@ -20,6 +21,7 @@ impl EngineStats {
             batches: stats.counter("storage", "batches", "Batches made durable and visible."),
             syncs: stats.counter("storage", "logSyncs", "Groups of batches written to the log and synced."),
             flushes: stats.counter("storage", "flushes", "Times that rows in memory were put into segments."),
+            deletes: stats.counter("storage", "deletes", "Deletes made durable and visible."),
             log_bytes: stats.gauge("storage", "logBytes", "Length of the log."),
             run_bytes: stats.gauge("storage", "runBytes", "Memory of rows that are not in segments yet."),
         }

@@ -1,7 +1,7 @@
 //! What is done in the background, one piece a step: flush, sorting, folding and trimming the log, compaction, orphans.
 
 use super::commit::Condition;
-use super::shard::Shard;
+use super::shard::{Change, Shard};
 use super::{Engine, Step};
 use crate::Slot;
 use crate::compact;
@@ -12,6 +12,8 @@ use std::sync::atomic::Ordering;
 
 /// Unsorted rows of a shard above which they are sorted before a reader asks (bytes).
 const SEAL_BYTES: u64 = 16 << 20;
+/// Deletes that are not applied to a shard's rows in memory, above which they are (number).
+const SEAL_FENCES: usize = 16;
 
 /// One kind of work: says whether it did something.
 type Work = fn(&Engine) -> Result<bool, StorageError>;
@@ -83,7 +85,10 @@ impl Engine {
 
     /// Sorts the rows of a shard that has many unsorted ones.
     fn seal_due(&self) -> Result<bool, StorageError> {
-        let many = |shard: &&Arc<Shard>| shard.state.lock().runs.pending_bytes() > SEAL_BYTES;
+        let many = |shard: &&Arc<Shard>| {
+            let runs = &shard.state.lock().runs;
+            runs.pending_bytes() > SEAL_BYTES || runs.fences() > SEAL_FENCES
+        };
         let shard = self.shards.read().values().find(many).cloned();
         if let Some(shard) = &shard {
             shard.seal();
@@ -135,13 +140,22 @@ impl Engine {
         loop {
             let (version, mut manifest) = self.manifests.load(shard.id)?.unwrap_or_default();
             let folded = manifest.folded_up_to(&self.log_id);
-            for (_, flushed) in unfolded.iter().filter(|(slot, _)| *slot > folded) {
-                manifest.segments.push(flushed.entry.clone());
+            for (_, change) in unfolded.iter().filter(|(slot, _)| *slot > folded) {
+                let Change::Flush(flushed) = change else {
+                    manifest.is_deleted = true;
+                    continue;
+                };
+                manifest.segments.extend(flushed.entry.clone());
+                manifest.flushed = manifest.flushed.max(flushed.k);
                 flushed.schema.iter().for_each(|entry| manifest.add_fields(&entry.measurement, &entry.fields));
             }
             manifest.fold_up_to(self.log_id, last);
+            manifest.tombstones = shard.state.lock().tombstones_for(last, |_| false, None);
             if self.manifests.commit(shard.id, version + 1, &manifest)? {
-                shard.state.lock().unfolded.retain(|(slot, _)| *slot > last);
+                let mut state = shard.state.lock();
+                state.unfolded.retain(|(slot, _)| *slot > last);
+                state.folded = state.folded.max(last);
+                drop(state);
                 return self.manifests.trim(shard.id, version + 1);
             }
         }

@@ -49,6 +49,8 @@ pub(crate) enum Content<'a> {
     Batch(&'a [(ShardId, Chunk)], &'a [u8]),
     /// The payload of a flush record.
     Flush(&'a [u8]),
+    /// The payload of a delete record.
+    Delete(&'a [u8]),
 }
 
 /// The writer of a log.
@@ -146,6 +148,7 @@ impl Writer {
         match content {
             Content::Batch(_, body) => put_record(put_id, Kind::Batch, slot, claimed, &[&prepared.heads, body], group),
             Content::Flush(payload) => put_record(put_id, Kind::Flush, slot, claimed, &[payload], group),
+            Content::Delete(payload) => put_record(put_id, Kind::Delete, slot, claimed, &[payload], group),
         }
         self.claimed = claimed;
         self.added = slot;
@@ -331,7 +334,7 @@ impl Prepared {
                 batch::encode_heads(parts, dictionary, &mut heads);
                 body.len()
             }
-            Content::Flush(payload) => payload.len(),
+            Content::Flush(payload) | Content::Delete(payload) => payload.len(),
         };
         Self { definitions: dictionary.take_definitions(), payload: heads.len() + rest, heads }
     }

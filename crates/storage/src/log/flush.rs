@@ -3,7 +3,7 @@
 //! ```text
 //! varint  number of shards, then for each:
 //!           varint shard, varint k: all rows of the shard up to this slot are in segments,
-//!           the segment, as in a manifest,
+//!           1 byte: 1, then the segment, as in a manifest; or 0 if all rows were deleted,
 //!           varint number of measurements, each: name (length, bytes), its fields as in a manifest
 //! ```
 //!
@@ -20,7 +20,8 @@ pub(crate) struct FlushedShard {
     pub(crate) shard: ShardId,
     /// All rows of the shard up to this slot are in segments.
     pub(crate) k: Slot,
-    pub(crate) entry: SegmentEntry,
+    /// `None` if no row was left.
+    pub(crate) entry: Option<SegmentEntry>,
     /// The fields that the segment has, by measurement.
     pub(crate) schema: Vec<MeasurementSchema>,
 }
@@ -32,7 +33,10 @@ pub(crate) fn encode(shards: &[FlushedShard]) -> Vec<u8> {
     for flushed in shards {
         put_u64(&mut out, flushed.shard);
         put_u64(&mut out, flushed.k);
-        put_entry(&flushed.entry, &mut out);
+        out.push(u8::from(flushed.entry.is_some()));
+        if let Some(entry) = &flushed.entry {
+            put_entry(entry, &mut out);
+        }
         put_u64(&mut out, flushed.schema.len() as u64);
         for measurement in &flushed.schema {
             put_bytes(&mut out, &measurement.measurement);
@@ -51,7 +55,11 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Vec<FlushedShard>, CodecError> {
     let mut shards = Vec::new();
     for _ in 0..reader.count(payload.len())? {
         let (shard, k) = (reader.varint()?, reader.varint()?);
-        let entry = take_entry(&mut reader)?;
+        let entry = match reader.u8()? {
+            0 => None,
+            1 => Some(take_entry(&mut reader)?),
+            _ => return Err(CodecError::Invalid("whether there is a segment")),
+        };
         let mut schema = Vec::new();
         for _ in 0..reader.count(reader.remaining())? {
             let measurement = reader.bytes()?.into();

@@ -22,7 +22,7 @@
 //! record
 //!      0     4  marker: the first 4 bytes of the put id
 //!      4     4  n: length of the payload
-//!      8     4  kind: 1 definitions, 2 batch, 3 flush, 4 claim
+//!      8     4  kind: 1 definitions, 2 batch, 3 flush, 4 claim, 5 delete
 //!     12     4  CRC-32 of the put id, then of bytes 0 to 11, then of bytes 16 to 31+n
 //!     16     8  slot; definitions carry the slot of the record that they are for, a claim the one that it claims
 //!     24     8  claimed slot: all slots up to it were durable when the record was made
@@ -58,6 +58,8 @@ pub(crate) enum Kind {
     Flush,
     /// Nothing but the claimed slot.
     Claim,
+    /// Which rows of lower slots are deleted.
+    Delete,
 }
 
 impl Kind {
@@ -67,11 +69,12 @@ impl Kind {
             Self::Batch => 2,
             Self::Flush => 3,
             Self::Claim => 4,
+            Self::Delete => 5,
         }
     }
 
     fn of(code: u32) -> Option<Self> {
-        [Self::Define, Self::Batch, Self::Flush, Self::Claim].into_iter().find(|kind| kind.code() == code)
+        [Self::Define, Self::Batch, Self::Flush, Self::Claim, Self::Delete].into_iter().find(|kind| kind.code() == code)
     }
 }
 

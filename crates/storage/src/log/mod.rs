@@ -1,6 +1,6 @@
 //! The log: what makes a batch durable before it is in a segment.
 //!
-//! One log a node, a sequence of files. The committer appends one record for each batch (and flush) and syncs once for all
+//! One log a node, a sequence of files. The committer appends one record for each batch (and flush, and delete) and syncs once for all
 //! that wait; a start reads the files back. A file stands alone: it defines the series, measurements and fields that its
 //! records name by number, and no number of another file or of memory is in it.
 //!

@@ -15,6 +15,7 @@ use super::dictionary::ReaderDictionary;
 use super::flush::{self, FlushedShard};
 use super::format::{BadHead, Head, Kind, RECORDS, Record, SECOND_HEAD, next_record, number_of, path_of, record_at};
 use crate::Slot;
+use crate::delete::LoggedDelete;
 use crate::error::StorageError;
 use platform::World;
 
@@ -48,6 +49,8 @@ pub(crate) struct Found {
     pub(crate) next_number: u64,
     /// The flush records with their slots, ascending.
     pub(crate) flushes: Vec<(Slot, Vec<FlushedShard>)>,
+    /// The delete records with their slots, ascending.
+    pub(crate) deletes: Vec<(Slot, LoggedDelete)>,
     /// What is lost, in words; empty if nothing is.
     pub(crate) damage: Vec<String>,
     /// What was cut off, in words.
@@ -80,7 +83,7 @@ pub(crate) fn scan(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageEr
     }
     found.follow_slots();
     found.check_tail(&last_bytes);
-    found.read_flushes(world)?;
+    found.read_changes(world)?;
     Ok(found)
 }
 
@@ -152,7 +155,7 @@ impl Found {
                 self.damage.push(lost(expected, file.head.first_slot - 1, file.head.number));
             }
             expected = expected.max(file.head.first_slot);
-            let of_rows = |place: &&Place| matches!(place.kind, Kind::Batch | Kind::Flush);
+            let of_rows = |place: &&Place| matches!(place.kind, Kind::Batch | Kind::Flush | Kind::Delete);
             for place in file.places.iter().filter(of_rows) {
                 if place.slot > expected && expected > self.durable {
                     cut = Some((at, expected));
@@ -205,6 +208,7 @@ impl Found {
                     batch::decode(record.slot, record.payload, &dictionary).map(drop)
                 }
                 Kind::Flush if record.slot > self.durable => flush::decode(record.payload).map(drop),
+                Kind::Delete if record.slot > self.durable => LoggedDelete::decode(record.payload).map(drop),
                 _ => Ok(()),
             };
             if read.is_err() {
@@ -221,24 +225,28 @@ impl Found {
         }
     }
 
-    fn read_flushes(&mut self, world: &World) -> Result<(), StorageError> {
-        let mut flushes = Vec::new();
+    fn read_changes(&mut self, world: &World) -> Result<(), StorageError> {
+        let (mut flushes, mut deletes) = (Vec::new(), Vec::new());
         let mut damage = Vec::new();
         for file in &self.files {
-            if !file.places.iter().any(|place| place.kind == Kind::Flush) {
+            if !file.places.iter().any(|place| matches!(place.kind, Kind::Flush | Kind::Delete)) {
                 continue;
             }
             let bytes = read_file(world, file.head.number)?;
-            for record in file.records(&bytes).filter(|record| record.kind == Kind::Flush) {
-                match flush::decode(record.payload) {
-                    Ok(shards) => flushes.push((record.slot, shards)),
-                    Err(error) => {
-                        damage.push(format!("{} ({error})", lost(record.slot, record.slot, file.head.number)))
+            for record in file.records(&bytes) {
+                let read = match record.kind {
+                    Kind::Flush => flush::decode(record.payload).map(|shards| flushes.push((record.slot, shards))),
+                    Kind::Delete => {
+                        LoggedDelete::decode(record.payload).map(|delete| deletes.push((record.slot, delete)))
                     }
+                    _ => Ok(()),
+                };
+                if let Err(error) = read {
+                    damage.push(format!("{} ({error})", lost(record.slot, record.slot, file.head.number)));
                 }
             }
         }
-        self.flushes = flushes;
+        (self.flushes, self.deletes) = (flushes, deletes);
         self.damage.append(&mut damage);
         Ok(())
     }
@@ -281,11 +289,11 @@ impl Found {
         self.files.iter().enumerate().map(old).collect()
     }
 
-    /// Gives the rows of all batches in slot order to `apply`, with the dictionary of their file; `begin` is called before
-    /// each file. What cannot be read is returned, in words.
+    /// Gives the rows of all batches, and the slots of deletes, in slot order to `sink`, with the dictionary of their file;
+    /// `begin` is called before each file. What cannot be read is returned, in words.
     ///
     /// # Errors
-    /// The disk refused, or `apply` did.
+    /// The disk refused, or the sink did.
     pub(crate) fn replay(&self, world: &World, sink: &mut dyn Replay) -> Result<Vec<String>, StorageError> {
         let mut damage = Vec::new();
         for file in &self.files {
@@ -304,6 +312,7 @@ impl Found {
                             damage.push(format!("{} ({error})", lost(record.slot, record.slot, file.head.number)));
                         }
                     },
+                    Kind::Delete => sink.delete(record.slot, &dictionary)?,
                     Kind::Flush | Kind::Claim => {}
                 }
             }
@@ -328,6 +337,12 @@ pub(crate) trait Replay {
     /// # Errors
     /// They cannot be taken; the replay ends.
     fn batch(&mut self, parts: Vec<LoggedPart>, dictionary: &ReaderDictionary) -> Result<(), StorageError>;
+
+    /// The delete of this slot comes here, among [`Found::deletes`].
+    ///
+    /// # Errors
+    /// It cannot be applied; the replay ends.
+    fn delete(&mut self, slot: Slot, dictionary: &ReaderDictionary) -> Result<(), StorageError>;
 }
 
 fn lost(low: Slot, high: Slot, number: u64) -> String {

@@ -61,6 +61,10 @@ impl Replay for Collected {
         }
         Ok(())
     }
+
+    fn delete(&mut self, _slot: Slot, _dictionary: &ReaderDictionary) -> Result<(), StorageError> {
+        Ok(())
+    }
 }
 
 #[test]

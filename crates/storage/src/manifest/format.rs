@@ -6,13 +6,17 @@
 //!   file       length (varint), bytes
 //!   offset, length, lowest slot, highest slot (varints)
 //!   times      least (zigzag varint), greatest minus least (varint)
-//!   rows, level (varints)
+//!   rows, level, slot up to which deletes are applied (varints)
 //! schema     number of measurements (varint); each: name (length, bytes), fields as in a segment's contents
 //! next field id (varint)
 //! folded     number of logs (varint); each: log id (16 bytes), slot (varint)
+//! flushed    slot (varint): all rows up to it are in segments, or deleted
+//! deleted    1 byte: 1 if a delete was ever folded in, else 0
+//! tombstones number (varint); each: slot (varint), predicate (length, bytes; see `delete/format.rs`)
 //! ```
 
 use super::{Manifest, MeasurementSchema, SegmentEntry, SegmentRef};
+use crate::delete::check_predicate;
 use crate::segment::format::{put_fields, put_range, take_fields, take_range, take_u32};
 use codec::{CodecError, Reader, put_bytes, put_u64};
 
@@ -35,6 +39,13 @@ pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
         out.extend_from_slice(log);
         put_u64(&mut out, *slot);
     }
+    put_u64(&mut out, manifest.flushed);
+    out.push(u8::from(manifest.is_deleted));
+    put_u64(&mut out, manifest.tombstones.len() as u64);
+    for (slot, predicate) in &manifest.tombstones {
+        put_u64(&mut out, *slot);
+        put_bytes(&mut out, predicate);
+    }
     out
 }
 
@@ -56,6 +67,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Manifest, CodecError> {
         let log = *reader.take(16)?.first_chunk().ok_or(CodecError::Invalid("log id"))?;
         manifest.folded.push((log, reader.varint()?));
     }
+    manifest.flushed = reader.varint()?;
+    manifest.is_deleted = reader.u8()? != 0;
+    for _ in 0..reader.count(reader.remaining())? {
+        let slot = reader.varint()?;
+        let predicate = reader.bytes()?;
+        check_predicate(predicate)?;
+        manifest.tombstones.push((slot, predicate.to_vec()));
+    }
     reader.finish()?;
     Ok(manifest)
 }
@@ -69,6 +88,7 @@ pub(crate) fn put_entry(entry: &SegmentEntry, out: &mut Vec<u8>) {
     put_range(&entry.range, out);
     put_u64(out, entry.rows);
     put_u64(out, u64::from(entry.level));
+    put_u64(out, entry.purged);
 }
 
 /// Reads what [`put_entry`] wrote.
@@ -81,5 +101,6 @@ pub(crate) fn take_entry(reader: &mut Reader<'_>) -> Result<SegmentEntry, CodecE
         range: take_range(reader)?,
         rows: reader.varint()?,
         level: take_u32(reader)?,
+        purged: reader.varint()?,
     })
 }

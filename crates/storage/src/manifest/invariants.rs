@@ -8,13 +8,14 @@ type Rule = (fn(&Manifest) -> bool, &'static str);
 
 /// Checks a state; says what is wrong.
 pub(crate) fn check(manifest: &Manifest) -> Result<(), &'static str> {
-    let rules: [Rule; 6] = [
+    let rules: [Rule; 7] = [
         (slots_ascend, "slots of segments overlap or are out of order"),
         (places_are_apart, "two segments share bytes of a file, or one is empty or above 64 bits"),
         (ranges_are_whole, "a segment's range of times is empty"),
         (measurements_ascend, "measurements of the schema are not sorted"),
         (fields_are_unique, "a field id is used twice, out of order, or not below the next one"),
         (logs_ascend, "a log is named twice or out of order"),
+        (tombstones_ascend, "deletes are out of order"),
     ];
     rules.iter().find(|(holds, _)| !holds(manifest)).map_or(Ok(()), |(_, what)| Err(what))
 }
@@ -50,4 +51,8 @@ fn fields_are_unique(manifest: &Manifest) -> bool {
 
 fn logs_ascend(manifest: &Manifest) -> bool {
     manifest.folded.is_sorted_by(|a, b| a.0 < b.0)
+}
+
+fn tombstones_ascend(manifest: &Manifest) -> bool {
+    manifest.tombstones.is_sorted_by_key(|(slot, _)| *slot)
 }

@@ -48,6 +48,8 @@ pub(crate) struct SegmentEntry {
     pub(crate) rows: u64,
     /// How many merges made it: 0 from a flush, else one more than the greatest of its inputs.
     pub(crate) level: u32,
+    /// All deletes up to this slot have been applied to its rows; 0 or anything below its highest slot says nothing.
+    pub(crate) purged: Slot,
 }
 
 /// The fields of one measurement.
@@ -68,8 +70,14 @@ pub(crate) struct Manifest {
     pub(crate) schema: Vec<MeasurementSchema>,
     /// Above every field id ever given in this shard.
     pub(crate) next_field: FieldId,
-    /// For each log (by its id, ascending) the slot up to which its flush records are folded in here.
+    /// For each log (by its id, ascending) the slot up to which its flush and delete records are folded in here.
     pub(crate) folded: Vec<([u8; 16], Slot)>,
+    /// All rows up to this slot are in segments, or deleted.
+    pub(crate) flushed: Slot,
+    /// The deletes that may still take rows of the segments: slot and predicate, ascending by slot.
+    pub(crate) tombstones: Vec<(Slot, Vec<u8>)>,
+    /// Whether a delete was ever folded in: the schema may name fields of which no row is left.
+    pub(crate) is_deleted: bool,
 }
 
 impl Manifest {
@@ -86,7 +94,8 @@ impl Manifest {
         }
     }
 
-    /// Adds fields to a measurement's schema where they are new, and raises `next_field` above them.
+    /// Adds fields to a measurement's schema where they are new, and raises `next_field` above them. One of a name that is
+    /// there under a lower id takes its place: all rows with that one are deleted.
     pub(crate) fn add_fields(&mut self, measurement: &[u8], fields: &[FieldKey]) {
         let at = match self.schema.binary_search_by(|entry| (*entry.measurement).cmp(measurement)) {
             Ok(at) => at,
@@ -96,17 +105,26 @@ impl Manifest {
             }
         };
         let known = &mut self.schema[at].fields;
+        self.next_field = fields.iter().fold(self.next_field, |next, field| next.max(field.id.saturating_add(1)));
+        if fields.iter().all(|field| known.binary_search_by(|key| key.id.cmp(&field.id)).is_ok()) {
+            return;
+        }
+        // By name, as there may be very many.
+        let mut newest: BTreeMap<Text, FieldKey> = known.drain(..).map(|key| (key.name.clone(), key)).collect();
         for field in fields {
-            if let Err(place) = known.binary_search_by(|key| key.id.cmp(&field.id)) {
-                known.insert(place, field.clone());
-                self.next_field = self.next_field.max(field.id.saturating_add(1));
+            let standing = newest.entry(field.name.clone()).or_insert_with(|| field.clone());
+            if standing.id < field.id {
+                *standing = field.clone();
             }
         }
+        known.extend(newest.into_values());
+        known.sort_unstable_by_key(|key| key.id);
     }
 
-    /// Puts one segment in the place of some that follow each other; `None` if they are not all there, or not neighbours.
+    /// Puts one segment, or nothing, in the place of some that follow each other; `None` if they are not all there, or not
+    /// neighbours.
     #[must_use]
-    pub(crate) fn replace(&self, old: &[SegmentRef], new: SegmentEntry) -> Option<Manifest> {
+    pub(crate) fn replace(&self, old: &[SegmentRef], new: Option<SegmentEntry>) -> Option<Manifest> {
         let first = self.segments.iter().position(|entry| Some(&entry.place) == old.first())?;
         let range = first..first + old.len();
         let found = self.segments.get(range.clone())?;
@@ -114,7 +132,7 @@ impl Manifest {
             return None;
         }
         let mut next = self.clone();
-        next.segments.splice(range, [new]);
+        next.segments.splice(range, new);
         Some(next)
     }
 }

@@ -12,6 +12,7 @@ fn entry(number: u64) -> SegmentEntry {
         range: TimeRange::new(-5, 5),
         rows: 7,
         level: 0,
+        purged: 0,
     }
 }
 
@@ -23,6 +24,10 @@ fn manifest() -> Manifest {
     manifest.add_fields(b"mem", &[key(2, "free"), key(3, "used")]);
     manifest.fold_up_to([1; 16], 40);
     manifest.fold_up_to([1; 16], 30);
+    manifest.flushed = 40;
+    let condition = crate::TagCondition::True;
+    let all = crate::Deletion { measurements: None, condition, range: TimeRange::ALL }.encode().expect("shallow");
+    manifest.tombstones = vec![(39, all.clone()), (41, all)];
     manifest
 }
 
@@ -38,13 +43,14 @@ fn round_trips_and_finds() {
 
 #[test]
 fn broken_states_are_named() {
-    let breaks: [fn(&mut Manifest); 6] = [
+    let breaks: [fn(&mut Manifest); 7] = [
         |m| m.segments.swap(0, 1),
         |m| m.segments[1].place.offset = 99,
         |m| m.segments[0].range.end = -6,
         |m| m.schema.swap(0, 1),
         |m| m.next_field = 3,
         |m| m.folded.push(([0; 16], 1)),
+        |m| m.tombstones.swap(0, 1),
     ];
     let mut texts: Vec<_> = breaks
         .iter()
@@ -63,10 +69,12 @@ fn only_neighbours_are_replaced() {
     let manifest = manifest();
     let place = |at: usize| manifest.segments[at].place.clone();
     let merged = SegmentEntry { slots: (11, 30), level: 1, ..entry(9) };
-    let next = manifest.replace(&[place(1), place(2)], merged.clone()).expect("neighbours");
+    let next = manifest.replace(&[place(1), place(2)], Some(merged.clone())).expect("neighbours");
     assert_eq!(next.segments, [entry(0), merged.clone(), entry(3)]);
-    assert_eq!(manifest.replace(&[place(0), place(2)], merged.clone()), None);
-    assert_eq!(next.replace(&[place(1), place(2)], merged), None);
+    assert_eq!(manifest.replace(&[place(0), place(2)], Some(merged.clone())), None);
+    assert_eq!(next.replace(&[place(1), place(2)], Some(merged)), None);
+    let without = manifest.replace(&[place(1), place(2)], None).expect("neighbours");
+    assert_eq!(without.segments, [entry(0), entry(3)]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// Rows of one source, in a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// Which source.
     pub(super) source: u32,
     /// Its first row.
@@ -22,14 +22,14 @@ pub(super) struct Piece {
 
 /// Pieces in the order of the output.
 #[derive(Debug, Default)]
-pub(super) struct Pieces {
+pub(crate) struct Pieces {
     list: Vec<Piece>,
     rows: u32,
 }
 
 impl Pieces {
     /// Appends a row of a source; `joins` says that it falls on the output row before.
-    pub(super) fn push(&mut self, source: u32, row: u32, joins: bool) {
+    pub(crate) fn push(&mut self, source: u32, row: u32, joins: bool) {
         if !joins {
             self.rows += 1;
             if let Some(last) = self.list.last_mut()
@@ -43,19 +43,19 @@ impl Pieces {
     }
 
     /// Appends several rows of a source.
-    pub(super) fn extend(&mut self, source: u32, rows: Range<u32>) {
+    pub(crate) fn extend(&mut self, source: u32, rows: Range<u32>) {
         self.rows += rows.len() as u32;
         self.list.push(Piece { source, start: rows.start, len: rows.len() as u32, joins: false });
     }
 
     /// Number of rows of the output so far.
-    pub(super) fn rows(&self) -> u32 {
+    pub(crate) fn rows(&self) -> u32 {
         self.rows
     }
 }
 
 /// The times of the output; `times[i]` are those of source i.
-pub(super) fn times(pieces: &Pieces, times: &[&[i64]]) -> Vec<i64> {
+pub(crate) fn times(pieces: &Pieces, times: &[&[i64]]) -> Vec<i64> {
     let mut out = Vec::with_capacity(pieces.rows as usize);
     for piece in pieces.list.iter().filter(|piece| !piece.joins) {
         let start = piece.start as usize;
@@ -65,7 +65,7 @@ pub(super) fn times(pieces: &Pieces, times: &[&[i64]]) -> Vec<i64> {
 }
 
 /// The columns of the output, ascending by field id; `columns[i]` are those of source i.
-pub(super) fn columns(pieces: &Pieces, columns: &[&[(FieldKey, Column)]]) -> Vec<(FieldKey, Column)> {
+pub(crate) fn columns(pieces: &Pieces, columns: &[&[(FieldKey, Column)]]) -> Vec<(FieldKey, Column)> {
     let all = columns.iter().enumerate();
     let mut found: Vec<(&FieldKey, usize, &Column)> =
         all.flat_map(|(source, list)| list.iter().map(move |(key, column)| (key, source, column))).collect();

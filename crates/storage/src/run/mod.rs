@@ -9,7 +9,7 @@
 //! Always: of two rows with the same series and time the one from the later slot (in a batch: the later row) wins, field by
 //! field.
 
-mod assemble;
+pub(crate) mod assemble;
 pub(crate) mod merge;
 mod shard_runs;
 mod sort;

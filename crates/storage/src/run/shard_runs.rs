@@ -3,11 +3,16 @@
 //! A reader sorts what is pending to a new run and merges the last runs while the one before is no larger, so that there are
 //! O(log n) of them and each row is merged O(log n) times. Sorting works on copies of references, outside the shard's lock:
 //! writers only ever append.
+//!
+//! A delete is a fence between chunks: when they are sorted, what was before it loses the rows that it takes, and only then
+//! is merged with what came behind. So sorted runs need no look at deletes.
 
 use super::merge::merge;
 use super::sorted::SortedRun;
 use super::{Chunk, sort};
 use crate::Slot;
+use crate::delete::Tombstone;
+use crate::delete::purge::purge;
 use std::sync::Arc;
 
 /// A sorted run with its memory.
@@ -25,6 +30,10 @@ pub(crate) struct ShardRuns {
     sealed: Vec<Sealed>,
     pending: Vec<Arc<Chunk>>,
     pending_bytes: u64,
+    /// Deletes that the rows before them still have to go through, ascending by slot.
+    fences: Vec<Arc<Tombstone>>,
+    /// Deletes up to this slot have been applied to all rows here.
+    purged: Slot,
     /// Runs up to this slot are being flushed: no later run is merged with them.
     barrier: Slot,
     /// Rows up to this slot were forgotten.
@@ -36,6 +45,27 @@ impl ShardRuns {
     pub(crate) fn push(&mut self, chunk: Arc<Chunk>) {
         self.pending_bytes += chunk.bytes();
         self.pending.push(chunk);
+    }
+
+    /// Deletes what is before it of the rows here, once they are sealed.
+    pub(crate) fn fence(&mut self, tombstone: Arc<Tombstone>) {
+        self.fences.retain(|known| !tombstone.covers(known));
+        self.fences.push(tombstone);
+    }
+
+    /// Deletes that wait to be applied.
+    pub(crate) fn fences(&self) -> usize {
+        self.fences.len()
+    }
+
+    /// The slot up to which deletes have been applied to the sorted rows.
+    pub(crate) fn purged(&self) -> Slot {
+        self.purged
+    }
+
+    /// Whether rows wait to be sorted, or deletes to be applied.
+    pub(crate) fn is_unsealed(&self) -> bool {
+        !self.pending.is_empty() || !self.fences.is_empty()
     }
 
     /// Whether there are no rows.
@@ -69,14 +99,42 @@ impl ShardRuns {
         self.barrier = self.barrier.max(k);
     }
 
-    /// The same rows with nothing pending: sorts and merges, so call it on a copy, outside the shard's lock.
+    /// The same rows with nothing pending and the deletes applied: sorts and merges, so call it on a copy, outside the shard's
+    /// lock.
     pub(crate) fn seal(mut self) -> Self {
-        if self.pending.is_empty() {
-            return self;
+        let (pending, fences) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.fences));
+        self.pending_bytes = 0;
+        let mut rest = &pending[..];
+        // Deletes without rows between them are applied together.
+        let behind = |fence: &Arc<Tombstone>| pending.partition_point(|chunk| chunk.slot < fence.slot);
+        for together in fences.chunk_by(|left, right| behind(left) == behind(right)) {
+            let (before, after) = rest.split_at(rest.len() + behind(&together[0]) - pending.len());
+            self.add(before);
+            self.purge(together);
+            rest = after;
         }
-        let run = Arc::new(sort(&self.pending));
-        self.pending.clear();
-        let bytes = std::mem::take(&mut self.pending_bytes);
+        self.add(rest);
+        self
+    }
+
+    /// Applies deletes to all sorted runs.
+    fn purge(&mut self, tombstones: &[Arc<Tombstone>]) {
+        for sealed in &mut self.sealed {
+            if let Some(left) = purge(&sealed.run, tombstones) {
+                sealed.rows = rows(&left);
+                sealed.run = Arc::new(left);
+            }
+        }
+        self.purged = tombstones.iter().fold(self.purged, |purged, tombstone| purged.max(tombstone.slot));
+    }
+
+    /// Sorts chunks to a run behind the others.
+    fn add(&mut self, chunks: &[Arc<Chunk>]) {
+        if chunks.is_empty() {
+            return;
+        }
+        let run = Arc::new(sort(chunks));
+        let bytes = chunks.iter().map(|chunk| chunk.bytes()).sum();
         let mut last = Sealed { rows: rows(&run), run, bytes };
         let barrier = self.barrier;
         let small = |before: &mut Sealed, last: &Sealed| before.rows <= last.rows && before.run.slots.1 > barrier;
@@ -85,7 +143,6 @@ impl ShardRuns {
             last = Sealed { rows: rows(&run), run, bytes: before.bytes + last.bytes };
         }
         self.sealed.push(last);
-        self
     }
 
     /// The highest slot that has rows here; 0 without rows.
@@ -100,6 +157,8 @@ impl ShardRuns {
         let newest = sealed.newest();
         self.pending.retain(|chunk| chunk.slot > newest);
         self.pending_bytes = self.pending.iter().map(|chunk| chunk.bytes()).sum();
+        self.fences.retain(|fence| fence.slot > sealed.purged);
+        self.purged = sealed.purged;
         self.sealed = sealed.sealed;
         self.sealed.retain(|sealed| sealed.run.slots.1 > self.forgotten);
     }

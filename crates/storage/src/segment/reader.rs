@@ -80,6 +80,11 @@ impl Segment {
         Self::new(self.entry.clone(), self.file.clone(), self.cluster, cache)
     }
 
+    /// Whose its entries of the cache are.
+    pub(crate) fn owner(&self) -> u64 {
+        self.owner
+    }
+
     /// As the manifest names it.
     pub(crate) fn entry(&self) -> &SegmentEntry {
         &self.entry

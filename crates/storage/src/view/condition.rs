@@ -9,6 +9,12 @@ use std::sync::Arc;
 pub trait TagTest: Debug + Send + Sync {
     /// Whether the value passes; a missing tag is the empty value.
     fn passes(&self, value: &[u8]) -> bool;
+
+    /// A text that the same test can be made of again ([`crate::Options::read_test`]), for a delete that outlives the
+    /// process; `None` if there is none.
+    fn source(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A condition on the tags of a series. A missing tag has the empty value.
@@ -33,7 +39,7 @@ pub enum TagCondition {
 }
 
 /// The series of an index that fulfil a condition, ascending.
-pub(super) fn matching(index: &TagIndex, condition: &TagCondition) -> Vec<u32> {
+pub(crate) fn matching(index: &TagIndex, condition: &TagCondition) -> Vec<u32> {
     let verdicts = evaluate(index, condition);
     (0u32..).zip(&verdicts).filter(|(_, holds)| **holds).map(|(series, _)| series).collect()
 }

@@ -10,11 +10,12 @@
 //!
 //! * `condition` – tests of tags, on an index; `series` – series of all sources, merged by key
 //! * `source` – segments and runs as pieces of rows; `arrange` – pieces to cuts; `cut` – merges pieces
-//! * `scan` – the walk
+//! * `scan` – the walk; `deleted` – what deletes leave of a segment
 
 mod arrange;
 mod condition;
 mod cut;
+mod deleted;
 mod scan;
 mod series;
 mod source;
@@ -22,6 +23,7 @@ mod stats;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use condition::matching;
 pub use condition::{TagCondition, TagTest};
 pub use cut::Cut;
 pub use scan::Scan;
@@ -30,11 +32,13 @@ pub(crate) use source::slice;
 pub use stats::{NumberStats, Scalar, Stats};
 
 use crate::cache::{Cache, Key, Kind};
+use crate::delete::Tombstone;
 use crate::engine::ShardSpan;
 use crate::error::StorageError;
 use crate::run::sorted::SortedRun;
 use crate::segment::Segment;
 use crate::segment::index::TagIndex;
+use deleted::Left;
 use model::{FieldType, Text, TimeRange};
 use source::{Source, SourceKind};
 use std::collections::BTreeSet;
@@ -49,6 +53,8 @@ pub(crate) struct ShardSource {
     pub(crate) segments: Vec<Arc<Segment>>,
     /// Its rows in memory, ascending by slots, all above the segments'.
     pub(crate) runs: Vec<Arc<SortedRun>>,
+    /// What is deleted of the segments, ascending by slots.
+    pub(crate) tombstones: Vec<Arc<Tombstone>>,
 }
 
 /// An immutable picture of some shards, ascending by time.
@@ -91,11 +97,38 @@ impl View {
         let mut names = BTreeSet::new();
         for shard in &self.inner.shards {
             for segment in &shard.segments {
-                names.extend(segment.contents()?.measurements.iter().map(|entry| entry.name.clone()));
+                for (at, entry) in segment.contents()?.measurements.iter().enumerate() {
+                    if !names.contains(&entry.name) && self.is_left(shard, segment, at)? {
+                        names.insert(entry.name.clone());
+                    }
+                }
             }
             names.extend(shard.runs.iter().flat_map(|run| &run.tables).map(|table| table.measurement.clone()));
         }
         Ok(names.into_iter().collect())
+    }
+
+    /// Whether a measurement (its place in the contents) of a segment has a row.
+    fn is_left(&self, shard: &ShardSource, segment: &Arc<Segment>, at: usize) -> Result<bool, StorageError> {
+        match deleted::of(shard, segment, at, &self.inner.cache)? {
+            Left::All => Ok(true),
+            Left::Some(deleted) => deleted.has_rows(segment, at),
+            Left::Nothing => Ok(false),
+        }
+    }
+
+    /// Whether a measurement has a row.
+    pub(crate) fn has_rows(&self, measurement: &[u8]) -> Result<bool, StorageError> {
+        for source in self.sources(measurement)? {
+            let is_left = match (&source.kind, &source.deleted) {
+                (SourceKind::Segment(segment, at), Some(deleted)) => deleted.has_rows(segment, *at)?,
+                _ => true,
+            };
+            if is_left {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The fields of a measurement over all shards, sorted by name, then type (one entry a type where shards differ).
@@ -108,8 +141,11 @@ impl View {
             match &source.kind {
                 SourceKind::Segment(segment, at) => {
                     let contents = segment.contents()?;
-                    fields
-                        .extend(contents.measurements[*at].fields.iter().map(|key| (key.name.clone(), key.field_type)));
+                    let all = &contents.measurements[*at].fields;
+                    let live = source.deleted.as_ref().map(|deleted| deleted.fields(segment, *at)).transpose()?;
+                    let is_live = |at: usize| live.is_none_or(|live| live[at]);
+                    let shown = all.iter().enumerate().filter(|(at, _)| is_live(*at));
+                    fields.extend(shown.map(|(_, key)| (key.name.clone(), key.field_type)));
                 }
                 SourceKind::Run(run, at) => {
                     fields.extend(run.tables[*at].columns.iter().map(|(key, _)| (key.name.clone(), key.field_type)));
@@ -126,7 +162,7 @@ impl View {
     pub fn tag_keys(&self, measurement: &[u8]) -> Result<Vec<Text>, StorageError> {
         let mut keys = BTreeSet::new();
         for source in self.sources(measurement)? {
-            keys.extend(self.index(&source)?.keys.iter().cloned());
+            keys.extend(source.tag_keys(&*self.index(&source)?)?);
         }
         Ok(keys.into_iter().collect())
     }
@@ -154,7 +190,7 @@ impl View {
             let index = self.index(&source)?;
             sources.push((source, index));
         }
-        Ok(SeriesSet::merge(measurement, sources, condition))
+        SeriesSet::merge(measurement, sources, condition)
     }
 
     /// Opens a scan of some fields in a time range. A field that a shard does not have with that type has no values there.
@@ -188,13 +224,17 @@ impl View {
         let mut sources = Vec::new();
         for (shard, parts) in self.inner.shards.iter().enumerate() {
             for segment in &parts.segments {
-                if let Some(at) = segment.contents()?.find(measurement) {
-                    sources.push(Source { shard, kind: SourceKind::Segment(segment.clone(), at) });
-                }
+                let Some(at) = segment.contents()?.find(measurement) else { continue };
+                let deleted = match deleted::of(parts, segment, at, &self.inner.cache)? {
+                    Left::All => None,
+                    Left::Some(deleted) => Some(deleted),
+                    Left::Nothing => continue,
+                };
+                sources.push(Source { shard, kind: SourceKind::Segment(segment.clone(), at), deleted });
             }
             for run in &parts.runs {
                 if let Ok(at) = run.tables.binary_search_by(|table| (*table.measurement).cmp(measurement)) {
-                    sources.push(Source { shard, kind: SourceKind::Run(run.clone(), at) });
+                    sources.push(Source { shard, kind: SourceKind::Run(run.clone(), at), deleted: None });
                 }
             }
         }

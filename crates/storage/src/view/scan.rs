@@ -58,7 +58,11 @@ impl<'v> Scan<'v> {
         for (source, opened) in self.set.inner.sources.iter().zip(&self.opened) {
             let local = source.locals[series];
             if let (true, Some(opened), true) = (source.source.shard == shard, opened, local != ABSENT) {
+                let from = pieces.len();
                 self.pieces(opened, local, &mut pieces)?;
+                if let Some(deleted) = &source.source.deleted {
+                    deleted.cut(local, from, &mut pieces)?;
+                }
             }
         }
         Ok(arrange::cuts(pieces, &self.fields))

@@ -5,6 +5,7 @@
 
 use super::condition::{TagCondition, matching};
 use super::source::Source;
+use crate::error::StorageError;
 use crate::segment::index::TagIndex;
 use model::{TagSet, Text};
 use std::cmp::Reverse;
@@ -40,11 +41,26 @@ pub(super) struct Inner {
 
 impl SeriesSet {
     /// The series that fulfil the condition, out of sources with their indexes.
-    pub(super) fn merge(measurement: &[u8], sources: Vec<(Source, Arc<TagIndex>)>, condition: &TagCondition) -> Self {
-        let mut tag_keys: Vec<Text> = sources.iter().flat_map(|(_, index)| index.keys.iter().cloned()).collect();
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub(super) fn merge(
+        measurement: &[u8],
+        sources: Vec<(Source, Arc<TagIndex>)>,
+        condition: &TagCondition,
+    ) -> Result<Self, StorageError> {
+        let mut tag_keys: Vec<Text> = Vec::new();
+        for (source, index) in &sources {
+            tag_keys.extend(source.tag_keys(index)?);
+        }
         tag_keys.sort_unstable();
         tag_keys.dedup();
-        let matched: Vec<Vec<u32>> = sources.iter().map(|(_, index)| matching(index, condition)).collect();
+        let matched = |(source, index): &(Source, Arc<TagIndex>)| {
+            let mut series = matching(index, condition);
+            source.retain_live(&mut series)?;
+            Ok(series)
+        };
+        let matched: Vec<Vec<u32>> = sources.iter().map(matched).collect::<Result<_, StorageError>>()?;
         let (known, locals) = if let [only] = &matched[..] {
             (only.iter().map(|&local| (0, local)).collect(), matched)
         } else {
@@ -55,7 +71,7 @@ impl SeriesSet {
             .zip(locals)
             .map(|((source, index), locals)| SetSource { source, index, locals })
             .collect();
-        Self { inner: Arc::new(Inner { measurement: measurement.into(), sources, known, tag_keys }) }
+        Ok(Self { inner: Arc::new(Inner { measurement: measurement.into(), sources, known, tag_keys }) })
     }
 
     /// Number of series.

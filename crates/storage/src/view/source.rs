@@ -1,8 +1,10 @@
 //! What rows of a shard can be read from: a segment, or a table of a run. And the pieces that a scan cuts them into.
 
+use super::deleted::Deleted;
 use crate::error::StorageError;
 use crate::run::sorted::{SortedRun, SortedTable};
 use crate::segment::directory::Directory;
+use crate::segment::index::TagIndex;
 use crate::segment::{PageId, Segment};
 use model::{Column, FieldType, Presence, Text, TimeRange, Values};
 use std::ops::Range;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 pub(super) struct Source {
     pub(super) shard: usize,
     pub(super) kind: SourceKind,
+    /// What is deleted of it; rows in memory have lost theirs.
+    pub(super) deleted: Option<Arc<Deleted>>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +63,22 @@ pub(super) enum Place {
 }
 
 impl Source {
+    /// Takes the series away that deletes have left no row of.
+    pub(super) fn retain_live(&self, series: &mut Vec<u32>) -> Result<(), StorageError> {
+        match (&self.kind, &self.deleted) {
+            (SourceKind::Segment(segment, at), Some(deleted)) => deleted.retain(segment, *at, series),
+            _ => Ok(()),
+        }
+    }
+
+    /// The tag keys of the series that have a row; `index` is the source's.
+    pub(super) fn tag_keys(&self, index: &TagIndex) -> Result<Vec<Text>, StorageError> {
+        match (&self.kind, &self.deleted) {
+            (SourceKind::Segment(segment, at), Some(deleted)) => deleted.tag_keys(segment, *at, index),
+            _ => Ok(index.keys.clone()),
+        }
+    }
+
     pub(super) fn open(&self, fields: &[(Text, FieldType)]) -> Result<Opened, StorageError> {
         match &self.kind {
             SourceKind::Segment(segment, measurement) => {

@@ -125,13 +125,14 @@ pub(crate) fn store(world: &World, files: &Files, cache: &Arc<Cache>, path: &str
     world.disk.create_dir("segments").unwrap();
     world.disk.create(path).unwrap().write_at(3, &bytes).unwrap();
     let place = SegmentRef { file: path.to_owned(), offset: 3, len: summary.len };
-    let entry = SegmentEntry { place, slots: summary.slots, range: summary.range, rows: summary.rows, level: 0 };
+    let entry =
+        SegmentEntry { place, slots: summary.slots, range: summary.range, rows: summary.rows, level: 0, purged: 0 };
     Arc::new(Segment::new(entry, files.get(path), CLUSTER, cache.clone()))
 }
 
 pub(crate) fn view_of(segments: Vec<Arc<Segment>>, runs: Vec<Arc<SortedRun>>, cache: &Arc<Cache>) -> View {
     let span = ShardSpan { id: 1, range: TimeRange::ALL };
-    View::new(vec![ShardSource { span, segments, runs }], cache.clone())
+    View::new(vec![ShardSource { span, segments, runs, tombstones: Vec::new() }], cache.clone())
 }
 
 /// The parts as segments, the last `runs` of them as runs, and what they amount to.

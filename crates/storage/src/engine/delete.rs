@@ -1,0 +1,135 @@
+//! Deletes: one record in the log, applied to all its shards in slot order. And what follows for types of fields.
+//!
+//! A measurement whose last row in a shard is deleted may come back with fields of other types. Nothing is decided when rows
+//! are deleted: the measurement is only *doubted* ([`Doubts`]). When a batch brings a field of another type for it, its rows
+//! are looked for, and if there is none its fields are retired: the new one gets a new id, which for ever after, in log and
+//! manifest alike, stands above the old one of that name ([`crate::schema::Schema::insert`]). No batch may stand between
+//! the look and the end of its wait meanwhile, so submitters share [`Engine::deciding`] and the look holds it alone.
+
+use super::commit::Entry;
+use super::shard::{Doubts, Shard};
+use super::{Done, Engine, ShardSpan};
+use crate::ShardId;
+use crate::delete::{Deletion, Tombstone, encode_record};
+use crate::error::StorageError;
+use crate::schema::Schema;
+use crate::view::{ShardSource, View};
+use model::{Batch, Table, TimeRange};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Deletes that a shard may have beside its rows; more must wait until some are purged.
+const MOST_TOMBSTONES: usize = 2_048;
+
+impl Engine {
+    /// Deletes the rows of some shards that fulfil one of `deletions`: all that were submitted before and none that is
+    /// submitted after this returns. `done` is called by a later [`Engine::commit_step`] when that is durable and visible.
+    /// Shards of which nothing was ever written are passed over. Takes time and memory by the deletions and the shards,
+    /// never by the rows.
+    ///
+    /// # Errors
+    /// Nothing is deleted, and `done` is not called: too many deletes wait to be purged or the log is full (`Retry`), the
+    /// conditions are too large or cannot be written down (`Invalid`), the engine is closed.
+    pub fn delete(&self, shards: &[ShardId], deletions: Vec<Deletion>, done: Done) -> Result<(), StorageError> {
+        self.waiting.lock().check_open()?;
+        let owned: Vec<Arc<Shard>> = {
+            let known = self.shards.read();
+            shards.iter().filter_map(|id| known.get(id).cloned()).collect()
+        };
+        let mut predicates = Vec::new();
+        for mut deletion in deletions {
+            if let Some(names) = &mut deletion.measurements {
+                names.sort_unstable();
+                names.dedup();
+            }
+            if !deletion.range.is_empty() {
+                predicates.push(deletion.encode()?);
+            }
+        }
+        if owned.is_empty() || predicates.is_empty() {
+            done(Ok(()));
+            return Ok(());
+        }
+        let ids: Vec<ShardId> = owned.iter().map(|shard| shard.id).collect();
+        let payload = encode_record(&ids, &predicates);
+        self.check_room_to_delete(&owned, payload.len() as u64)?;
+        let now = self.world.clock.monotonic_ns();
+        let read = |bytes| Tombstone::new(0, bytes, self.options.read_test, now).map_err(StorageError::Invalid);
+        let tombstones = predicates.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        {
+            let mut waiting = self.waiting.lock();
+            waiting.check_open()?;
+            let slot = waiting.take_slot();
+            waiting.bytes += payload.len() as u64;
+            let tombstones = tombstones.into_iter().map(|one| Arc::new(Tombstone { slot, ..one })).collect();
+            waiting.queue.push(Entry::Delete(slot, payload, owned, tombstones, done));
+        }
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    fn check_room_to_delete(&self, shards: &[Arc<Shard>], bytes: u64) -> Result<(), StorageError> {
+        if bytes > self.options.log_bytes / 8 {
+            return Err(StorageError::Invalid(format!("a delete of {bytes} bytes is above an eighth of the log")));
+        }
+        self.full.check(self.world.clock.monotonic_ns())?;
+        let many = shards.iter().any(|shard| shard.state.lock().tombstones.len() >= MOST_TOMBSTONES);
+        let what = match () {
+            () if many => "deletes in a shard",
+            () if self.log_bytes.load(Ordering::Relaxed) + bytes > self.options.log_bytes => "log space",
+            () => return Ok(()),
+        };
+        self.pressed.store(true, Ordering::Relaxed);
+        Err(StorageError::Busy { what })
+    }
+
+    /// Retires the fields of measurements that have no row left, where they stand in the way of a batch.
+    pub(super) fn settle_types(&self, batch: &Batch, shards: &[Arc<Shard>]) -> Result<(), StorageError> {
+        let in_way: Vec<(&Arc<Shard>, &Table)> = shards
+            .iter()
+            .filter(|shard| shard.is_doubted.load(Ordering::Relaxed))
+            .flat_map(|shard| batch.tables.iter().map(move |table| (shard, table)))
+            .filter(|(shard, table)| {
+                shard.state.lock().doubts.has(&table.measurement) && clashes(&shard.schema.lock(), table)
+            })
+            .collect();
+        if in_way.is_empty() {
+            return Ok(());
+        }
+        let _alone = self.deciding.write();
+        // What was accepted with the old types becomes visible, and counts.
+        self.commit()?;
+        for (shard, table) in in_way {
+            let is_live = self.picture_of(shard).has_rows(&table.measurement)?;
+            if !is_live {
+                shard.schema.lock().retire(&table.measurement);
+            }
+            shard.doubt(|doubts| doubts.settle(&table.measurement));
+        }
+        Ok(())
+    }
+
+    fn picture_of(&self, shard: &Shard) -> View {
+        let picture = shard.picture();
+        let span = ShardSpan { id: shard.id, range: TimeRange::ALL };
+        let (segments, runs, tombstones) = (picture.segments, picture.runs, picture.tombstones);
+        View::new(vec![ShardSource { span, segments, runs, tombstones }], self.cache.clone())
+    }
+}
+
+/// Whether a table has a field whose type is not that of the schema.
+fn clashes(schema: &Schema, table: &Table) -> bool {
+    let other = |name: &[u8], field_type| {
+        schema.get(&table.measurement, name).is_some_and(|known| known.field_type != field_type)
+    };
+    table.columns.iter().any(|column| other(&column.name, column.column.field_type()))
+}
+
+impl Shard {
+    /// Changes what is doubted.
+    pub(super) fn doubt(&self, change: impl FnOnce(&mut Doubts)) {
+        let mut state = self.state.lock();
+        change(&mut state.doubts);
+        self.is_doubted.store(!state.doubts.is_empty(), Ordering::Relaxed);
+    }
+}
