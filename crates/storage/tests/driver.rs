@@ -1,22 +1,15 @@
-//! An engine on a simulated disk beside a model: a map of the acknowledged values, and the list of batches that were taken
-//! but not acknowledged. After a crash the engine must hold the acknowledged batches and, of the others, those up to some
-//! point in order, each as a whole.
+//! An engine on a simulated disk beside a model of what it must hold ([`crate::model`]), and what all tests write and read with.
+//! The steps that a history is made of are in [`crate::steps`].
 
 use model::{Batch, Column, FieldType, KeyError, KeySpan, KeyText, Table, TableColumn, TimeRange, Value};
-use parking_lot::Mutex;
 use platform::sim::SimWorld;
 use platform::{Random, SeededRandom, Stats};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::engine::Step;
-use storage::{Engine, ErrorKind, Options, Outcome, ShardSpan, StorageError, TagCondition};
+use storage::{Engine, ErrorKind, Options, ShardSpan, StorageError, TagCondition, View};
 
-/// Measurement, series key, time, field: what a value is stored under.
-pub(crate) type Place = (Vec<u8>, Vec<u8>, i64, &'static str);
-
-/// A value, printed, so that floats compare by bits.
-pub(crate) type State = BTreeMap<Place, String>;
+pub(crate) use crate::model::{Model, State};
+use crate::model::{differences, print};
 
 pub(crate) const SHARDS: [ShardSpan; 3] = [
     ShardSpan { id: 11, range: TimeRange { start: 0, end: 99 } },
@@ -31,8 +24,6 @@ pub(crate) const FIELDS: [(&str, FieldType); 5] = [
     ("s", FieldType::String),
     ("u", FieldType::Unsigned),
 ];
-
-const MEASUREMENTS: [&str; 2] = ["cpu", "mem"];
 
 /// Raw keys are canonical; one with a question mark is none.
 pub(crate) struct Plain;
@@ -52,7 +43,7 @@ pub(crate) fn options() -> Options {
 }
 
 /// Options with these bounds.
-fn options_with(run_bytes: u64, log_bytes: u64) -> Options {
+pub(crate) fn options_with(run_bytes: u64, log_bytes: u64) -> Options {
     Options {
         run_bytes,
         log_bytes,
@@ -62,13 +53,6 @@ fn options_with(run_bytes: u64, log_bytes: u64) -> Options {
         cluster_id: [7; 16],
         stats: Stats::new(),
     }
-}
-
-/// One value of a batch.
-#[derive(Clone, Debug)]
-pub(crate) struct Written {
-    pub(crate) place: Place,
-    pub(crate) value: String,
 }
 
 /// Builds batches row by row.
@@ -120,14 +104,18 @@ impl Builder {
 
 /// All that a view of the shards shows.
 pub(crate) fn read(engine: &Engine) -> Result<State, StorageError> {
-    let view = engine.view(&SHARDS)?;
+    read_view(&engine.view(&SHARDS)?)
+}
+
+/// All that a view shows.
+pub(crate) fn read_view(view: &View) -> Result<State, StorageError> {
     let mut state = State::new();
     let fields: Vec<_> = FIELDS.iter().map(|(name, kind)| (name.as_bytes().into(), *kind)).collect();
     for measurement in view.measurements()? {
         let set = view.series(&measurement, &TagCondition::True)?;
         let mut scan = view.scan(&set, &fields, TimeRange::ALL)?;
         for series in 0..set.len() {
-            for shard in 0..SHARDS.len() {
+            for shard in 0..view.shards().len() {
                 let mut last = i64::MIN;
                 for cut in scan.cuts(series, shard)? {
                     let times = cut.times()?;
@@ -139,7 +127,7 @@ pub(crate) fn read(engine: &Engine) -> Result<State, StorageError> {
                         for (row, &time) in times.iter().enumerate() {
                             if let Some(value) = column.get(row) {
                                 let place = (measurement.to_vec(), set.key(series), time, *name);
-                                let before = state.insert(place, format!("{value:?}"));
+                                let before = state.insert(place, print(&value));
                                 assert_eq!(before, None, "a value is seen twice");
                             }
                         }
@@ -151,184 +139,165 @@ pub(crate) fn read(engine: &Engine) -> Result<State, StorageError> {
     Ok(state)
 }
 
-/// What became of a batch.
-type Fate = Arc<Mutex<Option<Result<(), StorageError>>>>;
-
 /// An engine and its model.
 pub(crate) struct Driver {
     pub(crate) sim: SimWorld,
     pub(crate) random: SeededRandom,
     pub(crate) engine: Option<Engine>,
-    /// The acknowledged values.
-    pub(crate) state: State,
-    /// Batches that were taken, in order, and not acknowledged yet.
-    pending: Vec<(Vec<Written>, Fate)>,
-    counter: i64,
+    pub(crate) model: Model,
     pub(crate) options: Options,
+    /// The shards, as a catalog that loses nothing would have them.
+    pub(crate) spans: Vec<ShardSpan>,
+    /// Views with what they showed at first, which they must show as long as they are held.
+    pub(crate) views: Vec<(View, State)>,
+    /// Power cuts so far.
+    pub(crate) crashes: usize,
+    /// Whether the disk fails now and then, and is full now and then.
+    pub(crate) is_faulty: bool,
+    /// Whether the power may go, and the disk fail, while the engine starts.
+    pub(crate) is_shaky: bool,
+    pub(crate) counter: i64,
+    tracing: bool,
 }
 
 impl Driver {
     pub(crate) fn new(seed: u64) -> Self {
         let (sim, random) = (SimWorld::new(seed), SeededRandom::new(seed ^ 0x5eed));
-        // Every other history has tight bounds: files of the log are left, trimmed and used again, a start flushes.
-        let options = if seed.is_multiple_of(2) { options() } else { options_with(40 << 10, 96 << 10) };
-        Self { sim, random, engine: None, state: State::new(), pending: Vec::new(), counter: 0, options }
+        // Two of three histories have tight bounds: files of the log are left, trimmed and used again, a start flushes.
+        let options = match seed % 3 {
+            0 => options(),
+            1 => options_with(40 << 10, 96 << 10),
+            _ => options_with(24 << 10, 48 << 10),
+        };
+        let tracing = std::env::var("SIM_TRACE").is_ok();
+        if tracing {
+            sim.disk.start_trace();
+        }
+        let (model, views, spans) = (Model::default(), Vec::new(), SHARDS.to_vec());
+        Self {
+            sim,
+            random,
+            engine: None,
+            model,
+            options,
+            spans,
+            views,
+            crashes: 0,
+            is_faulty: false,
+            is_shaky: false,
+            counter: 0,
+            tracing,
+        }
+    }
+
+    /// Tells of a step, if somebody wants to know.
+    pub(crate) fn note(&self, what: impl FnOnce() -> String) {
+        if self.tracing {
+            self.sim.disk.take_trace().iter().for_each(|call| eprintln!("        {call}"));
+            eprintln!("    {}", what());
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        self.engine.as_ref().expect("the engine is open")
     }
 
     /// Opens the data folder; what it holds must fit the model.
     pub(crate) fn open(&mut self) -> Result<(), StorageError> {
-        let engine = Engine::open(self.sim.world(), self.options.clone(), &SHARDS)?;
-        assert_eq!(engine.closed_because(), None, "a crash is no damage");
-        let found = read(&engine)?;
-        self.settle();
-        let mut expected = self.state.clone();
-        let mut survivors = self.pending.drain(..);
-        while found != expected {
-            let Some((written, _)) = survivors.next() else {
-                let missing = expected.iter().find(|(place, value)| found.get(*place) != Some(*value));
-                let extra = found.iter().find(|(place, value)| expected.get(*place) != Some(*value));
-                panic!("the rows found fit no prefix of the batches: missing {missing:?}, found {extra:?}");
-            };
-            enter(&mut expected, written);
+        let engine = Engine::open(self.sim.world(), self.options.clone(), &self.spans)?;
+        if let Some(why) = engine.closed_because() {
+            assert!(!why.contains("damaged"), "a crash is no damage: {why}");
+            // The last write of a flush in the replay failed.
+            return Err(StorageError::Closed(why));
         }
-        drop(survivors);
-        self.state = expected;
+        let found = read_view(&engine.view(&self.spans)?)?;
+        self.note(|| format!("opened: {} values", found.len()));
+        self.model.recover(&found);
         self.engine = Some(engine);
-        Ok(())
-    }
-
-    /// Takes acknowledged batches over into the state; forgets those that were refused for want of space.
-    fn settle(&mut self) {
-        let mut rest = Vec::new();
-        for (written, fate) in self.pending.drain(..) {
-            let known = fate.lock().clone();
-            match known {
-                Some(Ok(())) => {
-                    assert!(rest.is_empty(), "acknowledged out of order");
-                    enter(&mut self.state, written);
-                }
-                Some(Err(StorageError::Disk(_))) => {}
-                // After a failed sync nobody knows.
-                Some(Err(_)) | None => rest.push((written, fate)),
-            }
-        }
-        self.pending = rest;
-    }
-
-    fn engine(&self) -> &Engine {
-        self.engine.as_ref().expect("the engine is open")
-    }
-
-    /// A random batch, and what it writes.
-    fn batch(&mut self) -> (Batch, Vec<Written>) {
-        let random = &self.random;
-        let longest = if self.options.log_bytes < 100 << 10 { 160 } else { 30 };
-        let mut builder = Builder::default();
-        let mut written = Vec::new();
-        let rows = if random.below(12) == 0 { 40 } else { 1 + random.below(6) };
-        for _ in 0..rows {
-            self.counter += 1;
-            let measurement = MEASUREMENTS[random.below(2) as usize];
-            let key = format!("{measurement},host=h{}", random.below(5));
-            let time = random.below(300) as i64 / (1 + random.below(3) as i64);
-            let text = format!("{}{}", self.counter, "x".repeat(random.below(longest) as usize));
-            let mut fields = Vec::new();
-            for (name, kind) in FIELDS.iter().filter(|_| random.below(2) == 0) {
-                let value = match kind {
-                    FieldType::Float => Value::Float(self.counter as f64 / 8.0),
-                    FieldType::Integer => Value::Integer(-self.counter),
-                    FieldType::Unsigned => Value::Unsigned(self.counter as u64),
-                    FieldType::String => Value::String(text.as_bytes()),
-                    FieldType::Boolean => Value::Boolean(self.counter % 2 == 0),
-                };
-                fields.push((*name, value));
-            }
-            if fields.is_empty() {
-                fields.push(("i", Value::Integer(self.counter)));
-            }
-            builder.row(measurement, &key, time, &fields);
-            for (name, value) in fields {
-                let place = (measurement.as_bytes().to_vec(), key.clone().into_bytes(), time, name);
-                let name = FIELDS.iter().find(|(other, _)| *other == name).expect("one of the fields").0;
-                let value = format!("{value:?}");
-                written.push(Written { place: (place.0, place.1, place.2, name), value });
-            }
-        }
-        (builder.build(), written)
-    }
-
-    pub(crate) fn submit(&mut self) -> Result<(), StorageError> {
-        let (batch, written) = self.batch();
-        let fate: Fate = Arc::default();
-        let told = fate.clone();
-        let done = Box::new(move |result| *told.lock() = Some(result));
-        let rows = batch.rows();
-        let outcome = self.engine().submit(batch, &Plain, &SHARDS, done)?;
-        assert_eq!(outcome, Outcome { accepted: rows, rejected: vec![] });
-        self.pending.push((written, fate));
-        Ok(())
-    }
-
-    /// One random step.
-    pub(crate) fn step(&mut self) -> Result<(), StorageError> {
-        let draw = self.random.below(100);
-        match draw {
-            0..45 => match self.submit() {
-                Err(StorageError::Busy { .. }) => {}
-                other => other?,
-            },
-            45..75 => drop(self.engine().commit_step()?),
-            75..88 => while self.engine().background_step()? == Step::Worked {},
-            88..91 => self.engine().flush()?,
-            91..95 => self.sim.clock.advance(Duration::from_secs(11)),
-            95..98 => self.check()?,
-            98 => self.reopen()?,
-            _ => {
-                self.engine().commit_step()?;
-                self.engine = None;
-                self.sim.disk.kill();
-                self.open()?;
-            }
-        }
-        self.settle();
         Ok(())
     }
 
     /// What is seen must be what was acknowledged.
     pub(crate) fn check(&mut self) -> Result<(), StorageError> {
-        self.settle();
-        let seen = read(self.engine())?;
-        assert!(seen == self.state, "what is seen is not what was acknowledged");
+        self.settle()?;
+        let seen = read_view(&self.engine().view(&self.spans)?)?;
+        let expected = &self.model.state;
+        assert!(seen == *expected, "what is seen is not what was acknowledged: {}", differences(expected, &seen));
+        Ok(())
+    }
+
+    /// Tells the model what became of batches.
+    pub(crate) fn settle(&mut self) -> Result<(), StorageError> {
+        if self.model.settle() {
+            // A request in several slots was refused on the way: what of it was logged before is there.
+            let seen = read_view(&self.engine().view(&self.spans)?)?;
+            self.model.recover_refused(&seen);
+        }
         Ok(())
     }
 
     /// Closes in order and opens again.
     pub(crate) fn reopen(&mut self) -> Result<(), StorageError> {
         let closed = self.engine().close();
+        self.views.clear();
+        let settled = self.settle();
         self.engine = None;
-        self.settle();
-        if closed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Full) {
-            self.sim.disk.kill();
-            return self.open();
+        match closed.and(settled) {
+            Err(error) if error.kind() == ErrorKind::Full => {
+                self.restart(false);
+                return Ok(());
+            }
+            other => other?,
         }
-        closed?;
-        assert!(self.pending.is_empty(), "close commits what waits");
+        assert!(!self.model.is_pending(), "close commits what waits");
         self.open()
     }
 
-    /// Goes on until an error, at most `steps`.
-    pub(crate) fn run(&mut self, steps: usize) -> Result<(), StorageError> {
-        (0..steps).try_for_each(|_| self.step())
-    }
-
-    /// The power goes; the engine comes back.
+    /// The power goes; the engine comes back. The power may go again, and the disk fail, while it does.
     pub(crate) fn crash(&mut self) {
-        self.engine = None;
-        self.sim.crash();
-        self.open().unwrap_or_else(|error| panic!("the engine does not open after a crash: {error}"));
+        self.restart(true);
     }
-}
 
-fn enter(state: &mut State, written: Vec<Written>) {
-    state.extend(written.into_iter().map(|written| (written.place, written.value)));
+    /// The process ends, with the power or alone, and starts again as often as it takes.
+    pub(crate) fn restart(&mut self, power: bool) {
+        let mut power = power || self.sim.disk.forgot_names();
+        loop {
+            self.views.clear();
+            self.engine = None;
+            self.note(|| if power { "the power goes".into() } else { "killed".into() });
+            if power {
+                self.sim.crash();
+                self.crashes += 1;
+            } else {
+                self.sim.disk.kill();
+            }
+            if self.is_shaky {
+                self.disturb_start();
+            }
+            match self.open() {
+                Ok(()) => return,
+                Err(error) => self.check_error(&error),
+            }
+            power = self.sim.disk.is_off() || self.sim.disk.forgot_names();
+        }
+    }
+
+    fn disturb_start(&self) {
+        let calls = self.random.below(1 << self.random.below(7));
+        match self.random.below(12) {
+            0..4 => self.sim.disk.power_off_at(self.sim.disk.ops() + calls),
+            4..6 if self.is_faulty => self.sim.disk.fail_after(calls, crate::steps::fault(&self.random)),
+            _ => {}
+        }
+    }
+
+    /// Fails on errors that a disk which loses and refuses, but does not change bytes, must not bring about.
+    pub(crate) fn check_error(&self, error: &StorageError) {
+        self.note(|| format!("error: {error}"));
+        assert!(!matches!(error.kind(), ErrorKind::Bug | ErrorKind::Damaged | ErrorKind::Invalid), "{error}");
+        assert!(
+            self.engine.is_some() || error.kind() != ErrorKind::Full,
+            "a start on a full disk serves reads: {error}"
+        );
+    }
 }

@@ -16,13 +16,7 @@ fn history(seed: u64, fault: Fault, n: u64, power: bool) {
         assert_ne!(error.kind(), ErrorKind::Bug, "{error}");
         assert_ne!(error.kind(), ErrorKind::Damaged, "{error}");
     }
-    driver.engine = None;
-    if power {
-        driver.sim.crash()
-    } else {
-        driver.sim.disk.kill()
-    }
-    driver.open().expect("opens after a fault");
+    driver.restart(power);
     driver.run(10).expect("works after a fault");
     driver.crash();
 }
@@ -93,7 +87,7 @@ fn a_flipped_byte_in_the_log_is_never_a_wrong_value() {
             let seen = read(&engine).expect("what is whole can be read");
             // A lost batch may let an older value show; a value that nobody wrote never does.
             match engine.closed_because() {
-                None => assert!(seen == driver.state, "SEED {seed}, byte {offset}: loss without a report"),
+                None => assert!(seen == driver.model.state, "SEED {seed}, byte {offset}: loss without a report"),
                 Some(why) => assert!(why.contains("slot"), "{why}"),
             }
         }
@@ -113,7 +107,7 @@ fn a_lost_log_is_damage() {
     }
     let engine = Engine::open(driver.sim.world(), options(), &crate::driver::SHARDS).expect("opens to be read");
     assert!(engine.closed_because().expect("read-only").contains("slot"));
-    assert_eq!(read(&engine).expect("segments are whole"), driver.state);
+    assert_eq!(read(&engine).expect("segments are whole"), driver.model.state);
     let refused =
         engine.submit(model::Batch::default(), &crate::driver::Plain, &crate::driver::SHARDS, Box::new(|_| ()));
     assert!(matches!(refused, Err(StorageError::Closed(_))));

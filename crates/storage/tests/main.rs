@@ -1,7 +1,8 @@
 //! The storage engine as its callers see it, on a simulated disk that loses what a power cut may lose.
 //!
-//! * [`driver`] – an engine, a model of what it must hold, and random steps on both
-//! * [`crash`] – power cuts and kills at any operation
+//! * [`driver`], [`model`], [`steps`] – an engine, a model of what it must hold, and random steps on both
+//! * [`seeds`] – histories of many seeds, and how one is run again
+//! * [`crash`] – power cuts at any operation, and long lives on a disk that fails
 //! * [`faults`] – the n-th operation fails, the disk is full, a bit flips
 //! * [`odd`] – data at the ends of what is allowed
 //! * [`threads`] – writers, readers, committer and background at once
@@ -10,6 +11,9 @@
 mod crash;
 mod driver;
 mod faults;
+mod model;
 mod odd;
+mod seeds;
+mod steps;
 mod threads;
 mod writes;

@@ -40,6 +40,12 @@ struct State {
     capacity: Option<u64>,
     /// Decides what is open in a failing call.
     random: SeededRandom,
+    /// A failed sync of a folder has lost changes of names that can still be seen.
+    forgot_names: bool,
+    /// Of all changing calls so far.
+    digest: u64,
+    /// What each changing call was, if somebody wants to know.
+    trace: Option<Vec<String>>,
 }
 
 impl SimDisk {
@@ -51,12 +57,30 @@ impl SimDisk {
             generation: 0,
             capacity: None,
             random: SeededRandom::new(seed),
+            forgot_names: false,
+            digest: 0,
+            trace: None,
         })))
     }
 
     /// Changing calls so far, failed ones included.
     pub fn ops(&self) -> u64 {
         self.0.lock().faults.ops()
+    }
+
+    /// A number made of all changing calls so far, their order and their bytes: two runs with the same one did the same.
+    pub fn digest(&self) -> u64 {
+        self.0.lock().digest
+    }
+
+    /// Notes from now on what each changing call is.
+    pub fn start_trace(&self) {
+        self.0.lock().trace = Some(Vec::new());
+    }
+
+    /// The calls noted since the last time this was asked.
+    pub fn take_trace(&self) -> Vec<String> {
+        self.0.lock().trace.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Lets `fault` happen once, after `n` further calls that it could hit have gone well (0: at the next).
@@ -80,11 +104,28 @@ impl SimDisk {
         self.0.lock().names.used_bytes()
     }
 
+    /// Whether the sync of a folder has failed so that names can be seen which no later sync makes durable, until a crash. A
+    /// process that is started again cannot know of it; a test that kills one must cut the power instead.
+    pub fn forgot_names(&self) -> bool {
+        self.0.lock().forgot_names
+    }
+
+    /// Whether the power is off.
+    pub fn is_off(&self) -> bool {
+        self.0.lock().faults.is_off()
+    }
+
+    /// Takes back what [`SimDisk::fail_after`] and [`SimDisk::power_off_at`] armed and has not happened.
+    pub fn disarm(&self) {
+        self.0.lock().faults.disarm();
+    }
+
     /// Power cut and restart: un-synced changes survive or not, as `random` decides; handles from before are dead; armed
     /// faults are gone, power is back.
     pub fn crash(&self, random: &dyn Random) {
         let mut state = self.0.lock();
         state.names.crash(random);
+        state.forgot_names = false;
         state.restart();
     }
 
@@ -134,7 +175,27 @@ impl SimDisk {
 
 impl State {
     fn gate(&mut self, class: Class, operation: &'static str, path: &str) -> Result<Step> {
-        self.faults.change(class, operation, path)
+        self.note(operation.as_bytes());
+        self.note(path.as_bytes());
+        let number = self.faults.ops();
+        let step = self.faults.change(class, operation, path);
+        if let Some(trace) = &mut self.trace {
+            let outcome = match &step {
+                Ok(Step::Go) => "",
+                Ok(Step::Half) => ": done by half",
+                Ok(Step::SyncFails) => ": fails",
+                Ok(Step::PowerFails(_)) => ": the power goes",
+                Err(_) => ": refused",
+            };
+            trace.push(format!("{number} {operation} {path}{outcome}"));
+        }
+        step
+    }
+
+    /// Takes bytes into the digest (FNV-1a).
+    fn note(&mut self, bytes: &[u8]) {
+        let step = |digest: u64, byte: &u8| (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        self.digest = bytes.iter().fold(self.digest ^ 0xcbf2_9ce4_8422_2325, step);
     }
 
     fn restart(&mut self) {
@@ -222,8 +283,8 @@ impl Disk for SimDisk {
         match state.gate(Class::Sync, DO, dir)? {
             Step::Go | Step::Half => state.names.sync(dir).map_err(|kind| io_error(DO, dir, kind)),
             Step::SyncFails => {
-                let State { names, random, .. } = &mut *state;
-                names.fail_sync(dir, random);
+                let State { names, random, forgot_names, .. } = &mut *state;
+                *forgot_names |= names.fail_sync(dir, random);
                 Err(fault::eio(DO, dir))
             }
             // What the sync reached is what the crash draws.

@@ -166,7 +166,7 @@ impl Writer {
             return Err(StorageError::Bug("the log has records but no file".into()));
         };
         let written = current.file.write_at(current.offset, &self.group).and_then(|()| current.file.sync_data());
-        written.map_err(|error| StorageError::Closed(format!("the log cannot be written: {error}")))?;
+        written.map_err(fatal)?;
         current.offset += self.group.len() as u64;
         self.group.clear();
         self.durable = self.added;
@@ -185,8 +185,7 @@ impl Writer {
         }
         let mut record = Vec::new();
         put_record(&current.put_id, Kind::Claim, durable, durable, &[], &mut record);
-        let written = current.file.write_at(current.offset, &record);
-        written.map_err(|error| StorageError::Closed(format!("the log cannot be written: {error}")))?;
+        current.file.write_at(current.offset, &record).map_err(fatal)?;
         current.offset += record.len() as u64;
         self.claimed = durable;
         Ok(())
@@ -196,7 +195,6 @@ impl Writer {
     fn begin(&mut self, slot: Slot, need: u64, dictionary: WriterDictionary) -> Result<(), StorageError> {
         let disk = &self.world.disk;
         let number = self.next_number;
-        let path = path_of(number);
         let len = self.file_len.max(RECORDS + need);
         disk.create_dir(FOLDER)?;
         let spare = disk.exists(SPARE)? && disk.len(SPARE)? >= len;
@@ -205,23 +203,34 @@ impl Writer {
         }
         // From here on the number is used up, whatever happens.
         self.next_number += 1;
+        match self.put_heads(number, slot) {
+            Ok((file, put_id, len)) => {
+                self.current = Some(Current { file, number, put_id, len, offset: RECORDS, dictionary });
+                Ok(())
+            }
+            Err(error) => {
+                // It may have a head. Left behind when its elders go, it would look like a file whose records are lost.
+                self.old.push(OldFile { number, last_slot: slot.saturating_sub(1), len: RECORDS });
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the spare the file of this number, and writes its heads; durable when this returns. Returns it with its put id
+    /// and its length.
+    fn put_heads(&self, number: u64, first_slot: Slot) -> Result<(Arc<dyn DiskFile>, [u8; 16], u64), StorageError> {
+        let disk = &self.world.disk;
+        let path = path_of(number);
         disk.rename(SPARE, &path)?;
         let file = disk.open(&path)?;
-        let head = Head {
-            cluster: self.cluster,
-            put_id: self.world.random.id(),
-            log_id: self.log_id,
-            number,
-            first_slot: slot,
-        };
+        let put_id = self.world.random.id();
+        let head = Head { cluster: self.cluster, put_id, log_id: self.log_id, number, first_slot };
         let bytes = head.encode();
         file.write_at(0, &bytes)?;
         file.write_at(SECOND_HEAD, &bytes)?;
-        file.sync_all()?;
-        disk.sync_dir(FOLDER)?;
         let len = file.len()?;
-        self.current = Some(Current { file, number, put_id: head.put_id, len, offset: RECORDS, dictionary });
-        Ok(())
+        file.sync_all().and_then(|()| disk.sync_dir(FOLDER)).map_err(fatal)?;
+        Ok((file, put_id, len))
     }
 
     /// The current file takes no more records.
@@ -291,11 +300,16 @@ impl Writer {
                 let usable = disk.len(&path)? == self.file_len && !disk.exists(SPARE)?;
                 if usable { disk.rename(&path, SPARE)? } else { disk.remove(&path)? }
             }
-            disk.sync_dir(FOLDER)?;
+            disk.sync_dir(FOLDER).map_err(fatal)?;
             self.old.remove(0);
         }
         Ok(())
     }
+}
+
+/// What follows from a sync that failed, or a write to the file in use: nobody knows what of the log is on the disk.
+fn fatal(error: DiskError) -> StorageError {
+    StorageError::Closed(format!("the log cannot be written: {error}"))
 }
 
 /// Makes a file to stand ready; takes a while, and needs no lock on the log.

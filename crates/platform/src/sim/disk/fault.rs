@@ -9,7 +9,7 @@ pub enum Fault {
     Read,
     /// A write, create, rename or remove fails with EIO and does nothing.
     Write,
-    /// A write, create or extension fails with ENOSPC and does nothing.
+    /// A create, or a write or other call that makes a file longer, fails with ENOSPC and does nothing.
     Full,
     /// A write does its first half and fails with EIO.
     ShortWrite,
@@ -21,7 +21,10 @@ pub enum Fault {
 /// What kind of change a call is, to match it with faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
+    /// Makes the file longer.
     Write,
+    /// Changes bytes that are there.
+    Overwrite,
     /// Takes space, but is no write.
     Grow,
     Name,
@@ -32,7 +35,7 @@ pub(super) enum Class {
 #[derive(Debug)]
 pub(super) enum Step {
     Go,
-    /// Only for [`Class::Write`].
+    /// Only for writes.
     Half,
     /// Only for [`Class::Sync`].
     SyncFails,
@@ -60,6 +63,15 @@ impl Faults {
 
     pub(super) fn power_off_at(&mut self, op: u64) {
         self.off_at = Some(op);
+    }
+
+    pub(super) fn is_off(&self) -> bool {
+        self.off
+    }
+
+    pub(super) fn disarm(&mut self) {
+        self.off_at = None;
+        self.armed.clear();
     }
 
     pub(super) fn restart(&mut self) {
@@ -95,7 +107,7 @@ impl Faults {
             Fault::Read => false,
             Fault::Write => class != Class::Sync,
             Fault::Full => matches!(class, Class::Write | Class::Grow),
-            Fault::ShortWrite => class == Class::Write,
+            Fault::ShortWrite => matches!(class, Class::Write | Class::Overwrite),
             Fault::Sync => class == Class::Sync,
         };
         match self.fires(hits) {

@@ -10,6 +10,9 @@ use super::{SimDisk, State, dead, io_error};
 use crate::disk::{Cause, DiskError, DiskFile, Result};
 use crate::random::Random;
 
+/// Bytes of a write that the digest takes in: long ones are the log's zeros.
+const NOTED: usize = 16 << 10;
+
 #[derive(Debug)]
 pub(super) struct SimFile {
     disk: SimDisk,
@@ -82,8 +85,13 @@ impl DiskFile for SimFile {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         let mut state = self.disk.0.lock();
         self.check_alive(&state, "write")?;
-        let step = state.gate(Class::Write, "write", &self.path)?;
-        self.check_room(&state, "write", offset.checked_add(bytes.len() as u64))?;
+        let end = offset.checked_add(bytes.len() as u64);
+        let grows = end.is_none_or(|end| end > self.inode.len());
+        let class = if grows { Class::Write } else { Class::Overwrite };
+        let step = state.gate(class, "write", &self.path)?;
+        state.note(&offset.to_le_bytes());
+        state.note(&bytes[..bytes.len().min(NOTED)]);
+        self.check_room(&state, "write", end)?;
         match step {
             Step::Go | Step::SyncFails => {
                 self.inode.write(offset, bytes);

@@ -1,7 +1,8 @@
 //! The bytes of one simulated file: as seen, as durable, and the changes between.
 //!
-//! After a crash each sector of 512 bytes is as it was at some instant since the last sync (before, after, or between the
-//! changes to it), each sector for itself: writes are lost, torn and reordered, but a sector is never a mixture that never was.
+//! After a crash each sector of 512 bytes, or each page of 4096, is as it was at some instant since the last sync (before,
+//! after, or between the changes to it), each for itself: writes are lost, torn and reordered, but a sector is never a mixture
+//! that never was.
 //! The length is one that the file had at some instant. What was never written reads as zeros.
 
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use parking_lot::Mutex;
 use crate::random::Random;
 
 const SECTOR: usize = 512;
+/// What some disks write at once; a multiple of the sector.
+const PAGE: usize = 4096;
 
 /// Longer files are refused: they would be held in memory.
 pub(super) const LENGTH_MAX: u64 = 1 << 32;
@@ -88,10 +91,11 @@ impl Inode {
     pub(super) fn crash(&self, random: &dyn Random) {
         let content = &mut *self.content.lock();
         let pending = std::mem::take(&mut content.pending);
-        match random.below(4) {
+        match random.below(5) {
             0 => {}
             1 => pending.into_iter().for_each(|change| change.apply(&mut content.synced)),
-            _ => tear(&mut content.synced, &pending, random),
+            2 => tear(&mut content.synced, &pending, PAGE, random),
+            _ => tear(&mut content.synced, &pending, SECTOR, random),
         }
         content.live.clone_from(&content.synced);
     }
@@ -146,24 +150,24 @@ impl Change {
     }
 }
 
-/// Puts each sector, and the length, at an instant of its own.
-fn tear(bytes: &mut Vec<u8>, pending: &[Change], random: &dyn Random) {
+/// Puts each sector of `size` bytes, and the length, at an instant of its own.
+fn tear(bytes: &mut Vec<u8>, pending: &[Change], size: usize, random: &dyn Random) {
     let mut lengths = vec![bytes.len()];
     let mut touched: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
     for change in pending {
         let (length, range) = change.reach(*lengths.last().expect("it begins with one"));
         lengths.push(length);
-        for sector in range.start / SECTOR..range.end.div_ceil(SECTOR) {
+        for sector in range.start / size..range.end.div_ceil(size) {
             touched.entry(sector).or_default().push(change);
         }
     }
     let longest = lengths.iter().copied().max().unwrap_or(0);
-    bytes.resize(longest.next_multiple_of(SECTOR), 0);
+    bytes.resize(longest.next_multiple_of(size), 0);
     for (sector, changes) in touched {
-        let start = sector * SECTOR;
+        let start = sector * size;
         let instant = random.below(changes.len() as u64 + 1) as usize;
         for change in &changes[..instant] {
-            change.apply_within(start, &mut bytes[start..start + SECTOR]);
+            change.apply_within(start, &mut bytes[start..start + size]);
         }
     }
     bytes.truncate(lengths[random.below(lengths.len() as u64) as usize]);

@@ -163,11 +163,14 @@ impl Names {
         Ok(())
     }
 
-    /// A sync that fails: half the time nothing happens, else the folder's changes are taken for done and are not.
-    pub(super) fn fail_sync(&mut self, dir: &str, random: &dyn Random) {
+    /// A sync that fails: half the time nothing happens, else the folder's changes are taken for done and are not. Whether
+    /// changes were forgotten so.
+    pub(super) fn fail_sync(&mut self, dir: &str, random: &dyn Random) -> bool {
+        let before = self.pending.len();
         if random.below(2) == 0 {
             self.pending.retain(|change| change.names().all(|name| parent(name) != dir));
         }
+        self.pending.len() < before
     }
 
     /// Makes the chosen changes durable, and the earlier ones that they depend on.

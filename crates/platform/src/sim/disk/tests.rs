@@ -152,7 +152,7 @@ fn power_goes_at_the_call_and_comes_back_with_a_crash() {
 fn faults_happen_once_and_only_to_what_they_can_hit() {
     let disk = SimDisk::new(1);
     let file = durable(&disk, "a", b"12345678");
-    disk.fail_after(1, Fault::Full);
+    disk.fail_after(0, Fault::Full);
     disk.fail_after(0, Fault::Read);
     file.write_at(0, b"a").unwrap();
     file.sync_data().unwrap();
