@@ -94,8 +94,8 @@ impl Engine {
         for tables in by_measurement(&rows.runs) {
             let table = merge_tables(&tables);
             writer.table(&table)?;
-            let fields = table.columns.into_iter().map(|(key, _)| key).collect();
-            schema.push(MeasurementSchema { measurement: table.measurement, fields });
+            let fields = table.columns.iter().map(|(key, _)| key.clone()).collect();
+            schema.push(MeasurementSchema { measurement: table.measurement.clone(), fields });
         }
         let (bytes, summary) = writer.finish()?;
         let place = SegmentRef { len: summary.len, ..place };

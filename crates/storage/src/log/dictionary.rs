@@ -59,10 +59,11 @@ impl WriterDictionary {
                 fresh.push(id);
             }
         }
-        for key in table.keys(&fresh) {
-            self.fresh.push(SERIES);
-            put_bytes(&mut self.fresh, &key);
-        }
+        let definitions = &mut self.fresh;
+        table.keys(&fresh, |key| {
+            definitions.push(SERIES);
+            put_bytes(definitions, key);
+        });
         self.series_count += fresh.len() as u32;
         ids.iter().map(|&id| numbers[id as usize]).collect()
     }

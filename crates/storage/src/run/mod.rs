@@ -3,7 +3,8 @@
 //!
 //! * [`Chunk`] – the rows of one batch, one shard and one measurement, as they came
 //! * [`sorted`] – the form in which rows are read and flushed
-//! * `sort` – chunks to a sorted run; `merge` – sorted runs to one; `assemble` – what both do with the columns
+//! * `sort` – chunks to a sorted run; `merge` – sorted runs to one; `rank` and `assemble` – what both do
+//!   with the series and with the columns
 //! * `shard_runs` – the rows of one shard that are not in segments yet
 //!
 //! Always: of two rows with the same series and time the one from the later slot (in a batch: the later row) wins, field by
@@ -11,6 +12,7 @@
 
 pub(crate) mod assemble;
 pub(crate) mod merge;
+pub(crate) mod rank;
 mod shard_runs;
 mod sort;
 pub(crate) mod sorted;

@@ -3,21 +3,11 @@
 //! Invariants: tables ascend by measurement; in a table series ascend by canonical key, rows of a series ascend strictly by
 //! time (equal timestamps have been merged field by field, the later write winning); every row has at least one value.
 
+use super::rank::SeriesList;
 use crate::Slot;
 use crate::schema::FieldKey;
 use model::{Column, Text};
-use std::sync::Arc;
-
-/// One series of a table.
-#[derive(Clone, Debug)]
-pub(crate) struct SeriesRows {
-    /// The canonical series key.
-    pub(crate) key: Arc<[u8]>,
-    /// The first of its rows.
-    pub(crate) start: u32,
-    /// The row after its last.
-    pub(crate) end: u32,
-}
+use std::ops::Range;
 
 /// The rows of one measurement in one shard.
 #[derive(Clone, Debug)]
@@ -25,11 +15,21 @@ pub(crate) struct SortedTable {
     /// The measurement's name, unescaped.
     pub(crate) measurement: Text,
     /// The series, ascending by key.
-    pub(crate) series: Vec<SeriesRows>,
+    pub(crate) series: SeriesList,
+    /// For each series its first row; then the number of rows.
+    pub(crate) starts: Vec<u32>,
     /// The timestamp of each row (ns).
     pub(crate) times: Vec<i64>,
     /// The fields, ascending by id; each column speaks of all rows of the table.
     pub(crate) columns: Vec<(FieldKey, Column)>,
+}
+
+impl SortedTable {
+    /// The rows of a series, one at least.
+    #[inline]
+    pub(crate) fn rows(&self, series: usize) -> Range<usize> {
+        self.starts[series] as usize..self.starts[series + 1] as usize
+    }
 }
 
 /// The rows of one shard from some batches that follow each other.

@@ -14,15 +14,17 @@ fn flat(run: &SortedRun) -> Model {
     let mut out = Model::new();
     assert!(run.tables.is_sorted_by(|a, b| a.measurement < b.measurement));
     for table in &run.tables {
-        assert!(table.series.is_sorted_by(|a, b| a.key < b.key && a.end == b.start));
+        assert!(table.series.keys().is_sorted_by(|a, b| a < b) && table.starts.is_sorted_by(|a, b| a < b));
+        assert_eq!(table.starts.len(), table.series.len() + 1);
         assert!(table.columns.is_sorted_by(|a, b| a.0.id < b.0.id));
-        for series in &table.series {
-            let rows = series.start as usize..series.end as usize;
+        for series in 0..table.series.len() {
+            let rows = table.rows(series);
             assert!(table.times[rows.clone()].is_sorted_by(|a, b| a < b));
             for row in rows {
                 for (key, column) in &table.columns {
                     if let Some(Value::Integer(value)) = column.get(row) {
-                        let place = (table.measurement.to_vec(), series.key.to_vec(), table.times[row], key.id);
+                        let place =
+                            (table.measurement.to_vec(), table.series.key(series).to_vec(), table.times[row], key.id);
                         assert_eq!(out.insert(place, value), None);
                     }
                 }

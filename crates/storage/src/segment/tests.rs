@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::cache::Cache;
-use crate::run::sorted::{SeriesRows, SortedRun, SortedTable};
+use crate::run::rank::SeriesList;
+use crate::run::sorted::{SortedRun, SortedTable};
 use crate::schema::FieldKey;
 use crate::view::tests::store;
 use model::{Column, FieldType, Values};
@@ -44,15 +45,11 @@ fn walks(series: u32, rows: u32) -> SortedRun {
     };
     let key =
         |id: u32| FieldKey { name: format!("usage_{id}").into_bytes().into(), field_type: FieldType::Integer, id };
+    let keys: Vec<String> = (0..series).map(|at| format!("cpu,host=host_{at:04},region=eu-west-1")).collect();
     let table = SortedTable {
         measurement: b"cpu".as_slice().into(),
-        series: (0..series)
-            .map(|at| SeriesRows {
-                key: format!("cpu,host=host_{at:04},region=eu-west-1").into_bytes().into(),
-                start: at * rows,
-                end: (at + 1) * rows,
-            })
-            .collect(),
+        series: SeriesList::of_keys(keys.iter().map(String::as_bytes)),
+        starts: (0..=series).map(|at| at * rows).collect(),
         times: (0..series).flat_map(|_| (0..rows).map(|row| (147_000_000 + i64::from(row)) * 10_000_000_000)).collect(),
         columns: (0..10).map(|id| (key(id), walk())).collect(),
     };

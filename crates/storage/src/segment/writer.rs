@@ -84,11 +84,11 @@ impl Writer {
     pub(crate) fn table(&mut self, table: &SortedTable) -> Result<(), StorageError> {
         let fields: Vec<FieldKey> = table.columns.iter().map(|(key, _)| key.clone()).collect();
         self.begin(&table.measurement, &fields)?;
-        for series in &table.series {
-            let rows = series.start as usize..series.end as usize;
+        for (series, key) in table.series.keys().enumerate() {
+            let rows = table.rows(series);
             let columns: Vec<Column> =
                 table.columns.iter().map(|(_, column)| crate::view::slice(column, rows.clone())).collect();
-            self.series(&series.key, &table.times[rows], &columns)?;
+            self.series(key, &table.times[rows], &columns)?;
         }
         Ok(())
     }

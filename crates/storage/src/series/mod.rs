@@ -1,24 +1,31 @@
 //! The series table: raw key (as the client wrote it) -> canonical key and its node-local number.
 //!
-//! A batch is looked up row by row under one read lock: first the same series as the row before, then the one that followed
-//! it the last time, then the hash. What misses is gathered, made canonical without a lock and entered under the write lock.
-//! Hashes are keyed at random and only ever choose where to look: a hit compares the whole key, so no collision can join two
-//! series. Different spellings of one series share its number.
+//! A batch is looked up in blocks of rows under one read lock: each row is first tried as the series of the row before, then
+//! as the one that followed that the last time; what is left of a block is hashed, then probed, then compared, so that the
+//! waits for memory of many rows overlap. What misses is gathered, made canonical without a lock and entered under the write
+//! lock, some rows at a time. Hashes are keyed at random and only ever choose where to look: a hit compares the whole key, so
+//! no collision can join two series. Different spellings of one series share its number.
 //!
 //! A table only grows. [`SeriesTables`] starts a new one when it has outgrown its bound; who holds numbers of the old one (a
 //! chunk of rows) holds that table too, so a number always means what it meant when it was given out.
+//!
+//! * `store` – the keys; `slots` – the hash table; `order` – sorting of keys
 
-use ahash::RandomState;
-use hashbrown::HashTable;
-use model::{Batch, KeyError, KeySpan, KeyText};
-use parking_lot::{Mutex, RwLock};
-use platform::Random;
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
+mod order;
+mod slots;
+mod store;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use order::order;
+pub(crate) use store::Store;
+
+use ahash::RandomState;
+use model::{Batch, KeyError, KeySpan, KeyText};
+use parking_lot::RwLock;
+use platform::Random;
+use slots::Slots;
+use std::sync::Arc;
 
 /// A series' number in its table.
 pub(crate) type SeriesId = u32;
@@ -26,63 +33,25 @@ pub(crate) type SeriesId = u32;
 /// The number of a key that names no series.
 pub(crate) const NO_SERIES: SeriesId = u32::MAX;
 
-/// Parts of a hash table, which grow one at a time.
-const PARTS: usize = 256;
+/// Rows that are looked up together.
+const BLOCK: usize = 32;
+/// Rows that are entered under one lock, which takes well under a millisecond.
+const ENTERED_AT_ONCE: usize = 512;
 
-/// Bytes that an entry takes beside its keys: the entry, its places in both hash tables, its keys' headers.
-const ENTRY_BYTES: usize = 120;
-
-/// Hash tables of numbers, cut in parts that grow one at a time.
-#[derive(Debug)]
-struct Parts(Vec<HashTable<u32>>);
-
-impl Parts {
-    fn new() -> Self {
-        Self((0..PARTS).map(|_| HashTable::new()).collect())
-    }
-
-    fn find(&self, hash: u64, equal: impl Fn(u32) -> bool) -> Option<u32> {
-        self.0[part_of(hash)].find(hash, |&number| equal(number)).copied()
-    }
-
-    fn insert(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
-        self.0[part_of(hash)].insert_unique(hash, number, |&number| hash_of(number));
-    }
-}
-
-/// Bits that the hash table itself does not use first.
-fn part_of(hash: u64) -> usize {
-    (hash >> 24) as usize % PARTS
-}
-
-/// A raw key that was seen.
-#[derive(Debug)]
-struct Spelling {
-    raw: Arc<[u8]>,
-    series: SeriesId,
-    /// The spelling that followed this one the last time.
-    next: AtomicU32,
-}
+/// No entry.
+const NOBODY: u32 = u32::MAX;
 
 #[derive(Debug)]
 struct Inner {
-    spellings: Vec<Spelling>,
-    by_raw: Parts,
-    keys: Vec<Arc<[u8]>>,
-    by_key: Parts,
-    bytes: u64,
+    store: Store,
+    slots: Slots,
 }
-
-/// The canonical order of the series known at some time.
-#[derive(Debug, Default)]
-struct Ranks(Vec<u32>);
 
 /// One generation of series.
 #[derive(Debug)]
 pub(crate) struct SeriesTable {
     hasher: RandomState,
     inner: RwLock<Inner>,
-    ranks: Mutex<Arc<Ranks>>,
 }
 
 /// What [`SeriesTable::resolve`] found.
@@ -94,11 +63,33 @@ pub(crate) struct Resolved {
     pub(crate) bad: Vec<(u32, KeyError)>,
 }
 
+/// A row whose raw key is not in the table.
+struct Missed {
+    row: u32,
+    hash: u32,
+    /// Its canonical key, among all that were made; empty if it is the raw key.
+    key: std::ops::Range<usize>,
+    key_hash: u32,
+}
+
+/// A row of a block that no hint found.
+#[derive(Clone, Copy, Default)]
+struct Probe {
+    /// Its place in the block.
+    at: usize,
+    hash: u32,
+    candidate: u32,
+}
+
 impl SeriesTable {
     fn new(hasher: RandomState) -> Self {
-        let inner =
-            Inner { spellings: Vec::new(), by_raw: Parts::new(), keys: Vec::new(), by_key: Parts::new(), bytes: 0 };
-        Self { hasher, inner: RwLock::new(inner), ranks: Mutex::default() }
+        Self { hasher, inner: RwLock::new(Inner { store: Store::default(), slots: Slots::new() }) }
+    }
+
+    /// A hash of which all bits depend on all of the key.
+    #[inline]
+    fn hash(&self, key: &[u8]) -> u32 {
+        (self.hasher.hash_one(key) >> 32) as u32
     }
 
     /// The series of the rows whose raw keys are `spans` of the batch's text.
@@ -106,145 +97,183 @@ impl SeriesTable {
         let mut resolved = Resolved { ids: vec![NO_SERIES; spans.len()], bad: Vec::new() };
         let missed = self.look_up(batch, spans, &mut resolved.ids);
         if !missed.is_empty() {
-            self.enter(batch, spans, &missed, text, &mut resolved);
+            self.enter(batch, spans, missed, text, &mut resolved);
         }
         resolved
     }
 
     /// Fills in the series that are known; returns the rows of the others.
-    fn look_up(&self, batch: &Batch, spans: &[KeySpan], ids: &mut [SeriesId]) -> Vec<u32> {
+    fn look_up(&self, batch: &Batch, spans: &[KeySpan], ids: &mut [SeriesId]) -> Vec<Missed> {
         let inner = self.inner.read();
         let mut missed = Vec::new();
-        let mut before: Option<&Spelling> = None;
-        for (row, (span, id)) in (0u32..).zip(spans.iter().zip(ids)) {
-            let raw = batch.key(*span);
-            if let Some(same) = before.filter(|spelling| *spelling.raw == *raw) {
-                *id = same.series;
-                continue;
-            }
-            match inner.find_after(before, raw, &self.hasher) {
-                Some(spelling) => {
-                    *id = spelling.series;
-                    before = Some(spelling);
+        let mut before = NOBODY;
+        for (index, (spans, ids)) in spans.chunks(BLOCK).zip(ids.chunks_mut(BLOCK)).enumerate() {
+            let mut found = [NOBODY; BLOCK];
+            let mut probes = [Probe::default(); BLOCK];
+            let mut count = 0;
+            for (at, span) in spans.iter().enumerate() {
+                let raw = batch.key(*span);
+                found[at] = inner.store.hinted(if at == 0 { before } else { found[at - 1] }, raw);
+                if found[at] == NOBODY {
+                    probes[count] = Probe { at, hash: self.hash(raw), candidate: NOBODY };
+                    count += 1;
                 }
-                None => missed.push(row),
+            }
+            if count > 0 {
+                inner.probe(batch, spans, &mut probes[..count], &mut found);
+                for probe in probes[..count].iter().filter(|probe| found[probe.at] == NOBODY) {
+                    let row = (index * BLOCK + probe.at) as u32;
+                    missed.push(Missed { row, hash: probe.hash, key: 0..0, key_hash: 0 });
+                }
+                inner.link(before, &found[..spans.len()]);
+            }
+            before = found[spans.len() - 1];
+            for (id, number) in ids.iter_mut().zip(found).filter(|(_, number)| *number != NOBODY) {
+                *id = inner.store.entry(number).series();
             }
         }
         missed
     }
 
     /// Makes the keys of the missed rows canonical and enters them.
-    fn enter(&self, batch: &Batch, spans: &[KeySpan], missed: &[u32], text: &dyn KeyText, out: &mut Resolved) {
-        let mut made: HashMap<&[u8], Result<Vec<u8>, KeyError>, RandomState> =
-            HashMap::with_hasher(self.hasher.clone());
-        for &row in missed {
-            let raw = batch.key(spans[row as usize]);
-            made.entry(raw).or_insert_with(|| {
-                let mut key = Vec::with_capacity(raw.len());
-                text.canonical(raw, &mut key).map(|()| key)
-            });
-        }
-        let mut inner = self.inner.write();
-        for &row in missed {
-            let raw = batch.key(spans[row as usize]);
-            match &made[raw] {
-                Ok(key) => out.ids[row as usize] = inner.enter(raw, key, &self.hasher),
-                Err(error) => out.bad.push((row, error.clone())),
+    fn enter(&self, batch: &Batch, spans: &[KeySpan], mut missed: Vec<Missed>, text: &dyn KeyText, out: &mut Resolved) {
+        let mut keys = Vec::new();
+        missed.retain_mut(|missed| {
+            let raw = batch.key(spans[missed.row as usize]);
+            let start = keys.len();
+            if let Err(error) = text.canonical(raw, &mut keys) {
+                keys.truncate(start);
+                out.bad.push((missed.row, error));
+                return false;
+            }
+            if keys[start..] == *raw {
+                keys.truncate(start);
+            } else {
+                missed.key = start..keys.len();
+                missed.key_hash = self.hash(&keys[start..]);
+            }
+            true
+        });
+        for some in missed.chunks(ENTERED_AT_ONCE) {
+            let mut inner = self.inner.write();
+            for missed in some {
+                let raw = batch.key(spans[missed.row as usize]);
+                let other = (!missed.key.is_empty()).then(|| (&keys[missed.key.clone()], missed.key_hash));
+                out.ids[missed.row as usize] = inner.enter(raw, missed.hash, other);
             }
         }
     }
 
     /// The number of a canonical key; entered if it is new.
     pub(crate) fn enter_key(&self, key: &[u8]) -> SeriesId {
-        self.inner.write().enter_key(key, None, &self.hasher)
+        self.inner.write().enter_key(key, self.hash(key))
     }
 
-    /// The canonical keys of some series.
-    pub(crate) fn keys(&self, ids: &[SeriesId]) -> Vec<Arc<[u8]>> {
+    /// Tells the canonical keys of some series.
+    pub(crate) fn keys(&self, ids: &[SeriesId], mut tell: impl FnMut(&[u8])) {
         let inner = self.inner.read();
-        ids.iter().map(|&id| inner.keys[id as usize].clone()).collect()
+        ids.iter().for_each(|&id| tell(inner.store.key(id)));
     }
 
-    /// Sorts distinct series by their canonical keys.
-    pub(crate) fn sort_by_key(&self, ids: &mut [SeriesId]) {
-        let Some(&greatest) = ids.iter().max() else { return };
-        let ranks = self.ranks(greatest, ids.len());
-        if (greatest as usize) < ranks.0.len() {
-            ids.sort_unstable_by_key(|&id| ranks.0[id as usize]);
-            return;
-        }
-        let inner = self.inner.read();
-        ids.sort_unstable_by(|&a, &b| inner.keys[a as usize].cmp(&inner.keys[b as usize]));
+    /// The keys as of now, to be read without the table's lock.
+    pub(crate) fn store(&self) -> Store {
+        self.inner.read().store.clone()
     }
 
-    /// The order kept of all series; made anew when `wanted` is not in it and enough are asked for to pay for the work.
-    fn ranks(&self, wanted: SeriesId, asked: usize) -> Arc<Ranks> {
-        let mut kept = self.ranks.lock();
-        let inner = self.inner.read();
-        if wanted as usize >= kept.0.len() && asked >= inner.keys.len() / 8 {
-            let count = u32::try_from(inner.keys.len()).unwrap_or(u32::MAX);
-            let mut order: Vec<u32> = (0..count).collect();
-            order.sort_unstable_by(|&a, &b| inner.keys[a as usize].cmp(&inner.keys[b as usize]));
-            let mut ranks = vec![0; order.len()];
-            for (rank, &id) in (0u32..).zip(&order) {
-                ranks[id as usize] = rank;
-            }
-            *kept = Arc::new(Ranks(ranks));
-        }
-        kept.clone()
-    }
-
+    /// Bytes of memory that it takes.
     fn bytes(&self) -> u64 {
-        self.inner.read().bytes
+        self.inner.read().bytes()
+    }
+}
+
+impl Store {
+    /// The number of the spelling `raw`, if it is the one before or the one that followed that the last time.
+    #[inline]
+    fn hinted(&self, before: u32, raw: &[u8]) -> u32 {
+        let Some(entry) = self.get(before) else { return NOBODY };
+        let next = entry.next();
+        match self.get(next) {
+            Some(hint) if hint.series() != NO_SERIES && self.text(hint) == raw => next,
+            _ if self.text(entry) == raw => before,
+            _ => NOBODY,
+        }
     }
 }
 
 impl Inner {
-    /// The spelling `raw`, tried first as the one that followed `before` the last time.
-    #[inline]
-    fn find_after(&self, before: Option<&Spelling>, raw: &[u8], hasher: &RandomState) -> Option<&Spelling> {
-        if let Some(before) = before
-            && let Some(hint) = self.spellings.get(before.next.load(Ordering::Relaxed) as usize)
-            && *hint.raw == *raw
-        {
-            return Some(hint);
-        }
-        let found = self.by_raw.find(hasher.hash_one(raw), |at| *self.spellings[at as usize].raw == *raw)?;
-        if let Some(before) = before {
-            before.next.store(found, Ordering::Relaxed);
-        }
-        Some(&self.spellings[found as usize])
+    fn bytes(&self) -> u64 {
+        self.store.bytes() + self.slots.bytes()
     }
 
-    /// Enters a spelling of a canonical key, unless another thread was faster.
-    fn enter(&mut self, raw: &[u8], key: &[u8], hasher: &RandomState) -> SeriesId {
-        let hash = hasher.hash_one(raw);
-        if let Some(at) = self.by_raw.find(hash, |at| *self.spellings[at as usize].raw == *raw) {
-            return self.spellings[at as usize].series;
+    /// Looks up the rows of a block that no hint has found. Step by step, so that the waits for memory overlap.
+    fn probe(&self, batch: &Batch, spans: &[KeySpan], probes: &mut [Probe], found: &mut [u32; BLOCK]) {
+        for probe in probes.iter_mut() {
+            probe.candidate = self.slots.with(probe.hash).next().unwrap_or(NOBODY);
         }
-        let raw: Arc<[u8]> = raw.into();
-        let series = self.enter_key(key, Some(&raw), hasher);
-        let at = u32::try_from(self.spellings.len()).expect("a table is left long before it has 2^32 entries");
-        self.bytes += (raw.len() + ENTRY_BYTES) as u64;
-        self.spellings.push(Spelling { raw, series, next: AtomicU32::new(at + 1) });
-        let spellings = &self.spellings;
-        self.by_raw.insert(hash, at, |at| hasher.hash_one(&*spellings[at as usize].raw));
+        let mut entries = [None; BLOCK];
+        for (entry, probe) in entries.iter_mut().zip(probes.iter()) {
+            *entry = self.store.get(probe.candidate).filter(|entry| entry.series() != NO_SERIES);
+        }
+        for (entry, probe) in entries.iter().zip(probes.iter()).filter(|(_, probe)| probe.candidate != NOBODY) {
+            let raw = batch.key(spans[probe.at]);
+            found[probe.at] = match entry {
+                Some(entry) if self.store.text(entry) == raw => probe.candidate,
+                _ => self.find(raw, probe.hash).filter(|&at| self.is_spelling(at)).unwrap_or(NOBODY),
+            };
+        }
+    }
+
+    /// Notes which spelling followed which.
+    fn link(&self, before: u32, found: &[u32]) {
+        let mut before = before;
+        for &number in found {
+            if before != NOBODY && number != NOBODY && before != number {
+                self.store.entry(before).follow(number);
+            }
+            before = number;
+        }
+    }
+
+    fn is_spelling(&self, number: u32) -> bool {
+        self.store.entry(number).series() != NO_SERIES
+    }
+
+    /// The number of the entry with these bytes.
+    fn find(&self, text: &[u8], hash: u32) -> Option<u32> {
+        self.slots.with(hash).find(|&number| self.store.key(number) == text)
+    }
+
+    /// Enters a spelling, unless it is known by now: of the key `other` with its hash, or of a key of the same bytes.
+    fn enter(&mut self, raw: &[u8], hash: u32, other: Option<(&[u8], u32)>) -> SeriesId {
+        let known = self.find(raw, hash);
+        if let Some(number) = known.filter(|&number| self.is_spelling(number)) {
+            return self.store.entry(number).series();
+        }
+        let series = match (other, known) {
+            (Some((key, key_hash)), _) => self.enter_key(key, key_hash),
+            (None, Some(_)) => self.enter_key(raw, hash),
+            (None, None) => return self.push(raw, hash, self.store.next(), true),
+        };
+        match known {
+            Some(number) => self.store.entry(number).spell(series),
+            None => drop(self.push(raw, hash, series, false)),
+        }
         series
     }
 
-    /// The number of a canonical key; `same` is a copy of it to share, if it is equal.
-    fn enter_key(&mut self, key: &[u8], same: Option<&Arc<[u8]>>, hasher: &RandomState) -> SeriesId {
-        let hash = hasher.hash_one(key);
-        if let Some(id) = self.by_key.find(hash, |id| *self.keys[id as usize] == *key) {
-            return id;
+    /// The number of a canonical key.
+    fn enter_key(&mut self, key: &[u8], hash: u32) -> SeriesId {
+        match self.find(key, hash) {
+            Some(number) if self.store.entry(number).is_key() => number,
+            Some(number) => self.store.make_key(number),
+            None => self.push(key, hash, NO_SERIES, true),
         }
-        let id = u32::try_from(self.keys.len()).expect("a table is left long before it has 2^32 entries");
-        let shared = same.filter(|same| ***same == *key);
-        self.bytes += if shared.is_some() { 0 } else { key.len() as u64 };
-        self.keys.push(shared.map_or_else(|| key.into(), Arc::clone));
-        let keys = &self.keys;
-        self.by_key.insert(hash, id, |id| hasher.hash_one(&*keys[id as usize]));
-        id
+    }
+
+    fn push(&mut self, text: &[u8], hash: u32, series: SeriesId, is_key: bool) -> u32 {
+        let number = self.store.push(text, series, is_key);
+        self.slots.insert(hash, number);
+        number
     }
 }
 

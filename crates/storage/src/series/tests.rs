@@ -2,6 +2,7 @@
 
 use super::*;
 use platform::SeededRandom;
+use std::collections::{HashMap, HashSet};
 
 /// Canonical is lower case; a key with a question mark names no series.
 struct Lower;
@@ -42,24 +43,57 @@ fn spellings_share_a_series_and_numbers_stay() {
     assert_eq!((first.ids[3], first.bad.len(), first.bad[0].0), (NO_SERIES, 1, 3));
     let again = resolve(&table, &["a", "B"]);
     assert_eq!(again.ids, [first.ids[2], first.ids[0]]);
-    assert_eq!(&*table.keys(&again.ids)[1], b"b");
+    assert_eq!(table.store().key(again.ids[1]), b"b");
     assert_eq!(table.enter_key(b"a"), again.ids[0]);
 }
 
 #[test]
-fn sorts_by_key_whether_ranks_are_known_or_not() {
-    let tables = SeriesTables::new(&SeededRandom::new(2), 1 << 20);
-    let table = tables.current();
-    let names: Vec<String> = (0..1000).map(|i| format!("s{}", (i * 7919) % 1000)).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut ids = resolve(&table, &names).ids;
-    for _ in 0..2 {
-        table.sort_by_key(&mut ids);
-        assert!(table.keys(&ids).is_sorted());
+fn a_key_may_spell_another_series() {
+    /// Adds a backslash, so that keys are spellings of others.
+    struct Longer;
+    impl KeyText for Longer {
+        fn canonical(&self, raw: &[u8], key: &mut Vec<u8>) -> Result<(), KeyError> {
+            key.extend_from_slice(raw);
+            key.push(b'!');
+            Ok(())
+        }
     }
-    let mut few = resolve(&table, &["zz", "s5", "aa"]).ids;
-    table.sort_by_key(&mut few);
-    assert!(table.keys(&few).is_sorted());
+    let table = SeriesTables::new(&SeededRandom::new(4), 1 << 20).current();
+    let resolve = |keys: &[&str]| {
+        let (batch, spans) = batch(keys);
+        table.resolve(&batch, &spans, &Longer).ids
+    };
+    let ids = resolve(&["a", "a!", "a!!", "a"]);
+    assert_eq!(ids[0], ids[3]);
+    for (id, key) in ids.iter().zip(["a!", "a!!", "a!!!"]) {
+        assert_eq!(table.store().key(*id), key.as_bytes());
+        assert_eq!(table.enter_key(key.as_bytes()), *id);
+    }
+    assert_eq!(resolve(&["a!!", "a!", "a"]), [ids[2], ids[1], ids[0]]);
+}
+
+#[test]
+fn many_rows_in_any_order_say_what_a_map_says() {
+    let random = SeededRandom::new(5);
+    let table = SeriesTables::new(&random, 1 << 30).current();
+    let mut known: HashMap<String, SeriesId> = HashMap::new();
+    for round in 0..60 {
+        let start = random.below(3_000);
+        let name = |row: u64| match round % 3 {
+            0 => start + row,
+            1 => (start + row) / 5,
+            _ => random.below(4_000),
+        };
+        let names: Vec<String> = (0..random.below(700)).map(|row| format!("s{}", name(row))).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let ids = resolve(&table, &names).ids;
+        for (name, id) in names.iter().zip(ids) {
+            assert_eq!(*known.entry((*name).to_owned()).or_insert(id), id, "{name}");
+            assert_eq!(table.store().key(id), name.as_bytes());
+        }
+    }
+    let numbers: HashSet<SeriesId> = known.values().copied().collect();
+    assert_eq!(numbers.len(), known.len());
 }
 
 #[test]
@@ -70,5 +104,5 @@ fn an_outgrown_table_is_left_and_its_holders_keep_it() {
     tables.forget();
     assert!(!Arc::ptr_eq(&old, &tables.current()));
     assert_eq!(resolve(&tables.current(), &["b"]).ids, [0]);
-    assert_eq!(&*old.keys(&ids)[1], b"b");
+    assert_eq!(old.store().key(ids[1]), b"b");
 }

@@ -253,7 +253,7 @@ impl View {
         {
             return Ok(known.index.clone());
         }
-        let index = Arc::new(TagIndex::build(run.tables[at].series.iter().map(|series| &*series.key)));
+        let index = Arc::new(TagIndex::build(run.tables[at].series.keys()));
         let entry = RunIndex { run: Arc::downgrade(run), index: index.clone() };
         self.inner.cache.put(key, Arc::new(entry), index.bytes());
         Ok(index)
@@ -268,11 +268,12 @@ impl Source {
             SourceKind::Run(run, at) => {
                 let table = &run.tables[*at];
                 let none = TimeRange::new(i64::MAX, i64::MIN);
-                let range = |rows: &crate::run::sorted::SeriesRows| {
-                    TimeRange::new(table.times[rows.start as usize], table.times[rows.end as usize - 1])
+                let bounds = |rows: &[u32]| {
+                    let (first, last) = (rows[0] as usize, rows[1] as usize - 1);
+                    TimeRange::new(table.times[first], table.times[last])
                 };
-                let full = table.series.iter().filter(|rows| rows.start < rows.end);
-                Ok(full.fold(none, |bounds, rows| bounds.union(&range(rows))))
+                let full = table.starts.windows(2).filter(|rows| rows[0] < rows[1]);
+                Ok(full.fold(none, |range, rows| range.union(&bounds(rows))))
             }
         }
     }

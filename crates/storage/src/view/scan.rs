@@ -85,8 +85,7 @@ impl<'v> Scan<'v> {
             }
             Opened::Run { run, table, .. } => {
                 let table = &run.tables[*table];
-                let series = &table.series[local as usize];
-                let rows = series.start as usize..series.end as usize;
+                let rows = table.rows(local as usize);
                 let rows = clip(&table.times, rows, &self.range);
                 for start in rows.clone().step_by(RUN_PIECE) {
                     let rows = start..rows.end.min(start + RUN_PIECE);

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::manifest::{SegmentEntry, SegmentRef};
-use crate::run::sorted::{SeriesRows, SortedTable};
+use crate::run::rank::SeriesList;
+use crate::run::sorted::SortedTable;
 use crate::schema::FieldKey;
 use crate::segment::{Files, Identity, write};
 use model::{Column, TagSet, Value, Values, series_key};
@@ -100,23 +101,23 @@ fn name(field: usize) -> Text {
 }
 
 fn run_of(model: &Model, slot: u64) -> SortedRun {
-    let (mut series, mut times) = (Vec::new(), Vec::new());
+    let (mut starts, mut times) = (vec![0], Vec::new());
     let mut columns: Vec<Column> = TYPES.iter().map(|&t| Column::new(t)).collect();
-    for (key, rows) in model {
-        let start = times.len() as u32;
+    for rows in model.values() {
         for (time, row) in rows {
             for (field, cell) in row {
                 columns[*field].push(times.len() as u32, cell.value());
             }
             times.push(*time);
         }
-        series.push(SeriesRows { key: key.as_slice().into(), start, end: times.len() as u32 });
+        starts.push(times.len() as u32);
     }
     columns.iter_mut().for_each(|column| column.seal(times.len()));
     let key = |at: usize| FieldKey { name: name(at), field_type: TYPES[at], id: at as u32 };
     let columns = columns.into_iter().enumerate().filter(|(_, column)| !column.values.is_empty());
     let columns = columns.map(|(at, column)| (key(at), column)).collect();
-    let table = SortedTable { measurement: b"cpu".as_slice().into(), series, times, columns };
+    let series = SeriesList::of_keys(model.keys().map(Vec::as_slice));
+    let table = SortedTable { measurement: b"cpu".as_slice().into(), series, starts, times, columns };
     SortedRun { tables: vec![table], slots: (slot, slot) }
 }
 
