@@ -1,5 +1,5 @@
-//! The node's own threads: the committer, which makes batches durable; the compactor, which steps storage's background
-//! work; the housekeeper, which drops expired shards and stops overdue queries.
+//! The node's own threads: the committer, which makes batches durable; the flusher, which puts rows into segments; the
+//! compactor, which merges those; the housekeeper, which drops expired shards and stops overdue queries.
 //!
 //! None fails in silence: what storage cannot recover from and every panic go to the log and to `Options::on_fatal`, after
 //! the gate is shut so that nothing is acknowledged any more. All stop within a fraction of a second once asked.
@@ -53,8 +53,9 @@ pub(crate) struct Threads {
 impl Threads {
     /// Starts them; if one cannot be started, those before it are stopped.
     pub(crate) fn start(inner: &Arc<Inner>) -> Result<Self, NodeError> {
-        let works: [(&str, Work); 3] = [
+        let works: [(&str, Work); 4] = [
             ("committer", storage::commit),
+            ("flusher", storage::flush),
             ("compactor", storage::compact),
             ("housekeeper", housekeeping::keep_house),
         ];

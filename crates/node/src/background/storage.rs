@@ -1,14 +1,15 @@
-//! The two threads that step storage.
+//! The threads that step storage: one makes batches durable, one flushes, which writers wait for when memory or log space
+//! is short, one merges, which nobody waits for.
 
 use super::Stop;
 use crate::node::Inner;
 use std::time::Duration;
-use storage::ErrorKind;
 use storage::engine::Step;
+use storage::{Engine, ErrorKind, StorageError};
 
 /// How long the committer waits for batches before it looks whether it should stop.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How long the compactor rests after an error that may pass.
+/// How long a thread rests after an error that may pass.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// Commits whatever waits. An error means that the log's state is unknown: nothing may be acknowledged any more.
@@ -20,10 +21,20 @@ pub(super) fn commit(inner: &Inner, stop: &Stop) -> Result<(), String> {
     Ok(())
 }
 
-/// Does background work while there is some. Full disks and damaged files are told of and tried again later.
+/// Flushes and trims the log while something is due.
+pub(super) fn flush(inner: &Inner, stop: &Stop) -> Result<(), String> {
+    work(inner, stop, Engine::flush_step)
+}
+
+/// Merges while something is due.
 pub(super) fn compact(inner: &Inner, stop: &Stop) -> Result<(), String> {
+    work(inner, stop, Engine::merge_step)
+}
+
+/// Takes steps while there is work. Full disks and damaged files are told of and tried again later.
+fn work(inner: &Inner, stop: &Stop, step: fn(&Engine) -> Result<Step, StorageError>) -> Result<(), String> {
     while !stop.asked() {
-        let pause = match inner.engine.background_step() {
+        let pause = match step(&inner.engine) {
             Ok(Step::Worked) => continue,
             Ok(Step::Idle) => inner.options.idle_pause,
             Err(error) if error.kind() == ErrorKind::Closed => return Err(format!("storage has stopped: {error}")),

@@ -23,6 +23,8 @@ impl Engine {
         if let Condition::Poisoned(why) | Condition::ReadOnly(why) = &self.waiting.lock().condition {
             return Err(StorageError::Closed(why.clone()));
         }
+        // Rows that come from now on may use a new table, so that the old one leaves with those that are flushed.
+        self.series.forget(self.world.clock.monotonic_ns());
         let shards: Vec<Arc<Shard>> = self.shards.read().values().filter(|shard| due(shard)).cloned().collect();
         let path = self.new_segment_path();
         let mut file: Option<Arc<dyn DiskFile>> = None;
@@ -33,7 +35,6 @@ impl Engine {
             // Nothing names it. What cannot be removed now is an orphan for the next start.
             let _ = self.world.disk.remove(&path);
         }
-        self.series.forget();
         result
     }
 

@@ -54,7 +54,8 @@ pub struct ShardSpan {
 /// Bounds and periods of the engine.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Memory for rows that are not yet in segments (bytes): at half of it the engine flushes, at all of it writes wait.
+    /// Memory for rows that are not yet in segments (bytes): at half of it the engine flushes, at all of it writes wait. The
+    /// series that are written have half as much again; what they take above that is taken from the rows.
     pub run_bytes: u64,
     /// Greatest length of the log (bytes) before the shards that hold it back are flushed.
     pub log_bytes: u64,
@@ -239,19 +240,39 @@ impl Engine {
         }
     }
 
-    /// Does one piece of background work, if some is due: merge of runs, flush, folding of flush records, trim of the log,
-    /// compaction, removal of files.
+    /// Does one piece of the work that writers wait for, if some is due: flush, merge of runs, folding of flush records, trim
+    /// of the log.
     ///
     /// # Errors
     /// The disk refused or a file is damaged; the engine stays usable unless the error's kind is `Closed`.
+    pub fn flush_step(&self) -> Result<Step, StorageError> {
+        self.step(upkeep::FLUSHING)
+    }
+
+    /// Does one piece of the work that nobody waits for, if some is due: compaction, removal of files. It may take long, so
+    /// that it has a thread of its own, beside the one of [`Engine::flush_step`].
+    ///
+    /// # Errors
+    /// As [`Engine::flush_step`].
+    pub fn merge_step(&self) -> Result<Step, StorageError> {
+        self.step(upkeep::MERGING)
+    }
+
+    /// Does one piece of any background work, for those who have one thread.
+    ///
+    /// # Errors
+    /// As [`Engine::flush_step`].
     pub fn background_step(&self) -> Result<Step, StorageError> {
-        self.step()
+        match self.flush_step()? {
+            Step::Worked => Ok(Step::Worked),
+            Step::Idle => self.merge_step(),
+        }
     }
 
     /// Puts all rows in memory into segments.
     ///
     /// # Errors
-    /// As [`Engine::background_step`].
+    /// As [`Engine::flush_step`].
     pub fn flush(&self) -> Result<(), StorageError> {
         self.commit()?;
         self.flush_shards(|_| true).map(drop)
@@ -260,7 +281,7 @@ impl Engine {
     /// Takes no more batches, commits those that wait, flushes, and leaves no rows in the log.
     ///
     /// # Errors
-    /// As [`Engine::background_step`].
+    /// As [`Engine::flush_step`].
     pub fn close(&self) -> Result<(), StorageError> {
         {
             let mut waiting = self.waiting.lock();
@@ -358,11 +379,12 @@ impl Engine {
         let values: usize =
             batch.tables.iter().flat_map(|table| &table.columns).map(|column| column.column.bytes()).sum();
         let bytes = (values + 12 * batch.rows()) as u64;
-        let used = self.run_bytes.load(Ordering::Relaxed);
+        let rows = self.run_bytes.load(Ordering::Relaxed);
+        let used = rows + self.series.excess();
         let log = self.log_bytes.load(Ordering::Relaxed) + queued;
         let what = match () {
             // What is larger than the whole bound must wait until there is nothing else.
-            () if used == 0 => return Ok(()),
+            () if rows == 0 => return Ok(()),
             () if used + bytes > self.options.run_bytes => "memory for writes",
             () if log + bytes > self.options.log_bytes => "log space",
             () => return Ok(()),

@@ -25,6 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+/// A series table is left when it is so many flush ages old, and at least so old (ns).
+const SERIES_AGE: u64 = 6;
+const SERIES_AGE_NS: u64 = 600_000_000_000;
+
 /// Files and manifests that nothing names.
 #[derive(Debug, Default)]
 pub(super) struct Orphans {
@@ -87,7 +91,9 @@ impl Engine {
             found.next_number,
         );
         let waiting = Waiting { condition: Condition::Open, next_slot: found.next_slot, queue: Vec::new(), bytes: 0 };
-        let series = SeriesTables::new(&*world.random, options.run_bytes / 4);
+        let age = u64::try_from(options.flush_age.as_nanos()).unwrap_or(u64::MAX);
+        let series =
+            SeriesTables::new(&*world.random, options.run_bytes / 2, age.saturating_mul(SERIES_AGE).max(SERIES_AGE_NS));
         Self {
             series,
             files: Files::new(world.disk.clone()),

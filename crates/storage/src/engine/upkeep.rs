@@ -18,22 +18,19 @@ const SEAL_FENCES: usize = 16;
 /// One kind of work: says whether it did something.
 type Work = fn(&Engine) -> Result<bool, StorageError>;
 
+/// What writers wait for, most urgent first.
+pub(super) const FLUSHING: &[Work] =
+    &[Engine::relieve_log, Engine::flush_due, Engine::seal_due, Engine::trim_log, Engine::prepare_log];
+/// What nobody waits for.
+pub(super) const MERGING: &[Work] = &[Engine::remove_orphans, Engine::compact];
+
 impl Engine {
-    pub(super) fn step(&self) -> Result<Step, StorageError> {
+    pub(super) fn step(&self, steps: &[Work]) -> Result<Step, StorageError> {
         match &self.waiting.lock().condition {
             Condition::Open => {}
             Condition::Closing | Condition::ReadOnly(_) => return Ok(Step::Idle),
             Condition::Poisoned(why) => return Err(StorageError::Closed(why.clone())),
         }
-        let steps: [Work; 7] = [
-            Engine::remove_orphans,
-            Engine::relieve_log,
-            Engine::flush_due,
-            Engine::seal_due,
-            Engine::trim_log,
-            Engine::prepare_log,
-            Engine::compact,
-        ];
         for step in steps {
             if step(self)? {
                 return Ok(Step::Worked);
@@ -47,9 +44,11 @@ impl Engine {
         if self.pressed.swap(false, Ordering::Relaxed) && self.flush_shards(|_| true)? {
             return Ok(true);
         }
-        let half_full = self.run_bytes.load(Ordering::Relaxed) > self.options.run_bytes / 2;
-        let series_full = self.series.is_full();
-        if half_full || (series_full && self.run_bytes.load(Ordering::Relaxed) > 0) {
+        self.series.forget(self.world.clock.monotonic_ns());
+        let rows = self.run_bytes.load(Ordering::Relaxed);
+        // A series table that was left goes with the last rows of its series.
+        let series_full = rows > 0 && self.series.excess() > 0;
+        if rows > self.options.run_bytes / 2 || series_full {
             return self.flush_shards(|shard| !shard.state.lock().runs.is_empty());
         }
         if self.log_bytes.load(Ordering::Relaxed) > self.options.log_bytes / 2

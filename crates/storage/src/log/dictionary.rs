@@ -18,7 +18,7 @@ use crate::series::{SeriesId, SeriesTable};
 use codec::{CodecError, Reader, put_bytes, put_u64};
 use model::Text;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 const SERIES: u8 = 1;
 const MEASUREMENT: u8 = 2;
@@ -27,8 +27,8 @@ const FIELD: u8 = 3;
 /// What the writer has defined in the file that it writes.
 #[derive(Debug, Default)]
 pub(crate) struct WriterDictionary {
-    /// For each series table in use the numbers in the file, or [`UNDEFINED`].
-    series: Vec<(Arc<SeriesTable>, Vec<u32>)>,
+    /// For each series table in use the numbers in the file, or [`UNDEFINED`]. The log keeps no table alive.
+    series: Vec<(Weak<SeriesTable>, Vec<u32>)>,
     series_count: u32,
     measurements: HashMap<Text, u32>,
     fields: HashMap<(ShardId, FieldId), u32>,
@@ -42,8 +42,10 @@ const UNDEFINED: u32 = u32::MAX;
 impl WriterDictionary {
     /// The numbers in the file of some series; defined where new.
     pub(crate) fn series(&mut self, table: &Arc<SeriesTable>, ids: &[SeriesId]) -> Vec<u32> {
-        let at = self.series.iter().position(|(known, _)| Arc::ptr_eq(known, table)).unwrap_or_else(|| {
-            self.series.push((table.clone(), Vec::new()));
+        let is_same = |(known, _): &(Weak<SeriesTable>, _)| std::ptr::eq(known.as_ptr(), Arc::as_ptr(table));
+        let at = self.series.iter().position(is_same).unwrap_or_else(|| {
+            self.series.retain(|(known, _)| known.strong_count() > 0);
+            self.series.push((Arc::downgrade(table), Vec::new()));
             self.series.len() - 1
         });
         let numbers = &mut self.series[at].1;

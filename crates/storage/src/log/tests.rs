@@ -71,7 +71,7 @@ impl Replay for Collected {
 fn batches_come_back_from_several_files() {
     let sim = SimWorld::new(1);
     let random = SeededRandom::new(1);
-    let tables = SeriesTables::new(&random, 1 << 20);
+    let tables = SeriesTables::new(&random, 1 << 20, u64::MAX);
     let mut writer = Writer::new(sim.world(), CLUSTER, [1; 16], 64 << 10);
     let mut written = Vec::new();
     for slot in 1..=200 {
@@ -105,7 +105,7 @@ fn batches_come_back_from_several_files() {
 fn a_recycled_file_shows_nothing_of_its_past() {
     let sim = SimWorld::new(2);
     let random = SeededRandom::new(2);
-    let tables = SeriesTables::new(&random, 1 << 20);
+    let tables = SeriesTables::new(&random, 1 << 20, u64::MAX);
     let mut writer = Writer::new(sim.world(), CLUSTER, [1; 16], 64 << 10);
     for slot in 1..=400 {
         let parts = parts(slot, &random, &tables);
@@ -142,7 +142,7 @@ fn records_with_a_flipped_bit_are_stepped_over() {
 #[test]
 fn definitions_tell_a_copy_from_a_gap() {
     let random = SeededRandom::new(3);
-    let tables = SeriesTables::new(&random, 1 << 20);
+    let tables = SeriesTables::new(&random, 1 << 20, u64::MAX);
     let mut writer = WriterDictionary::default();
     let records: Vec<Vec<u8>> = (1..4)
         .map(|slot| {
@@ -182,7 +182,7 @@ proptest! {
     #[test]
     fn a_changed_batch_is_read_or_refused(seed: u64, at: usize, byte: u8) {
         let random = SeededRandom::new(seed);
-        let tables = SeriesTables::new(&random, 1 << 20);
+        let tables = SeriesTables::new(&random, 1 << 20, u64::MAX);
         let parts = parts(1, &random, &tables);
         let mut writer = WriterDictionary::default();
         let mut payload = Vec::new();

@@ -44,7 +44,7 @@ impl SeriesList {
     #[cfg(test)]
     pub(crate) fn of_keys<'a>(keys: impl Iterator<Item = &'a [u8]>) -> Self {
         let random = platform::SeededRandom::new(1);
-        let table = crate::series::SeriesTables::new(&random, u64::MAX).current();
+        let table = crate::series::SeriesTables::new(&random, u64::MAX, u64::MAX).current();
         let list = keys.map(|key| SeriesRef { table: 0, id: table.enter_key(key) }).collect();
         let store = table.store();
         Self { tables: vec![(table, store)], list }

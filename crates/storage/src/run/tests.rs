@@ -67,7 +67,7 @@ fn random_chunk(slot: Slot, random: &SeededRandom, tables: &SeriesTables, model:
 fn runs_say_what_a_map_says_however_they_were_sealed() {
     for seed in 0..200 {
         let random = SeededRandom::new(seed);
-        let tables = SeriesTables::new(&random, 200);
+        let tables = SeriesTables::new(&random, 200, u64::MAX);
         let mut model = Model::new();
         let mut runs = ShardRuns::default();
         for slot in 1..=1 + random.below(12) {
@@ -77,7 +77,7 @@ fn runs_say_what_a_map_says_however_they_were_sealed() {
                 runs.replace(copy.seal());
             }
             if random.below(4) == 0 {
-                tables.forget();
+                tables.forget(0);
             }
         }
         let sealed = runs.clone().seal();

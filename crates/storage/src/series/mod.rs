@@ -6,8 +6,9 @@
 //! lock, some rows at a time. Hashes are keyed at random and only ever choose where to look: a hit compares the whole key, so
 //! no collision can join two series. Different spellings of one series share its number.
 //!
-//! A table only grows. [`SeriesTables`] starts a new one when it has outgrown its bound; who holds numbers of the old one (a
-//! chunk of rows) holds that table too, so a number always means what it meant when it was given out.
+//! A table only grows. [`SeriesTables`] starts a new one when it has outgrown its bound or is old, so that series nobody
+//! writes any more leave memory, and those that are written come back by a miss. Who holds numbers of the old one (a chunk of
+//! rows) holds that table too, so a number always means what it meant when it was given out.
 //!
 //! * `store` – the keys; `slots` – the hash table; `order` – sorting of keys
 
@@ -26,6 +27,7 @@ use parking_lot::RwLock;
 use platform::Random;
 use slots::Slots;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A series' number in its table.
 pub(crate) type SeriesId = u32;
@@ -52,6 +54,16 @@ struct Inner {
 pub(crate) struct SeriesTable {
     hasher: RandomState,
     inner: RwLock<Inner>,
+    /// Bytes of this table.
+    bytes: AtomicU64,
+    /// Bytes of all tables that somebody holds.
+    of_all: Arc<AtomicU64>,
+}
+
+impl Drop for SeriesTable {
+    fn drop(&mut self) {
+        self.of_all.fetch_sub(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
 }
 
 /// What [`SeriesTable::resolve`] found.
@@ -82,8 +94,9 @@ struct Probe {
 }
 
 impl SeriesTable {
-    fn new(hasher: RandomState) -> Self {
-        Self { hasher, inner: RwLock::new(Inner { store: Store::default(), slots: Slots::new() }) }
+    fn new(hasher: RandomState, of_all: Arc<AtomicU64>) -> Self {
+        let inner = RwLock::new(Inner { store: Store::default(), slots: Slots::new() });
+        Self { hasher, inner, bytes: AtomicU64::new(0), of_all }
     }
 
     /// A hash of which all bits depend on all of the key.
@@ -161,12 +174,26 @@ impl SeriesTable {
                 let other = (!missed.key.is_empty()).then(|| (&keys[missed.key.clone()], missed.key_hash));
                 out.ids[missed.row as usize] = inner.enter(raw, missed.hash, other);
             }
+            self.note_bytes(&inner);
         }
+    }
+
+    /// Charges what the table has grown by.
+    fn note_bytes(&self, inner: &Inner) {
+        let bytes = inner.bytes();
+        let before = self.bytes.swap(bytes, Ordering::Relaxed);
+        self.of_all.fetch_add(bytes - before, Ordering::Relaxed);
     }
 
     /// The number of a canonical key; entered if it is new.
     pub(crate) fn enter_key(&self, key: &[u8]) -> SeriesId {
-        self.inner.write().enter_key(key, self.hash(key))
+        let mut inner = self.inner.write();
+        let known = inner.store.len();
+        let id = inner.enter_key(key, self.hash(key));
+        if inner.store.len() > known {
+            self.note_bytes(&inner);
+        }
+        id
     }
 
     /// Tells the canonical keys of some series.
@@ -178,11 +205,6 @@ impl SeriesTable {
     /// The keys as of now, to be read without the table's lock.
     pub(crate) fn store(&self) -> Store {
         self.inner.read().store.clone()
-    }
-
-    /// Bytes of memory that it takes.
-    fn bytes(&self) -> u64 {
-        self.inner.read().bytes()
     }
 }
 
@@ -282,30 +304,37 @@ impl Inner {
 pub(crate) struct SeriesTables {
     hasher: RandomState,
     bound: u64,
-    current: RwLock<Arc<SeriesTable>>,
+    max_age_ns: u64,
+    /// Since when it is in use (monotonic, ns), and the table.
+    current: RwLock<(u64, Arc<SeriesTable>)>,
+    of_all: Arc<AtomicU64>,
 }
 
 impl SeriesTables {
-    /// An empty table, left for a new one when it has more than `bound` bytes.
-    pub(crate) fn new(random: &dyn Random, bound: u64) -> Self {
+    /// An empty table, left for a new one when it has more than `bound` bytes or is older than `max_age_ns`.
+    pub(crate) fn new(random: &dyn Random, bound: u64, max_age_ns: u64) -> Self {
         let hasher = RandomState::with_seeds(random.u64(), random.u64(), random.u64(), random.u64());
-        Self { bound, current: RwLock::new(Arc::new(SeriesTable::new(hasher.clone()))), hasher }
+        let of_all = Arc::new(AtomicU64::new(0));
+        let first = Arc::new(SeriesTable::new(hasher.clone(), of_all.clone()));
+        Self { bound, max_age_ns, current: RwLock::new((0, first)), hasher, of_all }
     }
 
     /// The table in use.
     pub(crate) fn current(&self) -> Arc<SeriesTable> {
-        self.current.read().clone()
+        self.current.read().1.clone()
     }
 
-    /// Whether the table has outgrown its bound.
-    pub(crate) fn is_full(&self) -> bool {
-        self.current().bytes() > self.bound
+    /// Bytes of memory above the bound: tables that have been left and are still held.
+    pub(crate) fn excess(&self) -> u64 {
+        self.of_all.load(Ordering::Relaxed).saturating_sub(self.bound)
     }
 
-    /// Begins a new table if this one has outgrown its bound.
-    pub(crate) fn forget(&self) {
-        if self.is_full() {
-            *self.current.write() = Arc::new(SeriesTable::new(self.hasher.clone()));
+    /// Begins a new table if this one has outgrown its bound or is too old now (monotonic, ns).
+    pub(crate) fn forget(&self, now_ns: u64) {
+        let mut current = self.current.write();
+        let bytes = current.1.bytes.load(Ordering::Relaxed);
+        if bytes > self.bound || now_ns.saturating_sub(current.0) > self.max_age_ns {
+            *current = (now_ns, Arc::new(SeriesTable::new(self.hasher.clone(), self.of_all.clone())));
         }
     }
 }

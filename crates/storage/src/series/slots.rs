@@ -11,7 +11,11 @@ const EMPTY: u64 = u64::MAX;
 
 /// Numbers by hash; several may have the same hash.
 #[derive(Debug)]
-pub(super) struct Slots(Vec<Part>);
+pub(super) struct Slots {
+    parts: Vec<Part>,
+    /// Slots of all parts above those that they begin with.
+    grown: usize,
+}
 
 #[derive(Debug)]
 struct Part {
@@ -22,18 +26,18 @@ struct Part {
 
 impl Slots {
     pub(super) fn new() -> Self {
-        Self((0..PARTS).map(|_| Part { slots: vec![EMPTY; SMALLEST], used: 0 }).collect())
+        Self { parts: (0..PARTS).map(|_| Part { slots: vec![EMPTY; SMALLEST], used: 0 }).collect(), grown: 0 }
     }
 
     /// Bytes of memory that the numbers take, without those that an empty table has.
     pub(super) fn bytes(&self) -> u64 {
-        self.0.iter().map(|part| (part.slots.len() - SMALLEST) * size_of::<u64>()).sum::<usize>() as u64
+        (self.grown * size_of::<u64>()) as u64
     }
 
     /// The numbers with a hash.
     #[inline]
     pub(super) fn with(&self, hash: u32) -> impl Iterator<Item = u32> {
-        let slots = &*self.0[part_of(hash)].slots;
+        let slots = &*self.parts[part_of(hash)].slots;
         let mask = slots.len() - 1;
         let steps = (hash as usize..).map(move |at| slots[at & mask]).take_while(|&slot| slot != EMPTY);
         steps.filter(move |slot| (slot >> 32) as u32 == hash).map(|slot| slot as u32)
@@ -41,8 +45,9 @@ impl Slots {
 
     /// Adds a number, which is not in there yet.
     pub(super) fn insert(&mut self, hash: u32, number: u32) {
-        let part = &mut self.0[part_of(hash)];
+        let part = &mut self.parts[part_of(hash)];
         if part.used * 4 >= part.slots.len() * 3 {
+            self.grown += part.slots.len();
             part.grow();
         }
         part.put(u64::from(hash) << 32 | u64::from(number));

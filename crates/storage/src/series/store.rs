@@ -69,6 +69,7 @@ impl Entry {
 pub(crate) struct Store {
     entries: Vec<Arc<Vec<Entry>>>,
     text: Vec<Arc<Vec<u8>>>,
+    text_bytes: u64,
 }
 
 impl Store {
@@ -84,8 +85,7 @@ impl Store {
 
     /// Bytes of memory that the entries take, without the room for more.
     pub(super) fn bytes(&self) -> u64 {
-        let text: usize = self.text.iter().map(|chunk| chunk.len()).sum();
-        (self.len() * size_of::<Entry>() + text) as u64
+        (self.len() * size_of::<Entry>()) as u64 + self.text_bytes
     }
 
     /// An entry.
@@ -135,6 +135,7 @@ impl Store {
         let chunk = open(&mut self.text, TEXT_BYTES, text.len());
         let start = chunk.len() as u64;
         chunk.extend_from_slice(text);
+        self.text_bytes += text.len() as u64;
         ((self.text.len() as u64 - 1) << TEXT_BITS) | start
     }
 }

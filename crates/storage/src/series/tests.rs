@@ -34,7 +34,7 @@ fn resolve(table: &SeriesTable, keys: &[&str]) -> Resolved {
 
 #[test]
 fn spellings_share_a_series_and_numbers_stay() {
-    let tables = SeriesTables::new(&SeededRandom::new(1), 1 << 20);
+    let tables = SeriesTables::new(&SeededRandom::new(1), 1 << 20, u64::MAX);
     let table = tables.current();
     let first = resolve(&table, &["b", "B", "a", "x?", "b"]);
     assert_eq!(first.ids[0], first.ids[1]);
@@ -58,7 +58,7 @@ fn a_key_may_spell_another_series() {
             Ok(())
         }
     }
-    let table = SeriesTables::new(&SeededRandom::new(4), 1 << 20).current();
+    let table = SeriesTables::new(&SeededRandom::new(4), 1 << 20, u64::MAX).current();
     let resolve = |keys: &[&str]| {
         let (batch, spans) = batch(keys);
         table.resolve(&batch, &spans, &Longer).ids
@@ -75,7 +75,7 @@ fn a_key_may_spell_another_series() {
 #[test]
 fn many_rows_in_any_order_say_what_a_map_says() {
     let random = SeededRandom::new(5);
-    let table = SeriesTables::new(&random, 1 << 30).current();
+    let table = SeriesTables::new(&random, 1 << 30, u64::MAX).current();
     let mut known: HashMap<String, SeriesId> = HashMap::new();
     for round in 0..60 {
         let start = random.below(3_000);
@@ -98,10 +98,10 @@ fn many_rows_in_any_order_say_what_a_map_says() {
 
 #[test]
 fn an_outgrown_table_is_left_and_its_holders_keep_it() {
-    let tables = SeriesTables::new(&SeededRandom::new(3), 10);
+    let tables = SeriesTables::new(&SeededRandom::new(3), 10, u64::MAX);
     let old = tables.current();
     let ids = resolve(&old, &["a", "b"]).ids;
-    tables.forget();
+    tables.forget(0);
     assert!(!Arc::ptr_eq(&old, &tables.current()));
     assert_eq!(resolve(&tables.current(), &["b"]).ids, [0]);
     assert_eq!(old.store().key(ids[1]), b"b");
