@@ -3,7 +3,7 @@
 use super::Tombstone;
 use super::marks::{Marks, left};
 use crate::run::assemble::{self, Pieces};
-use crate::run::sorted::{SeriesRows, SortedRun, SortedTable};
+use crate::run::sorted::{SortedRun, SortedTable};
 use crate::segment::index::TagIndex;
 use model::TimeRange;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(crate) fn purge(run: &SortedRun, tombstones: &[Arc<Tombstone>]) -> Option<So
             None => tables.push(table.clone()),
             Some(left) => {
                 is_changed = true;
-                tables.extend((!left.series.is_empty()).then_some(left));
+                tables.extend((!left.times.is_empty()).then_some(left));
             }
         }
     }
@@ -32,20 +32,21 @@ fn purge_table(table: &SortedTable, tombstones: &[Arc<Tombstone>]) -> Option<Sor
     let mut touching = tombstones.iter().filter(|one| one.touches(&table.measurement, &bounds)).peekable();
     touching.peek()?;
     let built: std::cell::OnceCell<Arc<TagIndex>> = std::cell::OnceCell::new();
-    let build = || Arc::new(TagIndex::build(table.series.iter().map(|series| &*series.key)));
+    let build = || Arc::new(TagIndex::build(table.series.keys()));
     let marks = Marks::new(touching, || Ok(built.get_or_init(build).clone())).ok()?;
     if marks.is_empty() {
         return None;
     }
     let mut pieces = Pieces::default();
-    let mut series = Vec::new();
-    for (number, rows) in (0u32..).zip(&table.series) {
+    let (mut kept, mut starts) = (Vec::new(), vec![0]);
+    for number in 0..table.series.len() {
         let start = pieces.rows();
-        for kept in left(&table.times, rows.start as usize..rows.end as usize, &marks.ranges(number)) {
-            pieces.extend(0, kept.start as u32..kept.end as u32);
+        for rows in left(&table.times, table.rows(number), &marks.ranges(number as u32)) {
+            pieces.extend(0, rows.start as u32..rows.end as u32);
         }
         if pieces.rows() > start {
-            series.push(SeriesRows { key: rows.key.clone(), start, end: pieces.rows() });
+            kept.push(number as u32);
+            starts.push(pieces.rows());
         }
     }
     if pieces.rows() as usize == table.times.len() {
@@ -54,7 +55,8 @@ fn purge_table(table: &SortedTable, tombstones: &[Arc<Tombstone>]) -> Option<Sor
     let columns = assemble::columns(&pieces, &[&table.columns]);
     Some(SortedTable {
         measurement: table.measurement.clone(),
-        series,
+        series: table.series.take(&kept),
+        starts,
         times: assemble::times(&pieces, &[&table.times]),
         columns: columns.into_iter().filter(|(_, column)| !column.values.is_empty()).collect(),
     })

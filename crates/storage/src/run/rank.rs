@@ -40,6 +40,12 @@ impl SeriesList {
         (0..self.len()).map(|series| self.key(series))
     }
 
+    /// Some of the series, ascending.
+    pub(crate) fn take(&self, series: &[u32]) -> Self {
+        let list = series.iter().map(|&at| self.list[at as usize]).collect();
+        Self { tables: self.tables.clone(), list }
+    }
+
     /// A list of these keys, which must ascend.
     #[cfg(test)]
     pub(crate) fn of_keys<'a>(keys: impl Iterator<Item = &'a [u8]>) -> Self {
