@@ -118,8 +118,8 @@ fn take_text(reader: &mut Reader<'_>, max: usize) -> Result<Vec<u8>> {
     if text.len() == len { Ok(text) } else { Err(CodecError::Invalid("a text is not as long as it says")) }
 }
 
-/// Unpacks a zstd frame up to one byte beyond `len`, so that a longer one shows.
-fn inflate(stored: &[u8], len: usize) -> Option<Vec<u8>> {
+/// Unpacks a zstd frame up to one byte beyond `len`, so that a longer one shows. Memory follows what comes out.
+pub(crate) fn inflate(stored: &[u8], len: usize) -> Option<Vec<u8>> {
     let mut decoder = zstd::stream::Decoder::with_buffer(stored).ok()?;
     decoder.window_log_max(22).ok()?;
     let mut text = Vec::with_capacity(len.min(stored.len() * 8));

@@ -70,6 +70,15 @@ impl BoolBlock {
         }
     }
 
+    /// What the block's codec is called.
+    pub fn codec(&self) -> &'static str {
+        match self.0 {
+            BITS => "bits",
+            RUNS => "runs",
+            _ => "constant",
+        }
+    }
+
     /// Decodes the page of `n` values that fills `page` and appends them; on an error `out` may hold some of them.
     pub fn page(&self, page: &[u8], n: usize, out: &mut Vec<bool>) -> Result<()> {
         match self.0 {

@@ -13,25 +13,44 @@
 //! | codec | model | a page |
 //! | --- | --- | --- |
 //! | 0 constant | - | empty: all values are the base |
-//! | 1 packed | bit width (1) | offsets, bit packed |
-//! | 2 deltas | bit width (1) | first offset (varint), then zigzag differences of neighbours, bit packed |
+//! | 1 packed | bit width w (1) | the low w bits of all offsets, bit packed; then patches |
+//! | 2 deltas | usual step (zigzag varint), bit width w (1) | first offset (varint); the low w bits of the steps, bit packed; then patches |
 //! | 3 runs | - | pairs of varints: offset, how many times |
-//! | 4 entropy | lane width in bytes (1: 1, 2, 4 or 8), pco header and chunk meta | a pco page of the offsets as lanes |
+//! | 4 prefix | model of a prefix code (`prefix.rs`) | the offsets, prefix coded |
+//! | 5 prefix, deltas | usual step (zigzag varint), model of a prefix code | first offset (varint); the steps, prefix coded |
+//! | 6 entropy | lane width in bytes (1: 1, 2, 4 or 8), pco header and chunk meta | a pco page of the offsets as lanes |
+//!
+//! Steps are the differences of neighbours less the usual one, zigzag.
+//! A patch gives the bits of a number above w: how many numbers lie between it and the patch before (varint), then these bits
+//! (varint). Patches fill the rest of the page.
+//!
+//! The codec is chosen by a sample of the block (`integer/shape.rs`): the smallest of packed, deltas and runs, unless a prefix code
+//! saves a tenth; cold blocks go to the entropy coder where that saves another tenth.
 
-use super::model::{self, Model, Search};
+mod decode;
+mod shape;
+
+use super::model;
+use super::prefix::{self, Code};
 use super::{Level, Marks, Pages, split};
-use crate::bits::{pack, packed_len, unpack, width_of};
-use crate::varint::{Reader, len_u64, put_i64, put_u64, unzigzag, zigzag};
-use crate::{CodecError, Result};
+use crate::Result;
+use crate::bits::{pack, width_of};
+use crate::varint::{Reader, len_u64, put_i64, put_u64, zigzag};
+pub use decode::IntBlock;
+use shape::{Layout, Packing, Shape};
 
 const CONSTANT: u8 = 0;
 const PACKED: u8 = 1;
 const DELTAS: u8 = 2;
 const RUNS: u8 = 3;
-const ENTROPY: u8 = 4;
+const PREFIX: u8 = 4;
+const PREFIX_DELTAS: u8 = 5;
+const ENTROPY: u8 = 6;
 
-/// Below this many values a block is not worth an entropy model.
-const ENTROPY_FROM: usize = 64;
+/// Below this many values a block is not worth a prefix code or an entropy model.
+const MODEL_FROM: usize = 64;
+/// The entropy coder is tried on so many values of a block that has twice as many.
+const TRIAL: usize = 4_096;
 
 /// The two integer types of columns, seen as distances from a base.
 pub trait Int: Copy + Ord + Default + 'static {
@@ -102,50 +121,6 @@ pub fn decode_u64_page(header: &[u8], page: &[u8], n: usize, out: &mut Vec<u64>)
     IntBlock::open(header)?.page(page, n, out)
 }
 
-/// What a pass over the offsets tells about the cheap codecs.
-struct Shape {
-    /// Bits of the greatest offset.
-    width: u32,
-    /// Bits of the greatest zigzag difference inside a page.
-    delta_width: u32,
-    /// Size of all pages, coded as runs.
-    runs_len: usize,
-    /// Size of all pages' first offsets as varints.
-    firsts_len: usize,
-}
-
-impl Shape {
-    fn of(offsets: &[u64], page_lens: &[usize]) -> Self {
-        let (mut or, mut delta_or, mut runs_len, mut firsts_len) = (0, 0, 0, 0);
-        for page in split(offsets, page_lens) {
-            let Some(&first) = page.first() else { continue };
-            firsts_len += len_u64(first);
-            or |= first;
-            let (mut last, mut since) = (first, 0u64);
-            for &offset in page {
-                or |= offset;
-                delta_or |= zigzag(offset.wrapping_sub(last) as i64);
-                if offset != last {
-                    runs_len += len_u64(last) + len_u64(since);
-                    since = 0;
-                }
-                since += 1;
-                last = offset;
-            }
-            runs_len += len_u64(last) + len_u64(since);
-        }
-        Self { width: width_of(or), delta_width: width_of(delta_or), runs_len, firsts_len }
-    }
-
-    /// The cheapest of the cheap codecs, and its size without the header.
-    fn cheapest(&self, page_lens: &[usize]) -> (u8, usize) {
-        let packed = page_lens.iter().map(|&n| packed_len(n, self.width)).sum();
-        let deltas: usize = page_lens.iter().map(|&n| packed_len(n.saturating_sub(1), self.delta_width)).sum();
-        let sizes = [(PACKED, packed), (DELTAS, deltas + self.firsts_len), (RUNS, self.runs_len)];
-        sizes.into_iter().min_by_key(|&(_, size)| size).unwrap_or((PACKED, packed))
-    }
-}
-
 /// How offsets become values.
 #[derive(Clone, Copy)]
 struct Scale<T> {
@@ -192,7 +167,7 @@ pub(super) fn gcd(mut a: u64, mut b: u64) -> u64 {
 }
 
 /// Appends a block of integers of either type, as [`encode_i64`] does.
-pub fn encode_int<T: Int>(values: &[T], page_lens: &[usize], _level: Level, out: &mut Vec<u8>) -> Pages {
+pub fn encode_int<T: Int>(values: &[T], page_lens: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
     let base = values.iter().copied().min().unwrap_or_default();
     let max = values.iter().copied().max().unwrap_or_default();
     if base == max {
@@ -209,48 +184,188 @@ pub fn encode_int<T: Int>(values: &[T], page_lens: &[usize], _level: Level, out:
         return marks.pages;
     }
     let mut offsets: Vec<u64> = values.iter().map(|v| v.distance(base)).collect();
-    let scale = Scale { base, unit: divide_out(&mut offsets) };
-    let shape = Shape::of(&offsets, page_lens);
-    let (codec, size) = shape.cheapest(page_lens);
-    if values.len() >= ENTROPY_FROM
-        && let Some(pages) = encode_entropy(&offsets, &scale, &shape, page_lens, size, out)
-    {
-        return pages;
+    let unit = divide_out(&mut offsets);
+    let block =
+        Block { scale: Scale { base, unit }, greatest: max.distance(base) / unit, offsets: &offsets, page_lens };
+    let start = out.len();
+    let hot = block.encode_hot(out);
+    match level {
+        Level::Cold => block.encode_entropy(start, out).unwrap_or(hot),
+        Level::Hot => hot,
     }
-    encode_cheap(codec, &offsets, &scale, &shape, page_lens, out)
 }
 
-/// Entropy codes the offsets; `None`, and nothing appended, unless that saves a tenth of `cheap_size`.
-fn encode_entropy<T: Int>(
-    offsets: &[u64],
-    scale: &Scale<T>,
-    shape: &Shape,
-    page_lens: &[usize],
-    cheap_size: usize,
-    out: &mut Vec<u8>,
-) -> Option<Pages> {
-    let start = out.len();
-    let lane = (shape.width.div_ceil(8) as u8).next_power_of_two();
-    scale.put(ENTROPY, out);
-    out.push(lane);
-    let prefix = (out.len() - start) as u32;
-    // Where neighbours are this close there is no need to let the entropy coder search for the best differences.
-    let search = if shape.delta_width + 2 <= shape.width { Search::Deltas } else { Search::All };
-    let coded = match lane {
-        1 => model::encode(&narrow(offsets, |v| v as u8), page_lens, search, out),
-        2 => model::encode(&narrow(offsets, |v| v as u16), page_lens, search, out),
-        4 => model::encode(&narrow(offsets, |v| v as u32), page_lens, search, out),
-        _ => model::encode(offsets, page_lens, search, out),
-    };
-    match coded {
-        Some(mut pages) if (out.len() - start) * 10 <= cheap_size * 9 => {
-            pages.header_len += prefix;
-            Some(pages)
+/// About how many bytes a block of such values takes in its hot form; for a sample.
+pub(super) fn estimate(values: &[u64]) -> usize {
+    let base = values.iter().copied().min().unwrap_or_default();
+    let mut offsets: Vec<u64> = values.iter().map(|v| v - base).collect();
+    divide_out(&mut offsets);
+    let shape = Shape::of(std::iter::once(&offsets[..]), offsets.len(), true);
+    shape.packing().size.min(shape.prefix().1)
+}
+
+/// A block that is not constant, on its way to bytes.
+struct Block<'a, T> {
+    scale: Scale<T>,
+    greatest: u64,
+    offsets: &'a [u64],
+    page_lens: &'a [usize],
+}
+
+impl<T: Int> Block<'_, T> {
+    fn pages(&self) -> impl Iterator<Item = &[u64]> {
+        split(self.offsets, self.page_lens)
+    }
+
+    /// Appends the block in the best form that decodes fast.
+    fn encode_hot(&self, out: &mut Vec<u8>) -> Pages {
+        let n = self.offsets.len();
+        let start = out.len();
+        let (pages, guess) = self.encode_as(&Shape::of(self.pages(), n, false), out);
+        if out.len() - start <= guess + guess / 4 + 64 {
+            return pages;
         }
-        _ => {
-            out.truncate(start);
-            None
+        // The sample was not like the rest.
+        out.truncate(start);
+        self.encode_as(&Shape::of(self.pages(), n, true), out).0
+    }
+
+    /// Appends the block in the form that is best for such a shape; also how many bytes that was thought to take.
+    fn encode_as(&self, shape: &Shape, out: &mut Vec<u8>) -> (Pages, usize) {
+        let (packing, runs) = (shape.packing(), shape.runs(self.greatest));
+        let cheap = packing.size.min(runs);
+        let (layout, prefixed) = shape.prefix();
+        if self.offsets.len() >= MODEL_FROM
+            && prefixed * 10 <= cheap * 9
+            && let Some(pages) = self.encode_prefix(layout, shape.step, cheap, out)
+        {
+            return (pages, cheap);
         }
+        if runs <= packing.size + packing.size / 8 {
+            (self.encode_runs(out), runs)
+        } else {
+            (self.encode_packed(packing, shape.step, out), packing.size)
+        }
+    }
+
+    /// Appends what all headers of a layout begin with; `codecs` are those of values and of deltas.
+    fn put_layout(&self, layout: Layout, codecs: [u8; 2], step: i64, out: &mut Vec<u8>) {
+        match layout {
+            Layout::Values => self.scale.put(codecs[0], out),
+            Layout::Deltas => {
+                self.scale.put(codecs[1], out);
+                put_i64(out, step);
+            }
+        }
+    }
+
+    fn encode_runs(&self, out: &mut Vec<u8>) -> Pages {
+        let mut marks = Marks::new(out);
+        self.scale.put(RUNS, out);
+        marks.header(out);
+        for page in self.pages() {
+            page.chunk_by(|a, b| a == b).for_each(|run| {
+                put_u64(out, run[0]);
+                put_u64(out, run.len() as u64);
+            });
+            marks.page(out);
+        }
+        marks.pages
+    }
+
+    fn encode_packed(&self, packing: Packing, step: i64, out: &mut Vec<u8>) -> Pages {
+        let mut marks = Marks::new(out);
+        self.put_layout(packing.layout, [PACKED, DELTAS], step, out);
+        out.push(packing.width as u8);
+        marks.header(out);
+        for page in self.pages() {
+            match packing.layout {
+                Layout::Values => put_patched(page.iter().copied(), packing.width, out),
+                Layout::Deltas => {
+                    page.first().iter().for_each(|&&first| put_u64(out, first));
+                    put_patched(deltas(page, step), packing.width, out);
+                }
+            }
+            marks.page(out);
+        }
+        marks.pages
+    }
+
+    /// Appends the block prefix coded; `None`, and nothing appended, unless that saves a tenth of `cheap` bytes.
+    fn encode_prefix(&self, layout: Layout, step: i64, cheap: usize, out: &mut Vec<u8>) -> Option<Pages> {
+        let mut counts = [0; prefix::TOKENS];
+        let mut firsts = 0;
+        for page in self.pages() {
+            match layout {
+                Layout::Values => page.iter().for_each(|&value| counts[prefix::token(value).0] += 1),
+                Layout::Deltas => {
+                    firsts += page.first().map_or(0, |&first| len_u64(first));
+                    deltas(page, step).for_each(|delta| counts[prefix::token(delta).0] += 1);
+                }
+            }
+        }
+        let code = Code::of(&counts);
+        if (code.size(&counts, self.page_lens.len()) + firsts) * 10 > cheap * 9 {
+            return None;
+        }
+        let mut marks = Marks::new(out);
+        self.put_layout(layout, [PREFIX, PREFIX_DELTAS], step, out);
+        code.put(out);
+        marks.header(out);
+        for page in self.pages() {
+            match layout {
+                Layout::Values => code.page(page.iter().copied(), out),
+                Layout::Deltas => {
+                    page.first().iter().for_each(|&&first| put_u64(out, first));
+                    code.page(deltas(page, step), out);
+                }
+            }
+            marks.page(out);
+        }
+        Some(marks.pages)
+    }
+
+    /// Entropy codes the block, whose hot form begins at `start`, and puts this in its place if it saves a tenth.
+    fn encode_entropy(&self, start: usize, out: &mut Vec<u8>) -> Option<Pages> {
+        let n = self.offsets.len();
+        let hot = out.len() - start;
+        if n < MODEL_FROM {
+            return None;
+        }
+        if n >= 2 * TRIAL {
+            let middle = &self.offsets[(n - TRIAL) / 2..][..TRIAL];
+            let trial = Block { scale: self.scale, greatest: self.greatest, offsets: middle, page_lens: &[TRIAL] };
+            let mut spare = Vec::new();
+            trial.put_entropy(&mut spare)?;
+            if spare.len() * n > hot * TRIAL {
+                return None;
+            }
+        }
+        let end = out.len();
+        let pages = self.put_entropy(out);
+        if pages.is_none() || (out.len() - end) * 10 > hot * 9 {
+            out.truncate(end);
+            return None;
+        }
+        out.drain(start..end);
+        pages
+    }
+
+    fn put_entropy(&self, out: &mut Vec<u8>) -> Option<Pages> {
+        let start = out.len();
+        let lane = (width_of(self.greatest).div_ceil(8) as u8).next_power_of_two();
+        self.scale.put(ENTROPY, out);
+        out.push(lane);
+        let prefix = (out.len() - start) as u32;
+        let offsets = self.offsets;
+        let mut pages = match lane {
+            1 => model::encode(&narrow(offsets, |v| v as u8), self.page_lens, out),
+            2 => model::encode(&narrow(offsets, |v| v as u16), self.page_lens, out),
+            4 => model::encode(&narrow(offsets, |v| v as u32), self.page_lens, out),
+            _ => model::encode(offsets, self.page_lens, out),
+        }?;
+        pages.header_len += prefix;
+        Some(pages)
     }
 }
 
@@ -258,150 +373,21 @@ fn narrow<L>(offsets: &[u64], lane: impl Fn(u64) -> L) -> Vec<L> {
     offsets.iter().map(|&v| lane(v)).collect()
 }
 
-fn encode_cheap<T: Int>(
-    codec: u8,
-    offsets: &[u64],
-    scale: &Scale<T>,
-    shape: &Shape,
-    page_lens: &[usize],
-    out: &mut Vec<u8>,
-) -> Pages {
-    let mut marks = Marks::new(out);
-    scale.put(codec, out);
-    match codec {
-        PACKED => out.push(shape.width as u8),
-        DELTAS => out.push(shape.delta_width as u8),
-        _ => {}
-    }
-    marks.header(out);
-    for page in split(offsets, page_lens) {
-        match codec {
-            PACKED => pack(page.iter().copied(), shape.width, out),
-            DELTAS => put_deltas(page, shape.delta_width, out),
-            _ => page.chunk_by(|a, b| a == b).for_each(|run| {
-                put_u64(out, run[0]);
-                put_u64(out, run.len() as u64);
-            }),
-        }
-        marks.page(out);
-    }
-    marks.pages
+/// The zigzag differences of neighbours less the usual one.
+fn deltas(page: &[u64], step: i64) -> impl Iterator<Item = u64> + Clone {
+    page.windows(2).map(move |pair| zigzag((pair[1].wrapping_sub(pair[0]) as i64).wrapping_sub(step)))
 }
 
-fn put_deltas(page: &[u64], width: u32, out: &mut Vec<u8>) {
-    if let Some(&first) = page.first() {
-        put_u64(out, first);
-        pack(page.windows(2).map(|pair| zigzag(pair[1].wrapping_sub(pair[0]) as i64)), width, out);
-    }
-}
-
-/// The header of a block of integers, ready to decode pages.
-pub struct IntBlock<T> {
-    scale: Scale<T>,
-    codec: Codec,
-}
-
-enum Codec {
-    Constant,
-    Packed(u32),
-    Deltas(u32),
-    Runs,
-    Entropy8(Box<Model<u8>>, Vec<u8>),
-    Entropy16(Box<Model<u16>>, Vec<u16>),
-    Entropy32(Box<Model<u32>>, Vec<u32>),
-    Entropy64(Box<Model<u64>>, Vec<u64>),
-}
-
-impl<T: Int> IntBlock<T> {
-    /// Reads a header, which must fill `header`.
-    pub fn open(header: &[u8]) -> Result<Self> {
-        let mut reader = Reader::new(header);
-        let number = reader.u8()?;
-        let base = T::get(&mut reader)?;
-        let unit = if number == CONSTANT { 1 } else { reader.varint()? };
-        if unit == 0 {
-            return Err(CodecError::Invalid("unit 0 of an integer block"));
-        }
-        let codec = match number {
-            CONSTANT => Codec::Constant,
-            PACKED => Codec::Packed(u32::from(reader.u8()?)),
-            DELTAS => Codec::Deltas(u32::from(reader.u8()?)),
-            RUNS => Codec::Runs,
-            ENTROPY => {
-                let lane = reader.u8()?;
-                let meta = reader.take(reader.remaining())?;
-                match lane {
-                    1 => Codec::Entropy8(Box::new(Model::open(meta)?), Vec::new()),
-                    2 => Codec::Entropy16(Box::new(Model::open(meta)?), Vec::new()),
-                    4 => Codec::Entropy32(Box::new(Model::open(meta)?), Vec::new()),
-                    8 => Codec::Entropy64(Box::new(Model::open(meta)?), Vec::new()),
-                    _ => return Err(CodecError::Invalid("lane width of an integer block")),
-                }
-            }
-            _ => return Err(CodecError::Invalid("codec of an integer block")),
-        };
-        reader.finish()?;
-        Ok(Self { scale: Scale { base, unit }, codec })
-    }
-
-    /// Decodes the page of `n` values that fills `page` and appends them; on an error `out` may hold some of them.
-    pub fn page(&mut self, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
-        let scale = self.scale;
-        match &mut self.codec {
-            Codec::Constant => {
-                Reader::new(page).finish()?;
-                out.resize(out.len() + n, scale.base);
-                Ok(())
-            }
-            Codec::Packed(width) => unpack(page, n, *width, out, |offset| scale.value(offset)),
-            Codec::Deltas(width) => deltas_page(scale, *width, page, n, out),
-            Codec::Runs => runs_page(scale, page, n, out),
-            Codec::Entropy8(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
-            Codec::Entropy16(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
-            Codec::Entropy32(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
-            Codec::Entropy64(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
+/// Appends the low `width` bits of all numbers, and patches for the rest.
+fn put_patched(values: impl Iterator<Item = u64> + Clone, width: u32, out: &mut Vec<u8>) {
+    pack(values.clone(), width, out);
+    let mut next = 0;
+    for (at, value) in values.enumerate() {
+        let high = value.checked_shr(width).unwrap_or(0);
+        if high != 0 {
+            put_u64(out, (at - next) as u64);
+            put_u64(out, high);
+            next = at + 1;
         }
     }
-}
-
-fn deltas_page<T: Int>(scale: Scale<T>, width: u32, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
-    let mut reader = Reader::new(page);
-    if n == 0 {
-        return reader.finish();
-    }
-    let mut offset = reader.varint()?;
-    out.push(scale.value(offset));
-    unpack(reader.rest(), n - 1, width, out, |folded| {
-        offset = offset.wrapping_add(unzigzag(folded) as u64);
-        scale.value(offset)
-    })
-}
-
-fn runs_page<T: Int>(scale: Scale<T>, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
-    let mut reader = Reader::new(page);
-    let mut left = n;
-    while left > 0 {
-        let value = scale.value(reader.varint()?);
-        let times = reader.count(left)?;
-        if times == 0 {
-            return Err(CodecError::Invalid("an empty run"));
-        }
-        out.resize(out.len() + times, value);
-        left -= times;
-    }
-    reader.finish()
-}
-
-fn entropy_page<T: Int, L: pco::data_types::Number + Default + Into<u64>>(
-    model: &mut Model<L>,
-    lanes: &mut Vec<L>,
-    scale: Scale<T>,
-    page: &[u8],
-    n: usize,
-    out: &mut Vec<T>,
-) -> Result<()> {
-    lanes.resize(n, L::default());
-    model.page(page, lanes)?;
-    out.extend(lanes.iter().map(|&lane| scale.value(lane.into())));
-    Ok(())
 }

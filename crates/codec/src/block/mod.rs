@@ -5,8 +5,9 @@
 //! lengths of the header and of each part are not in the block: [`Pages`] hands them to the caller, whose directory keeps
 //! them, together with each page's count of values and with checksums.
 //!
-//! Each `encode_*` tries the cheap codecs by computing their size (constant, runs, frame of reference, deltas), then an
-//! entropy coder, which is taken only if it saves a tenth. Each `*Block` opens a header once and then decodes pages of it; the
+//! Each `encode_*` chooses among codecs that decode fast (constant, runs, bit packing with patches, prefix codes, dictionaries) by
+//! the size that they make, looking at a sample of large blocks. For the last compaction ([`Level::Cold`]) it then tries an entropy
+//! coder, which is taken only if it saves a tenth of that. Each `*Block` opens a header once and then decodes pages of it; the
 //! `decode_*_page` functions do both for a single page.
 //!
 //! The codecs' bytes stand in the headers of `integer.rs`, `float.rs`, `boolean.rs`, `bytes.rs` and `time.rs`.
@@ -16,6 +17,8 @@ mod bytes;
 mod float;
 mod integer;
 mod model;
+mod prefix;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -55,6 +58,16 @@ impl Pages {
         let len = *self.page_lens.get(index)? as usize;
         let start = self.header_len as usize + self.page_lens[..index].iter().map(|&len| len as usize).sum::<usize>();
         block.get(start..start + len)
+    }
+
+    /// All parts of `block`, which is as long as these say.
+    fn parts<'a>(&self, block: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = &block[self.header_len as usize..];
+        self.page_lens.iter().map(move |&len| {
+            let (part, tail) = rest.split_at(len as usize);
+            rest = tail;
+            part
+        })
     }
 
     /// The header part of `block`, `None` if `block` is shorter.

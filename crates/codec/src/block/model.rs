@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pco::data_types::Number;
 use pco::metadata::{DeltaEncoding, Mode};
 use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
-use pco::{ChunkConfig, DeltaSpec, ModeSpec, PagingSpec};
+use pco::{ChunkConfig, PagingSpec};
 
 use super::{Marks, Pages};
 use crate::{CodecError, Result};
@@ -20,35 +20,20 @@ const LEVEL: usize = 4;
 const BAD_MODEL: CodecError = CodecError::Invalid("entropy model");
 const BAD_PAGE: CodecError = CodecError::Invalid("entropy coded page");
 
-/// How much the entropy coder may try before it codes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Search {
-    /// Its own search for a mode and for differences.
-    All,
-    /// None: code the differences of neighbours. Half as long again in values a second.
-    Deltas,
-}
-
 /// Appends model and pages of `values`; `Pages` counts only these bytes. `None`, and nothing appended, if pco declines.
-pub(super) fn encode<T: Number>(values: &[T], page_lens: &[usize], search: Search, out: &mut Vec<u8>) -> Option<Pages> {
+pub(super) fn encode<T: Number>(values: &[T], page_lens: &[usize], out: &mut Vec<u8>) -> Option<Pages> {
     let start = out.len();
-    let pages = try_encode(values, page_lens, search, out);
+    let pages = try_encode(values, page_lens, out);
     if pages.is_none() {
         out.truncate(start);
     }
     pages
 }
 
-fn try_encode<T: Number>(values: &[T], page_lens: &[usize], search: Search, out: &mut Vec<u8>) -> Option<Pages> {
+fn try_encode<T: Number>(values: &[T], page_lens: &[usize], out: &mut Vec<u8>) -> Option<Pages> {
     let filled: Vec<usize> = page_lens.iter().copied().filter(|&len| len > 0).collect();
-    let (mode, delta) = match search {
-        Search::All => (ModeSpec::Auto, DeltaSpec::Auto),
-        Search::Deltas => (ModeSpec::Classic, DeltaSpec::TryConsecutive(1)),
-    };
     let config = ChunkConfig::default()
         .with_compression_level(LEVEL)
-        .with_mode_spec(mode)
-        .with_delta_spec(delta)
         .with_enable_8_bit(true)
         .with_paging_spec(PagingSpec::Exact(filled));
     let file = FileCompressor::default();

@@ -49,55 +49,63 @@ fn round_trip<T: Clone>(
     (decoded.concat(), header[0])
 }
 
+/// Checks both forms; the codec of the hot one.
 fn check_ints<T: Int + std::fmt::Debug>(values: &[T], page_lens: &[usize]) -> u8 {
     let decode =
         |header: &[u8], page: &[u8], n: usize, out: &mut Vec<T>| IntBlock::<T>::open(header)?.page(page, n, out);
-    let (back, codec) =
-        round_trip(values, page_lens, |values, lens, out| encode_int(values, lens, Level::Cold, out), decode);
-    assert_eq!(back, values);
+    let [_, codec] = [Level::Cold, Level::Hot].map(|level| {
+        let encode = |values: &[T], lens: &[usize], out: &mut Vec<u8>| encode_int(values, lens, level, out);
+        let (back, codec) = round_trip(values, page_lens, encode, decode);
+        assert_eq!(back, values);
+        codec
+    });
     codec
 }
 
 fn check_floats(values: &[f64], page_lens: &[usize]) -> u8 {
-    let (back, codec) =
-        round_trip(values, page_lens, |values, lens, out| encode_f64(values, lens, Level::Cold, out), decode_f64_page);
     let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(&back), bits(values));
+    let [_, codec] = [Level::Cold, Level::Hot].map(|level| {
+        let encode = |values: &[f64], lens: &[usize], out: &mut Vec<u8>| encode_f64(values, lens, level, out);
+        let (back, codec) = round_trip(values, page_lens, encode, decode_f64_page);
+        assert_eq!(bits(&back), bits(values));
+        codec
+    });
     codec
 }
 
 fn check_times(values: &[i64], page_lens: &[usize]) -> (u8, usize) {
-    let (back, codec) = round_trip(
-        values,
-        page_lens,
-        |values, lens, out| encode_times(values, lens, Level::Cold, out),
-        decode_times_page,
-    );
-    assert_eq!(back, values);
-    let mut out = Vec::new();
-    (codec, encode_times(values, page_lens, Level::Cold, &mut out).total_len())
+    let [_, codec] = [Level::Cold, Level::Hot].map(|level| {
+        let encode = |values: &[i64], lens: &[usize], out: &mut Vec<u8>| encode_times(values, lens, level, out);
+        let (back, codec) = round_trip(values, page_lens, encode, decode_times_page);
+        assert_eq!(back, values);
+        codec
+    });
+    (codec, encode_times(values, page_lens, Level::Hot, &mut Vec::new()).total_len())
 }
 
-fn check_strings(strings: &[Vec<u8>], page_lens: &[usize]) -> u8 {
+/// The codecs of the hot and the cold form.
+fn check_strings(strings: &[Vec<u8>], page_lens: &[usize]) -> [u8; 2] {
     let mut offsets = vec![3u32];
     let mut bytes = b"xyz".to_vec();
     for string in strings {
         bytes.extend_from_slice(string);
         offsets.push(bytes.len() as u32);
     }
-    let mut out = Vec::new();
-    let pages = encode_bytes(&offsets, &bytes, page_lens, Level::Cold, &mut out);
-    assert_eq!(pages.total_len(), out.len());
-    let header = pages.header(&out).unwrap();
-    let (mut back_offsets, mut back) = (Vec::new(), b"xyz".to_vec());
-    for (i, &len) in page_lens.iter().enumerate() {
-        decode_bytes_page(header, pages.page(&out, i).unwrap(), len, &mut back_offsets, &mut back).unwrap();
-    }
-    if !page_lens.is_empty() {
-        assert_eq!(back_offsets, offsets);
-    }
-    assert_eq!(back, bytes);
-    header[0]
+    [Level::Hot, Level::Cold].map(|level| {
+        let mut out = Vec::new();
+        let pages = encode_bytes(&offsets, &bytes, page_lens, level, &mut out);
+        assert_eq!(pages.total_len(), out.len());
+        let header = pages.header(&out).unwrap();
+        let (mut back_offsets, mut back) = (Vec::new(), b"xyz".to_vec());
+        for (i, &len) in page_lens.iter().enumerate() {
+            decode_bytes_page(header, pages.page(&out, i).unwrap(), len, &mut back_offsets, &mut back).unwrap();
+        }
+        if !page_lens.is_empty() {
+            assert_eq!(back_offsets, offsets);
+        }
+        assert_eq!(back, bytes);
+        header[0]
+    })
 }
 
 /// A walk that stays between 0 and 100, as the gauges of a host do. The same every time.
@@ -119,12 +127,20 @@ fn each_integer_codec_is_chosen_by_its_kind_of_data() {
     assert_eq!(one_page(&[i64::MIN; 1000]), 0);
     assert_eq!(one_page(&[3, 1, 4, 1, 5, 9, 2, 6]), 1);
     assert_eq!(one_page(&[0, 1000, 2000, 3001, 4000]), 2);
-    assert_eq!(one_page(&[vec![5; 400], vec![9_000_000; 600]].concat()), 3);
-    assert_eq!(one_page(&walk(5000)), 4);
+    let runs: Vec<i64> = (0i64..50).flat_map(|i| [i.wrapping_mul(0x1e37_79b9_7f4a_7c15); 20]).collect();
+    assert_eq!(one_page(&runs), 3);
+    assert_eq!(one_page(&walk(5000)), 5);
     let wide: Vec<i64> = walk(5000).iter().map(|v| v * 70_000 - 9).collect();
-    assert_eq!(one_page(&wide), 4);
+    assert_eq!(one_page(&wide), 5);
     let wider: Vec<i64> = walk(5000).iter().map(|v| (v << 40) + (v & 1)).collect();
-    assert_eq!(one_page(&wider), 4);
+    one_page(&wider);
+    let skewed: Vec<i64> = walk(5000).iter().map(|v| (v * v * 7919 % 97).leading_zeros() as i64).collect();
+    assert_eq!(one_page(&skewed), 4);
+    let mut outliers = vec![3, 1, 4, 1, 5, 9, 2, 6].repeat(100);
+    outliers[77] = i64::MAX;
+    outliers[780] = i64::MIN;
+    assert!(encode_i64(&outliers, &[800], Level::Hot, &mut Vec::new()).total_len() < 8 * 80);
+    one_page(&outliers);
     let noise: Vec<i64> = walk(5000).iter().map(|v| (v + 1).wrapping_mul(0x1e37_79b9_7f4a_7c15)).collect();
     one_page(&noise);
 }
@@ -183,10 +199,16 @@ fn floats_come_back_to_the_bit() {
         walk(1000).iter().map(|&v| format!("{}.{:03}", v, v * 7 % 1000).parse().unwrap()).collect();
     assert_eq!(check_floats(&decimals, &[500; 2]), 1);
     let binary: Vec<f64> = walk(1000).iter().map(|&v| (v as f64 / 7.0).sin()).collect();
-    assert_eq!(check_floats(&binary, &[500; 2]), 2);
+    assert_eq!(check_floats(&binary, &[500; 2]), 4);
+    let single: Vec<f64> = binary.iter().map(|&v| f64::from(v as f32)).collect();
+    assert_eq!(check_floats(&single, &[500; 2]), 4);
+    assert!(encode_f64(&single, &[500; 2], Level::Hot, &mut Vec::new()).total_len() < 1000 * 5);
+    let resting: Vec<f64> = binary.iter().step_by(50).flat_map(|&v| [v; 50]).collect();
+    assert_eq!(check_floats(&resting, &[500; 2]), 3);
     let mut mixed = decimals.clone();
     mixed.extend_from_slice(&odd);
-    check_floats(&mixed, &[1012]);
+    assert_eq!(check_floats(&mixed, &[1012]), 2);
+    assert_eq!(check_floats(&mixed, &[0, 1000, 1, 11, 0]), 2);
 }
 
 #[test]
@@ -216,9 +238,12 @@ fn a_regular_step_costs_nothing_per_value() {
 #[test]
 fn strings_that_repeat_get_a_dictionary() {
     let words: Vec<Vec<u8>> = (0..1000).map(|i| format!("state-{}", i % 3).into_bytes()).collect();
-    assert_eq!(check_strings(&words, &[500, 0, 500]), 0);
+    assert_eq!(check_strings(&words, &[500, 0, 500]), [0, 0]);
     let unique: Vec<Vec<u8>> = (0..1000).map(|i| format!("message number {i}").into_bytes()).collect();
-    assert_eq!(check_strings(&unique, &[500, 0, 500]), 1);
+    assert_eq!(check_strings(&unique, &[500, 0, 500]), [2, 3]);
+    let noise: Vec<Vec<u8>> =
+        walk(4000).chunks(20).map(|v| v.iter().map(|v| (v * v * 7919 >> 3) as u8).collect()).collect();
+    check_strings(&noise, &[100, 100]);
     check_strings(&[], &[]);
     check_strings(&[vec![]], &[1]);
     check_strings(&[vec![0xff; 70_000], vec![]], &[1, 1]);
@@ -252,6 +277,8 @@ fn floats() -> impl Strategy<Value = Vec<f64>> {
         ints().prop_map(|ints| ints.into_iter().map(|v| v as f64).collect()),
         (ints(), 0u32..18).prop_map(|(ints, e)| ints.into_iter().map(|v| v as f64 / 10f64.powi(e as i32)).collect()),
         vec(prop_oneof![Just(f64::NAN), Just(-0.0), Just(0.0), Just(f64::INFINITY), Just(1.5), any::<f64>()], 0..200),
+        (vec(prop_oneof![9 => -2000i64..2000, 1 => any::<i64>()], 0..3000))
+            .prop_map(|v| v.into_iter().map(|v| v as f64 / 10.0).collect()),
         vec(-1.0f64..1.0, 0..600),
     ]
 }
@@ -337,12 +364,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn any_bytes_are_decoded_or_refused(codec in 0u8..6, header: Vec<u8>, page: Vec<u8>, n in 0usize..2000) {
+    fn any_bytes_are_decoded_or_refused(codec in 0u8..8, header: Vec<u8>, page: Vec<u8>, n in 0usize..2000) {
         feed(&header, &page, n);
         feed(&[&[codec], &header[..]].concat(), &page, n);
         // An entropy model of the version that is written, with anything behind.
-        feed(&[&[4, 0, 1, 1 << (codec % 4), 4, 1], &header[..]].concat(), &page, n);
-        feed(&[&[2, 4, 1], &header[..]].concat(), &page, n);
+        feed(&[&[6, 0, 1, 1 << (codec % 4), 4, 1], &header[..]].concat(), &page, n);
+        feed(&[&[5, 4, 1], &header[..]].concat(), &page, n);
     }
 
     #[test]
@@ -390,13 +417,17 @@ fn bytes_of_released_versions_decode() {
     }
     assert_eq!(ints(&[0, 9], &[], 3), [-5; 3]);
     assert_eq!(ints(&[1, 9, 2, 4], &[0x10, 0x02], 3), [-5, -3, -1]);
-    assert_eq!(ints(&[2, 0, 3, 2], &[4, 0b10_01_10], 4), [12, 15, 12, 15]);
+    assert_eq!(ints(&[1, 9, 2, 4], &[0x10, 0x02, 1, 1], 3), [-5, 29, -1]);
+    assert_eq!(ints(&[2, 0, 3, 0, 2], &[4, 0b10_01_10], 4), [12, 15, 12, 15]);
+    assert_eq!(ints(&[2, 0, 3, 2, 2], &[4, 0b00_01_10, 2, 1], 4), [12, 18, 18, 27]);
+    assert_eq!(ints(&[4, 0, 2, 4, 0x01, 0x22], &[0b0_11_01_0_0], 5), [0, 0, 4, 6, 0]);
+    assert_eq!(ints(&[5, 0, 2, 2, 4, 0x01, 0x22], &[4, 0b0_11_01_0], 5), [8, 10, 14, 12, 14]);
     assert_eq!(ints(&[3, 2, 1], &[7, 2, 0, 1], 3), [8, 8, 1]);
 
     let mut floats = Vec::new();
     decode_f64_page(&[1, 1, 1, 9, 2, 4], &[0x10, 0x02], 3, &mut floats).unwrap();
     decode_f64_page(&[0, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f], &[], 1, &mut floats).unwrap();
-    decode_f64_page(&[3], &[0, 0, 0, 0, 0, 0, 0, 0xc0], 1, &mut floats).unwrap();
+    decode_f64_page(&[6], &[0, 0, 0, 0, 0, 0, 0, 0xc0], 1, &mut floats).unwrap();
     assert_eq!(floats, [-0.5, -0.3, -0.1, 1.0, -2.0]);
 
     let mut bools = Vec::new();

@@ -164,6 +164,14 @@ impl TimeBlock {
         Ok(Self { scale, codec })
     }
 
+    /// What the block's codec is called.
+    pub fn codec(&self) -> &'static str {
+        match &self.codec {
+            Codec::Steps(_) => "steps",
+            Codec::Ticks(block, _) => block.codec(),
+        }
+    }
+
     /// Decodes the page of `n` timestamps that fills `page` and appends them; on an error `out` may hold some of them.
     pub fn page(&mut self, page: &[u8], n: usize, out: &mut Vec<i64>) -> Result<()> {
         let scale = &self.scale;
