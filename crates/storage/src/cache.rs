@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Index,
     /// The index of a table of a run.
     RunIndex,
+    /// The series that some indexes have for a condition; the owner is a hash, and whoever asks compares.
+    Series,
     /// What is deleted of a measurement in a segment.
     Deleted,
 }

@@ -8,7 +8,7 @@
 //!
 //! Nothing here blocks a writer, and files that a view names stay until it is dropped.
 //!
-//! * `condition` – tests of tags, on an index; `series` – series of all sources, merged by key
+//! * `condition` – tests of tags, on an index; `series` – series of all sources; `union` – merges them by key
 //! * `source` – segments and runs as pieces of rows; `arrange` – pieces to cuts; `cut` – merges pieces
 //! * `scan` – the walk; `deleted` – what deletes leave of a segment
 
@@ -22,6 +22,7 @@ mod source;
 mod stats;
 #[cfg(test)]
 pub(crate) mod tests;
+mod union;
 
 pub(crate) use condition::matching;
 pub use condition::{TagCondition, TagTest};
@@ -190,7 +191,7 @@ impl View {
             let index = self.index(&source)?;
             sources.push((source, index));
         }
-        SeriesSet::merge(measurement, sources, condition)
+        SeriesSet::merge(measurement, sources, condition, &self.inner.cache)
     }
 
     /// Opens a scan of some fields in a time range. A field that a shard does not have with that type has no values there.

@@ -1,7 +1,7 @@
 //! A scan: finds the pieces of a series in all sources of a shard and arranges them into cuts.
 
 use super::cut::Cut;
-use super::series::{ABSENT, SeriesSet};
+use super::series::SeriesSet;
 use super::source::{Opened, Piece, Place};
 use super::{View, arrange};
 use crate::error::StorageError;
@@ -22,6 +22,8 @@ pub struct Scan<'v> {
     range: TimeRange,
     /// For each source of the set; `None` if it has nothing for this scan.
     opened: Vec<Option<Arc<Opened>>>,
+    /// For each shard which of the sources are its.
+    by_shard: Vec<Range<usize>>,
     view: PhantomData<&'v View>,
 }
 
@@ -31,11 +33,11 @@ impl<'v> Scan<'v> {
         fields: &[(Text, FieldType)],
         range: TimeRange,
     ) -> Result<Self, StorageError> {
-        let open = |source: &super::series::SetSource| {
-            if !source.source.range()?.overlaps(&range) {
+        let open = |source: &super::source::Source| {
+            if !source.range()?.overlaps(&range) {
                 return Ok(None);
             }
-            let opened = source.source.open(fields)?;
+            let opened = source.open(fields)?;
             let useful = match &opened {
                 Opened::Segment { columns, .. } => columns.iter().flatten().any(|&column| column != 0),
                 Opened::Run { columns, .. } => columns.iter().any(Option::is_some),
@@ -44,7 +46,7 @@ impl<'v> Scan<'v> {
         };
         let opened = set.inner.sources.iter().map(open).collect::<Result<_, StorageError>>()?;
         let fields = fields.iter().map(|(_, field_type)| *field_type).collect();
-        Ok(Self { set: set.clone(), fields, range, opened, view: PhantomData })
+        Ok(Self { set: set.clone(), fields, range, opened, by_shard: set.by_shard(), view: PhantomData })
     }
 
     /// The cuts of one series (its number in the set) in one shard (its index in [`View::shards`]): they do not overlap,
@@ -55,14 +57,13 @@ impl<'v> Scan<'v> {
     /// A file cannot be read or is damaged.
     pub fn cuts(&mut self, series: usize, shard: usize) -> Result<Vec<Cut>, StorageError> {
         let mut pieces = Vec::new();
-        for (source, opened) in self.set.inner.sources.iter().zip(&self.opened) {
-            let local = source.locals[series];
-            if let (true, Some(opened), true) = (source.source.shard == shard, opened, local != ABSENT) {
-                let from = pieces.len();
-                self.pieces(opened, local, &mut pieces)?;
-                if let Some(deleted) = &source.source.deleted {
-                    deleted.cut(local, from, &mut pieces)?;
-                }
+        for at in self.by_shard.get(shard).cloned().unwrap_or_default() {
+            let Some(opened) = &self.opened[at] else { continue };
+            let Some(local) = self.set.local(at, series) else { continue };
+            let from = pieces.len();
+            self.pieces(opened, local, &mut pieces)?;
+            if let Some(deleted) = &self.set.inner.sources[at].deleted {
+                deleted.cut(local, from, &mut pieces)?;
             }
         }
         Ok(arrange::cuts(pieces, &self.fields))

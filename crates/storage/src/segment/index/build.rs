@@ -151,7 +151,7 @@ impl Builder {
         let series = self.series as usize;
         let (keys, columns) =
             columns.into_iter().map(|column| (column.key.clone(), Arc::new(column.finish(series)))).unzip();
-        TagIndex { series, keys, columns }
+        TagIndex::new(series, keys, columns)
     }
 }
 

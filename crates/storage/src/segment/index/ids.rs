@@ -19,7 +19,7 @@ const RUNS: u8 = 1;
 const LONG: usize = 4;
 
 /// A forward column.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Hash, PartialEq)]
 pub(crate) enum Ids {
     /// One a series.
     List(Vec<u32>),

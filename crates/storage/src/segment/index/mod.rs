@@ -14,17 +14,19 @@ mod build;
 mod ids;
 mod order;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use build::Builder;
-pub(crate) use ids::Ids;
+use ids::Ids;
+pub(crate) use ids::Walk;
 
 use codec::{CodecError, Reader, Strings};
 use model::{TagSet, Text, series_key};
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
 /// One tag of all series.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct TagColumn {
     /// The distinct values, sorted; none is empty.
     pub(crate) values: Strings,
@@ -46,17 +48,23 @@ impl TagColumn {
         }
     }
 
-    /// The id of a value, if some series has it; that of the empty value is 0.
-    pub(crate) fn id(&self, value: &[u8]) -> Option<u32> {
+    /// The place of the first value that is not below a text.
+    pub(crate) fn place(&self, text: &[u8]) -> usize {
         let (mut low, mut high) = (0, self.values.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.values.get(middle) < value { low = middle + 1 } else { high = middle }
+            if self.values.get(middle) < text { low = middle + 1 } else { high = middle }
         }
-        match value.is_empty() {
-            true => Some(0),
-            false => (low < self.values.len() && self.values.get(low) == value).then_some(low as u32 + 1),
+        low
+    }
+
+    /// The id of a value, if some series may have it; that of the empty value is 0.
+    pub(crate) fn id(&self, value: &[u8]) -> Option<u32> {
+        if value.is_empty() {
+            return Some(0);
         }
+        let place = self.place(value);
+        (place < self.values.len() && self.values.get(place) == value).then_some(place as u32 + 1)
     }
 
     fn bytes(&self) -> usize {
@@ -73,9 +81,35 @@ pub(crate) struct TagIndex {
     pub(crate) keys: Vec<Text>,
     /// One for each key.
     pub(crate) columns: Vec<Arc<TagColumn>>,
+    digest: OnceLock<u64>,
+}
+
+impl PartialEq for TagIndex {
+    fn eq(&self, other: &Self) -> bool {
+        self.series == other.series && self.keys == other.keys && self.columns == other.columns
+    }
 }
 
 impl TagIndex {
+    /// An index of these columns.
+    fn new(series: usize, keys: Vec<Text>, columns: Vec<Arc<TagColumn>>) -> Self {
+        Self { series, keys, columns, digest: OnceLock::new() }
+    }
+
+    /// A number that equal indexes of this process share, and others hardly ever.
+    pub(crate) fn digest(&self) -> u64 {
+        *self.digest.get_or_init(|| {
+            let mut hasher = ahash::RandomState::with_seeds(5, 6, 7, 8).build_hasher();
+            (self.series, &self.keys).hash(&mut hasher);
+            for column in &self.columns {
+                column.values.offsets().hash(&mut hasher);
+                column.values.bytes().hash(&mut hasher);
+                column.ids.hash(&mut hasher);
+            }
+            hasher.finish()
+        })
+    }
+
     /// The index of series from their canonical keys, in that order.
     pub(crate) fn build<'a>(keys: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut builder = Builder::default();
@@ -126,15 +160,15 @@ impl TagIndex {
         let mut reader = Reader::new(bytes);
         let keys = codec::decode_sorted_strings(&mut reader, bytes.len(), MAX_TEXT)?;
         ascending(&keys)?;
-        let mut index = Self { series, keys: keys.iter().map(Text::from).collect(), columns: Vec::new() };
+        let mut columns = Vec::new();
         for _ in 0..keys.len() {
             let values = codec::decode_sorted_strings(&mut reader, series, MAX_TEXT)?;
             ascending(&values)?;
             let ids = Ids::decode(&mut reader, series, values.len() as u32)?;
-            index.columns.push(Arc::new(TagColumn { values, ids }));
+            columns.push(Arc::new(TagColumn { values, ids }));
         }
         reader.finish()?;
-        Ok(index)
+        Ok(Self::new(series, keys.iter().map(Text::from).collect(), columns))
     }
 }
 

@@ -1,0 +1,209 @@
+//! Which series of some indexes are the same: the indexes are walked together in the order of their keys.
+//!
+//! Series are compared by the numbers of their tags' values in dictionaries that were merged first, so that equal ones cost a
+//! few comparisons of numbers. Only where two differ the bytes of the first differing tag are looked at, and whole keys
+//! where one value begins with the other or one series lacks the tag.
+
+use crate::segment::index::{TagColumn, TagIndex, Walk};
+use model::Text;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+/// A place of one index among all series: which of its series it is, or [`super::series::ABSENT`].
+#[derive(Debug, Default)]
+pub(super) struct Union {
+    /// For each series of the union an index that has it, and its number there.
+    pub(super) known: Vec<(u32, u32)>,
+    /// For each index, in order: places in the union, and the series that stand there.
+    pub(super) places: Vec<(Vec<u32>, Vec<u32>)>,
+}
+
+/// The union of some series of each index, ascending.
+pub(super) fn union(measurement: &[u8], indexes: &[(&Arc<TagIndex>, &[u32])]) -> Union {
+    let dictionaries = Dictionaries::new(measurement, indexes);
+    let mut heap: BinaryHeap<Reverse<Head>> = BinaryHeap::new();
+    for at in 0..indexes.len() {
+        heap.extend(Head::new(&dictionaries, at).map(Reverse));
+    }
+    let mut union = Union { known: Vec::new(), places: vec![Default::default(); indexes.len()] };
+    let mut last: Vec<u32> = Vec::new();
+    while let Some(mut top) = heap.peek_mut() {
+        let head = &mut top.0;
+        if union.known.is_empty() || head.ids != last {
+            union.known.push((head.index as u32, head.series));
+            last.clone_from(&head.ids);
+        }
+        let (places, series) = &mut union.places[head.index];
+        places.push(union.known.len() as u32 - 1);
+        series.push(head.series);
+        if !head.advance() {
+            std::collections::binary_heap::PeekMut::pop(top);
+        }
+    }
+    union
+}
+
+/// The indexes, and their values numbered over all of them.
+struct Dictionaries<'a> {
+    measurement: &'a [u8],
+    indexes: &'a [(&'a Arc<TagIndex>, &'a [u32])],
+    /// All tag keys, sorted.
+    keys: Vec<&'a Text>,
+    /// For each index and each of the keys the column, and the common number of each of its ids.
+    columns: Vec<Vec<Option<(&'a TagColumn, Vec<u32>)>>>,
+}
+
+impl<'a> Dictionaries<'a> {
+    fn new(measurement: &'a [u8], indexes: &'a [(&'a Arc<TagIndex>, &'a [u32])]) -> Self {
+        let mut keys: Vec<&Text> = indexes.iter().flat_map(|(index, _)| &index.keys).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut columns: Vec<Vec<_>> = indexes.iter().map(|_| Vec::with_capacity(keys.len())).collect();
+        for key in &keys {
+            let of_key: Vec<Option<&TagColumn>> = indexes.iter().map(|(index, _)| index.column(key)).collect();
+            for (at, column) in numbers(&of_key).into_iter().enumerate() {
+                columns[at].push(of_key[at].map(|known| (known, column)));
+            }
+        }
+        Self { measurement, indexes, keys, columns }
+    }
+
+    /// The value of a series' tag (the key's place), if it has it.
+    fn value(&self, head: &Head<'_>, key: usize) -> &[u8] {
+        self.columns[head.index][key].as_ref().map_or(&[], |(column, _)| column.value(head.series as usize))
+    }
+
+    fn key(&self, head: &Head<'_>) -> Vec<u8> {
+        let mut key = Vec::new();
+        self.indexes[head.index].0.push_key(self.measurement, head.series as usize, &mut key);
+        key
+    }
+
+    fn compare(&self, a: &Head<'_>, b: &Head<'_>) -> Ordering {
+        let Some(key) = (0..self.keys.len()).find(|&key| a.ids[key] != b.ids[key]) else { return Ordering::Equal };
+        let first = || {
+            let (a, b) = (self.value(a, key), self.value(b, key));
+            let at = a.iter().zip(b).position(|(a, b)| a != b)?;
+            // As they stand in keys; a backslash comes before what needs one.
+            let shown = |byte: u8| if matches!(byte, b',' | b'=' | b' ') { b'\\' } else { byte };
+            let (a, b) = (shown(a[at]), shown(b[at]));
+            (a != b).then(|| a.cmp(&b))
+        };
+        first().unwrap_or_else(|| self.key(a).cmp(&self.key(b)))
+    }
+}
+
+/// For each column the numbers of its ids, the same for the same value; 0 is 0.
+fn numbers(columns: &[Option<&TagColumn>]) -> Vec<Vec<u32>> {
+    let len = |column: &Option<&TagColumn>| column.map_or(0, |column| column.values.len());
+    let mut numbers: Vec<Vec<u32>> = columns.iter().map(|column| Vec::with_capacity(len(column) + 1)).collect();
+    numbers.iter_mut().for_each(|numbers| numbers.push(0));
+    let mut heap: BinaryHeap<Reverse<(&[u8], usize)>> = BinaryHeap::new();
+    let next = |at: usize, place: usize| {
+        columns[at].filter(|column| place < column.values.len()).map(|column| Reverse((column.values.get(place), at)))
+    };
+    heap.extend((0..columns.len()).filter_map(|at| next(at, 0)));
+    let (mut number, mut last): (u32, &[u8]) = (0, &[]);
+    while let Some(mut top) = heap.peek_mut() {
+        let Reverse((value, at)) = *top;
+        if value != last {
+            number += 1;
+            last = value;
+        }
+        numbers[at].push(number);
+        match next(at, numbers[at].len() - 1) {
+            Some(entry) => *top = entry,
+            None => drop(std::collections::binary_heap::PeekMut::pop(top)),
+        }
+    }
+    numbers
+}
+
+/// Where in an index the walk is.
+struct Head<'a> {
+    dictionaries: &'a Dictionaries<'a>,
+    index: usize,
+    /// Its place among the index's series that take part, and its number.
+    at: usize,
+    series: u32,
+    walks: Vec<Option<Walk<'a>>>,
+    /// For each tag key the number of its value.
+    ids: Vec<u32>,
+}
+
+impl<'a> Head<'a> {
+    fn new(dictionaries: &'a Dictionaries<'a>, index: usize) -> Option<Self> {
+        let series = *dictionaries.indexes[index].1.first()?;
+        let columns = &dictionaries.columns[index];
+        let walks = columns.iter().map(|column| column.as_ref().map(|(column, _)| column.ids.walk())).collect();
+        let mut head = Self { dictionaries, index, at: 0, series, walks, ids: vec![0; columns.len()] };
+        head.read();
+        Some(head)
+    }
+
+    fn read(&mut self) {
+        let columns = &self.dictionaries.columns[self.index];
+        for ((id, walk), column) in self.ids.iter_mut().zip(&mut self.walks).zip(columns) {
+            if let (Some(walk), Some((_, numbers))) = (walk, column) {
+                *id = numbers[walk.get(self.series) as usize];
+            }
+        }
+    }
+
+    /// Goes on to the next series; false if there is none.
+    fn advance(&mut self) -> bool {
+        self.at += 1;
+        let Some(&series) = self.dictionaries.indexes[self.index].1.get(self.at) else { return false };
+        self.series = series;
+        self.read();
+        true
+    }
+}
+
+impl Ord for Head<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.dictionaries.compare(self, other).then(self.index.cmp(&other.index))
+    }
+}
+
+impl PartialOrd for Head<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Head<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::index::tests::{keys_of, tag_sets};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn a_union_is_that_of_the_keys(parts in proptest::collection::vec(tag_sets(), 1..5), step in 1usize..3) {
+            let keys: Vec<Vec<Vec<u8>>> = parts.iter().map(|part| keys_of(b"c pu", part)).collect();
+            let indexes: Vec<_> = keys.iter().map(|keys| Arc::new(TagIndex::build(keys.iter().map(Vec::as_slice)))).collect();
+            let chosen: Vec<Vec<u32>> = keys.iter().map(|keys| (0..keys.len() as u32).step_by(step).collect()).collect();
+            let pairs: Vec<_> = indexes.iter().zip(&chosen).map(|(index, chosen)| (index, chosen.as_slice())).collect();
+            let union = union(b"c pu", &pairs);
+            let key = |index: usize, series: u32| &keys[index][series as usize];
+            let expected: BTreeSet<_> = (0..keys.len()).flat_map(|at| chosen[at].iter().map(move |&series| key(at, series))).collect();
+            let found: Vec<_> = union.known.iter().map(|&(index, series)| key(index as usize, series)).collect();
+            prop_assert_eq!(&found, &expected.into_iter().collect::<Vec<_>>());
+            for (index, (places, series)) in union.places.iter().enumerate() {
+                prop_assert_eq!(series, &chosen[index]);
+                prop_assert!(places.iter().zip(series).all(|(&place, &series)| found[place as usize] == key(index, series)));
+            }
+        }
+    }
+}
