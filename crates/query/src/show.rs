@@ -4,6 +4,10 @@
 //! does), looks names up, and gives one series a measurement, or one in all. WHERE may hold conditions on tags; a time range
 //! in it only chooses shards.
 
+mod cardinality;
+
+pub use cardinality::{Counted, show_cardinality};
+
 use crate::exec::{Flow, Meter, check_cancel, give, give_rows};
 use crate::pattern::Pattern;
 use crate::predicate::Predicate;
@@ -150,14 +154,15 @@ pub fn show_tag_values(
         check_cancel(context)?;
         let mut values: BTreeSet<(Text, Text)> = BTreeSet::new();
         let mut memory = Meter::new(context)?;
+        // The first of each view are enough for the first of all.
+        let most = most(tail);
         for view in &views {
-            let keys: Vec<Text> = view.tag_keys(&name)?.into_iter().filter(|key| keep.passes(key)).collect();
-            if keys.is_empty() {
-                continue;
-            }
-            let set = view.series(&name, &tag_condition(view, &name, &when.rest)?)?;
-            for key in keys {
-                for value in set.tag_column(&key).0.into_iter().filter(|value| !value.is_empty()) {
+            let mut left = most;
+            let condition = tag_condition(view, &name, &when.rest)?;
+            for key in view.tag_keys(&name)?.into_iter().filter(|key| keep.passes(key)) {
+                let found = view.tag_values(&name, &key, &condition, left)?;
+                left -= found.len();
+                for value in found {
                     memory.add(NAME + 2 * (key.len() + value.len()))?;
                     values.insert((key.clone(), value));
                 }
@@ -211,13 +216,15 @@ pub fn show_series(
     let mut tables = Tables::open(statement, names, context, Policies::Default, when.range)?;
     let mut keys: Vec<Vec<u8>> = Vec::new();
     let mut memory = Meter::new(context)?;
+    let most = most(statement);
     // Measurements come in the order of their names, which is not that of keys, where bytes are escaped.
     for (name, views) in tables.take()? {
         check_cancel(context)?;
         let mut of_one: BTreeSet<Vec<u8>> = BTreeSet::new();
         for view in &views {
             let set = view.series(&name, &tag_condition(view, &name, &when.rest)?)?;
-            for series in 0..set.len() {
+            memory.add(set.bytes())?;
+            for series in 0..set.len().min(most - keys.len()) {
                 if series % 4_096 == 0 {
                     check_cancel(context)?;
                 }
@@ -226,7 +233,11 @@ pub fn show_series(
                 of_one.insert(key);
             }
         }
-        keys.extend(of_one);
+        let room = most - keys.len();
+        keys.extend(of_one.into_iter().take(room));
+        if keys.len() == most {
+            break;
+        }
     }
     let rows = keys.into_iter().map(|key| vec![key.into_boxed_slice()]);
     give_table(b"", &["key"], page(rows, statement.limit, statement.offset), context, sink);
@@ -401,6 +412,19 @@ fn check_tags_only(part: &Part, text: &dyn Fn(&Expr) -> String) -> Result<(), Qu
 
 /// The condition on tags for one measurement; a term on a field is refused.
 fn tag_condition(view: &View, name: &[u8], part: &Part) -> Result<TagCondition, QueryError> {
+    compile(view, name, part)?.map_err(|what| QueryError::NotExecuted(what.into()))
+}
+
+/// The condition on tags for one measurement; `None` if it has terms on fields.
+fn tag_condition_of(view: &View, name: &[u8], part: &Part) -> Result<Option<TagCondition>, QueryError> {
+    Ok(compile(view, name, part)?.ok())
+}
+
+/// The condition on tags for one measurement, or what it has that is none.
+fn compile(view: &View, name: &[u8], part: &Part) -> Result<Result<TagCondition, &'static str>, QueryError> {
+    if let Part::True = part {
+        return Ok(Ok(TagCondition::True));
+    }
     let table =
         Table { name: name.into(), view: view.clone(), fields: view.fields(name)?, tag_keys: view.tag_keys(name)? };
     let mut fields = false;
@@ -409,12 +433,12 @@ fn tag_condition(view: &View, name: &[u8], part: &Part) -> Result<TagCondition, 
         0
     })?;
     match predicate.split() {
-        (condition, Predicate::Always(true)) => Ok(condition),
-        (_, Predicate::Always(false)) => Ok(TagCondition::False),
+        (condition, Predicate::Always(true)) => Ok(Ok(condition)),
+        (_, Predicate::Always(false)) => Ok(Ok(TagCondition::False)),
         // A time range only chooses shards.
-        (condition, Predicate::Time(_)) => Ok(condition),
-        _ if fields => Err(QueryError::NotExecuted("conditions on fields in SHOW".into())),
-        _ => Err(QueryError::NotExecuted("this condition in SHOW".into())),
+        (condition, Predicate::Time(_)) => Ok(Ok(condition)),
+        _ if fields => Ok(Err("conditions on fields in SHOW")),
+        _ => Ok(Err("this condition in SHOW")),
     }
 }
 
@@ -459,6 +483,15 @@ fn all_or_any(
         }
     }
     Ok(all)
+}
+
+/// How many rows there must be so that OFFSET and LIMIT leave what they ask for.
+fn most(tail: &ShowTail) -> usize {
+    if tail.limit == 0 {
+        usize::MAX
+    } else {
+        usize::try_from(tail.limit.saturating_add(tail.offset)).unwrap_or(usize::MAX)
+    }
 }
 
 /// The rows that OFFSET and LIMIT leave.

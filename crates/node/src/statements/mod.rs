@@ -13,7 +13,9 @@ use crate::catalog::CatalogError;
 use crate::node::{Inner, NodeError};
 use crate::read::{ExecuteError, QueryRequest};
 use influxql::Statement;
+use influxql::ast::ShowCardinality;
 use names::NodeNames;
+use query::show::Counted;
 use query::{Context, QueryError, Sink};
 
 /// Runs one statement.
@@ -59,6 +61,8 @@ fn over_data(
     sink: &mut dyn Sink,
 ) -> Option<Result<(), QueryError>> {
     let (names, context) = (NodeNames::new(inner), context(inner, request));
+    let mut cardinality =
+        |what, show: &ShowCardinality| query::show::show_cardinality(what, show, &names, &context, &mut *sink);
     Some(match statement {
         Statement::Select(select) => query::select(select, &names, &context, sink),
         Statement::ShowMeasurements(show) => query::show::show_measurements(show, &names, &context, sink),
@@ -66,6 +70,11 @@ fn over_data(
         Statement::ShowTagValues(show) => query::show::show_tag_values(show, &names, &context, sink),
         Statement::ShowFieldKeys(show) => query::show::show_field_keys(show, &names, &context, sink),
         Statement::ShowSeries(show) => query::show::show_series(show, &names, &context, sink),
+        Statement::ShowSeriesCardinality(show) => cardinality(Counted::Series, show),
+        Statement::ShowMeasurementCardinality(show) => cardinality(Counted::Measurements, show),
+        Statement::ShowTagKeyCardinality(show) => cardinality(Counted::TagKeys, show),
+        Statement::ShowTagValuesCardinality(show, key) => cardinality(Counted::TagValues(key), show),
+        Statement::ShowFieldKeyCardinality(show) => cardinality(Counted::FieldKeys, show),
         _ => return None,
     })
 }

@@ -119,6 +119,7 @@ pub(crate) fn groups(job: &Job<'_>) -> Result<(Vec<Group>, Meter), QueryError> {
     /// Roughly what a group takes beside its values (bytes).
     const GROUP: usize = 160;
     let mut meter = Meter::new(job.context)?;
+    meter.add(job.set.bytes())?;
     let columns: Vec<_> = job.plan.dimensions.iter().map(|key| job.set.tag_column(key)).collect();
     let mut by_value: BTreeMap<Vec<u32>, Vec<usize>> = BTreeMap::new();
     for series in 0..job.set.len() {

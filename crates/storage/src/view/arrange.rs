@@ -9,8 +9,6 @@ use super::source::Piece;
 use model::{FieldType, TimeRange};
 use std::sync::Arc;
 
-/// Overlapping pieces above which statistics are not sought any more.
-const MANY: usize = 1_024;
 /// How many times longer a page must be to give way.
 const LONGER: u64 = 4;
 
@@ -42,50 +40,82 @@ fn arrange(cluster: &[&Piece], fields: &Arc<[FieldType]>, out: &mut Vec<Cut>) {
         out.push(Cut::new(vec![(*only).clone()], only.range, fields.clone()));
         return;
     }
-    let mut bounds = bounds(cluster, fields.len());
-    bounds.sort_unstable();
-    bounds.dedup();
+    let bounds = bounds(cluster, fields.len());
     let end = cluster.iter().map(|piece| piece.range.end).max().unwrap_or(i64::MAX);
+    let mut coming = by_start(cluster).into_iter().peekable();
+    // The pieces that reach into a cut, in the order of their sources.
+    let mut active: Vec<usize> = Vec::new();
     for (at, &start) in bounds.iter().enumerate() {
         let range = TimeRange::new(start, bounds.get(at + 1).map_or(end, |next| next - 1));
-        let inside: Vec<Piece> =
-            cluster.iter().filter(|piece| piece.range.overlaps(&range)).map(|piece| (*piece).clone()).collect();
+        active.retain(|&piece| cluster[piece].range.end >= range.start);
+        let before = active.len();
+        while let Some(piece) = coming.next_if(|&piece| cluster[piece].range.start <= range.end) {
+            active.push(piece);
+        }
+        if active.len() > before {
+            active.sort_unstable();
+        }
+        let inside = active.iter().map(|&piece| cluster[piece]).filter(|piece| piece.range.overlaps(&range));
+        let inside: Vec<Piece> = inside.cloned().collect();
         if !inside.is_empty() && !range.is_empty() {
             out.push(Cut::new(inside, range, fields.clone()));
         }
     }
 }
 
-/// Where cuts begin.
+fn by_start(cluster: &[&Piece]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..cluster.len()).collect();
+    order.sort_by_key(|&at| cluster[at].range.start);
+    order
+}
+
+/// Where cuts begin, ascending.
 fn bounds(cluster: &[&Piece], fields: usize) -> Vec<i64> {
-    let first = cluster.iter().map(|piece| piece.range.start).min();
-    if cluster.len() > MANY {
-        return cluster.iter().map(|piece| piece.range.start).collect();
-    }
-    let kept: Vec<bool> = (0..cluster.len()).map(|at| is_kept(cluster, at, fields)).collect();
-    let allowed = |bound: i64, by: usize| {
-        cluster.iter().enumerate().all(|(at, piece)| {
-            let inside = piece.range.start < bound && bound <= piece.range.end;
-            !inside || !kept[at] || (kept[by] && length(piece) / LONGER >= length(cluster[by]))
-        })
-    };
-    let ends = cluster.iter().enumerate().flat_map(|(at, piece)| {
-        [Some(piece.range.start), piece.range.end.checked_add(1)].into_iter().flatten().map(move |bound| (bound, at))
-    });
+    let order = by_start(cluster);
+    let kept = kept(cluster, &order, fields);
     let last = cluster.iter().map(|piece| piece.range.end).max().unwrap_or(i64::MAX);
-    ends.filter(|&(bound, by)| bound <= last && allowed(bound, by)).map(|(bound, _)| bound).chain(first).collect()
+    let ends = |at: usize| [Some(cluster[at].range.start), cluster[at].range.end.checked_add(1)];
+    let mut wanted: Vec<(i64, usize)> =
+        (0..cluster.len()).flat_map(|at| ends(at).into_iter().flatten().map(move |bound| (bound, at))).collect();
+    wanted.sort_unstable();
+    let mut coming = order.iter().copied().filter(|&at| kept[at]).peekable();
+    // Pages whose statistics hold and into which the bound falls: for each field one at most.
+    let mut open: Vec<usize> = Vec::new();
+    let mut bounds = vec![cluster[order[0]].range.start];
+    for (bound, by) in wanted.into_iter().filter(|&(bound, _)| bound <= last) {
+        while let Some(at) = coming.next_if(|&at| cluster[at].range.start < bound) {
+            open.push(at);
+        }
+        open.retain(|&at| cluster[at].range.end >= bound);
+        let gives_way = |&at: &usize| kept[by] && length(cluster[at]) / LONGER >= length(cluster[by]);
+        if bounds.last() != Some(&bound) && open.iter().all(gives_way) {
+            bounds.push(bound);
+        }
+    }
+    bounds
 }
 
 fn length(piece: &Piece) -> u64 {
     piece.range.end.abs_diff(piece.range.start)
 }
 
-/// Whether the piece is a page whose statistics hold for some field of the scan.
-fn is_kept(cluster: &[&Piece], at: usize, fields: usize) -> bool {
-    let page = cluster[at];
-    let others = || cluster.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, piece)| piece);
-    page.is_page()
-        && (0..fields).any(|field| {
-            page.has(field) && !others().any(|piece| piece.has(field) && piece.range.overlaps(&page.range))
-        })
+/// For each piece whether it is a page whose statistics hold for some field of the scan: no other with the field overlaps it.
+fn kept(cluster: &[&Piece], order: &[usize], fields: usize) -> Vec<bool> {
+    let mut kept = vec![false; cluster.len()];
+    for field in 0..fields {
+        // The end of those so far, and the last of them if it overlaps none.
+        let (mut reach, mut alone): (Option<i64>, Option<usize>) = (None, None);
+        for &at in order.iter().filter(|&&at| cluster[at].has(field)) {
+            let range = cluster[at].range;
+            if reach.is_some_and(|reach| range.start <= reach) {
+                alone = None;
+            } else {
+                alone.into_iter().for_each(|before| kept[before] = cluster[before].is_page() || kept[before]);
+                alone = Some(at);
+            }
+            reach = Some(reach.map_or(range.end, |reach| reach.max(range.end)));
+        }
+        alone.into_iter().for_each(|before| kept[before] = cluster[before].is_page() || kept[before]);
+    }
+    kept
 }

@@ -150,7 +150,7 @@ impl Cut {
             let mut at = 0;
             let mut next = || match list.next() {
                 Some(time) => {
-                    at += times[at..].partition_point(|&other| other < time);
+                    at = gallop(&times, at, time);
                     at as u32
                 }
                 None => NOWHERE,
@@ -166,17 +166,34 @@ impl Cut {
     }
 }
 
-/// The chosen values as a column.
+/// The first place from `from` on whose time is not below a time: near it in a few steps, far in the logarithm of the way.
+fn gallop(times: &[i64], from: usize, time: i64) -> usize {
+    let (mut low, mut step) = (from, 1);
+    while times.get(low + step - 1).is_some_and(|&other| other < time) {
+        low += step;
+        step *= 2;
+    }
+    let high = times.len().min(low + step);
+    low + times[low..high].partition_point(|&other| other < time)
+}
+
+/// The chosen values as a column: values that stand next to each other in a part are taken together.
 fn gather(field_type: FieldType, chosen: &[Option<(u32, u32)>], columns: &[Option<Arc<Column>>]) -> Column {
     let mut values = Values::new(field_type);
-    let mut present = Vec::new();
-    for (row, choice) in (0u32..).zip(chosen) {
-        let value = choice.and_then(|(part, value)| columns[part as usize].as_ref()?.values.get(value as usize));
-        if let Some(value) = value
-            && values.push(value)
-        {
-            present.push(row);
+    let mut present = Vec::with_capacity(chosen.len());
+    let mut row = 0;
+    while row < chosen.len() {
+        let Some((part, first)) = chosen[row] else {
+            row += 1;
+            continue;
+        };
+        let follows = |(at, choice): (u32, &Option<(u32, u32)>)| *choice == Some((part, first + at));
+        let run = (0u32..).zip(&chosen[row..]).take_while(|&(at, choice)| follows((at, choice))).count();
+        if let Some(column) = &columns[part as usize] {
+            values.extend_range(&column.values, first as usize..first as usize + run);
+            present.extend(row as u32..(row + run) as u32);
         }
+        row += run;
     }
     let mut column = Column { values, presence: Presence::Sparse(present) };
     column.seal(chosen.len());

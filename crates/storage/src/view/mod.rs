@@ -38,7 +38,7 @@ use crate::engine::ShardSpan;
 use crate::error::StorageError;
 use crate::run::sorted::SortedRun;
 use crate::segment::Segment;
-use crate::segment::index::TagIndex;
+use crate::segment::index::{TagColumn, TagIndex};
 use deleted::Left;
 use model::{FieldType, Text, TimeRange};
 use source::{Source, SourceKind};
@@ -192,6 +192,38 @@ impl View {
             sources.push((source, index));
         }
         SeriesSet::merge(measurement, sources, condition, &self.inner.cache)
+    }
+
+    /// The distinct values that a tag has in the series of a measurement that fulfil a condition, sorted; the first `most`.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub fn tag_values(
+        &self,
+        measurement: &[u8],
+        key: &[u8],
+        condition: &TagCondition,
+        most: usize,
+    ) -> Result<Vec<Text>, StorageError> {
+        let sources = self.sources(measurement)?;
+        if !matches!(condition, TagCondition::True) || sources.iter().any(|source| source.deleted.is_some()) {
+            let values = self.series(measurement, condition)?.tag_column(key).0;
+            return Ok(values.into_iter().filter(|value| !value.is_empty()).take(most).collect());
+        }
+        // Every value of a dictionary occurs in a series of its index.
+        let indexes: Vec<Arc<TagIndex>> = sources.iter().map(|source| self.index(source)).collect::<Result<_, _>>()?;
+        let mut columns: Vec<&TagColumn> = indexes.iter().filter_map(|index| index.column(key)).collect();
+        columns.sort_unstable_by_key(|column| std::ptr::from_ref(*column));
+        columns.dedup_by_key(|column| std::ptr::from_ref(*column));
+        let mut values: Vec<Text> = Vec::new();
+        union::each_value(&columns, |_, value| {
+            let is_new = values.last().is_none_or(|last| **last != *value);
+            if is_new && values.len() < most {
+                values.push(value.into());
+            }
+            values.len() < most
+        });
+        Ok(values)
     }
 
     /// Opens a scan of some fields in a time range. A field that a shard does not have with that type has no values there.

@@ -2,11 +2,12 @@
 
 use super::cut::Cut;
 use super::series::SeriesSet;
-use super::source::{Opened, Piece, Place};
+use super::source::{Opened, Piece, Place, Times};
 use super::{View, arrange};
 use crate::error::StorageError;
 use crate::segment::directory::Group;
 use model::{FieldType, Text, TimeRange};
+use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,7 +25,18 @@ pub struct Scan<'v> {
     opened: Vec<Option<Arc<Opened>>>,
     /// For each shard which of the sources are its.
     by_shard: Vec<Range<usize>>,
+    /// The times of the packed page that was read last: series after series it is the same one.
+    packed: RefCell<Option<Packed>>,
     view: PhantomData<&'v View>,
+}
+
+/// A packed page of a source, a group and a number, and its times.
+#[derive(Debug)]
+struct Packed {
+    opened: Arc<Opened>,
+    group: usize,
+    page: usize,
+    times: Arc<Vec<i64>>,
 }
 
 impl<'v> Scan<'v> {
@@ -46,7 +58,15 @@ impl<'v> Scan<'v> {
         };
         let opened = set.inner.sources.iter().map(open).collect::<Result<_, StorageError>>()?;
         let fields = fields.iter().map(|(_, field_type)| *field_type).collect();
-        Ok(Self { set: set.clone(), fields, range, opened, by_shard: set.by_shard(), view: PhantomData })
+        Ok(Self {
+            set: set.clone(),
+            fields,
+            range,
+            opened,
+            by_shard: set.by_shard(),
+            packed: RefCell::default(),
+            view: PhantomData,
+        })
     }
 
     /// The cuts of one series (its number in the set) in one shard (its index in [`View::shards`]): they do not overlap,
@@ -123,13 +143,28 @@ impl<'v> Scan<'v> {
                 return Ok(());
             }
         }
-        let whole = Piece { opened: opened.clone(), place: Place::Page { group, page }, rows, range: TimeRange::ALL };
-        let times = whole.all_times()?;
-        let rows = clip(times.all(), whole.rows.clone(), &self.range);
+        let times = self.packed_times(opened, group, page)?;
+        let rows = clip(&times, rows, &self.range);
         if !rows.is_empty() {
-            out.push(piece(opened, whole.place, rows, times.all()));
+            out.push(piece(opened, Place::Page { group, page }, rows, &times));
         }
         Ok(())
+    }
+
+    fn packed_times(&self, opened: &Arc<Opened>, group: usize, page: usize) -> Result<Arc<Vec<i64>>, StorageError> {
+        let mut last = self.packed.borrow_mut();
+        let is_it = |last: &&Packed| last.group == group && last.page == page && Arc::ptr_eq(&last.opened, opened);
+        if let Some(last) = last.as_ref().filter(is_it) {
+            return Ok(last.times.clone());
+        }
+        let place = Place::Page { group, page };
+        let whole = Piece { opened: opened.clone(), place, rows: 0..0, range: TimeRange::ALL };
+        let times = match whole.all_times()? {
+            Times::Page(times) => times,
+            Times::Table(_) => return Err(StorageError::Bug("a packed page of a table".to_owned())),
+        };
+        *last = Some(Packed { opened: opened.clone(), group, page, times: times.clone() });
+        Ok(times)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::segment::index::{TagColumn, TagIndex, Walk};
 use model::Text;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::sync::Arc;
 
 /// A place of one index among all series: which of its series it is, or [`super::series::ABSENT`].
@@ -38,7 +39,7 @@ pub(super) fn union(measurement: &[u8], indexes: &[(&Arc<TagIndex>, &[u32])]) ->
         places.push(union.known.len() as u32 - 1);
         series.push(head.series);
         if !head.advance() {
-            std::collections::binary_heap::PeekMut::pop(top);
+            PeekMut::pop(top);
         }
     }
     union
@@ -96,28 +97,42 @@ impl<'a> Dictionaries<'a> {
 
 /// For each column the numbers of its ids, the same for the same value; 0 is 0.
 fn numbers(columns: &[Option<&TagColumn>]) -> Vec<Vec<u32>> {
+    let some: Vec<(usize, &TagColumn)> =
+        columns.iter().enumerate().filter_map(|(at, column)| column.map(|column| (at, column))).collect();
     let len = |column: &Option<&TagColumn>| column.map_or(0, |column| column.values.len());
     let mut numbers: Vec<Vec<u32>> = columns.iter().map(|column| Vec::with_capacity(len(column) + 1)).collect();
     numbers.iter_mut().for_each(|numbers| numbers.push(0));
-    let mut heap: BinaryHeap<Reverse<(&[u8], usize)>> = BinaryHeap::new();
-    let next = |at: usize, place: usize| {
-        columns[at].filter(|column| place < column.values.len()).map(|column| Reverse((column.values.get(place), at)))
-    };
-    heap.extend((0..columns.len()).filter_map(|at| next(at, 0)));
     let (mut number, mut last): (u32, &[u8]) = (0, &[]);
+    each_value(&some.iter().map(|(_, column)| *column).collect::<Vec<_>>(), |at, value| {
+        number += u32::from(value != last);
+        last = value;
+        numbers[some[at].0].push(number);
+        true
+    });
+    numbers
+}
+
+/// Gives the values of all columns, ascending, each with the column that has it, until `take` wants no more.
+pub(super) fn each_value<'a>(columns: &[&'a TagColumn], mut take: impl FnMut(usize, &'a [u8]) -> bool) {
+    let mut places = vec![0; columns.len()];
+    let mut heap: BinaryHeap<Reverse<(&[u8], usize)>> = BinaryHeap::new();
+    heap.extend(
+        (0..columns.len())
+            .filter(|&at| !columns[at].values.is_empty())
+            .map(|at| Reverse((columns[at].values.get(0), at))),
+    );
     while let Some(mut top) = heap.peek_mut() {
         let Reverse((value, at)) = *top;
-        if value != last {
-            number += 1;
-            last = value;
+        if !take(at, value) {
+            return;
         }
-        numbers[at].push(number);
-        match next(at, numbers[at].len() - 1) {
-            Some(entry) => *top = entry,
-            None => drop(std::collections::binary_heap::PeekMut::pop(top)),
+        places[at] += 1;
+        if places[at] < columns[at].values.len() {
+            *top = Reverse((columns[at].values.get(places[at]), at));
+        } else {
+            PeekMut::pop(top);
         }
     }
-    numbers
 }
 
 /// Where in an index the walk is.
