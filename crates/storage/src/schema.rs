@@ -57,9 +57,12 @@ impl Schema {
         }
     }
 
-    /// Forgets the fields of a measurement, none of which has a row any more: their ids are not given again.
-    pub fn retire(&mut self, measurement: &[u8]) {
-        self.measurements.remove(measurement);
+    /// Forgets the fields of a measurement that no row has any more: all but those that `keep` picks. Their ids are not given
+    /// again.
+    pub fn retire(&mut self, measurement: &[u8], keep: impl Fn(&FieldKey) -> bool) {
+        if let Some(fields) = self.measurements.get_mut(measurement) {
+            fields.retain(|_, key| keep(key));
+        }
     }
 
     /// Ids below `next` were given out before, whether their fields are known here or not.

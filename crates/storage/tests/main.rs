@@ -3,12 +3,14 @@
 //! * [`driver`], [`model`], [`steps`] – an engine, a model of what it must hold, and random steps on both
 //! * [`seeds`] – histories of many seeds, and how one is run again
 //! * [`crash`] – power cuts at any operation, and long lives on a disk that fails
+//! * [`deletes`] – deletes against a map of rows, over flushes, merges and restarts
 //! * [`faults`] – the n-th operation fails, the disk is full, a bit flips
 //! * [`odd`] – data at the ends of what is allowed
 //! * [`threads`] – writers, readers, committer and background at once
 //! * [`writes`] – what becomes of single batches
 
 mod crash;
+mod deletes;
 mod driver;
 mod faults;
 mod model;

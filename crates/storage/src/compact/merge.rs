@@ -55,7 +55,8 @@ pub(super) fn merge(
         return Ok(Some(MergedSegment { entry: None }));
     }
     disk.sync_dir(platform::disk::parent(path))?;
-    let level = inputs.iter().map(|segment| segment.entry().level).max().unwrap_or(0) + 1;
+    // One that is rewritten alone, for deletes, stays what it was.
+    let level = inputs.iter().map(|segment| segment.entry().level).max().unwrap_or(0) + u32::from(inputs.len() > 1);
     let place = SegmentRef { file: path.to_owned(), offset: 0, len: summary.len };
     let Summary { slots, range, rows, .. } = summary;
     let purged = tombstones.iter().map(|tombstone| tombstone.slot).max().unwrap_or(0);

@@ -6,13 +6,14 @@
 
 mod choose;
 mod merge;
+mod purge;
 #[cfg(test)]
 mod tests;
 
 use crate::Slot;
 use crate::delete::Tombstone;
 use crate::engine::Engine;
-use crate::engine::shard::Shard;
+use crate::engine::shard::{Shard, ShardState};
 use crate::error::StorageError;
 use crate::manifest::{Manifest, SegmentEntry, SegmentRef};
 use crate::segment::{Identity, Segment};
@@ -20,9 +21,9 @@ use choose::choose;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Whether some of a shard's segments, in slot order, should be merged.
-pub(crate) fn is_due(segments: &[Arc<Segment>]) -> bool {
-    choose(&sizes(segments)).is_some()
+/// Whether some of a shard's segments should be merged, or rewritten without what is deleted. `now_ns` is monotonic.
+pub(crate) fn is_due(state: &ShardState, now_ns: u64) -> bool {
+    choose(&sizes(&state.segments)).is_some() || purge::choose(&state.segments, &state.tombstones, now_ns).is_some()
 }
 
 fn sizes(segments: &[Arc<Segment>]) -> Vec<u64> {
@@ -36,7 +37,10 @@ pub(crate) fn step(engine: &Engine, shard: &Shard) -> Result<bool, StorageError>
     // A flush may have added segments that the manifest does not name yet: they are above all others and wait.
     let mut segments = shard.state.lock().segments.clone();
     segments.retain(|segment| manifest.segments.iter().any(|entry| entry.place == segment.entry().place));
-    let Some(range) = choose(&sizes(&segments)) else { return Ok(false) };
+    let tombstones = shard.state.lock().tombstones.clone();
+    let now = engine.world.clock.monotonic_ns();
+    let for_deletes = || purge::choose(&segments, &tombstones, now).map(|at| at..at + 1);
+    let Some(range) = choose(&sizes(&segments)).or_else(for_deletes) else { return Ok(false) };
     let inputs = &segments[range];
     let total: u64 = inputs.iter().map(|segment| segment.entry().place.len).sum();
     if engine.world.disk.free_bytes()? < total.saturating_mul(2) {
@@ -46,11 +50,15 @@ pub(crate) fn step(engine: &Engine, shard: &Shard) -> Result<bool, StorageError>
     let path = engine.new_segment_path();
     // A shard that is being dropped, and a node that is being closed, wait for no merge.
     let stop = || shard.unmergeable.load(Ordering::Relaxed) || engine.halted();
-    let tombstones = shard.state.lock().tombstones.clone();
-    let Some(merged) = merge::merge(inputs, &tombstones, &identity, &engine.world.disk, &path, &stop)? else {
-        return Ok(false);
+    let unhurt = if let [only] = inputs { purge::unhurt(only, &tombstones, &engine.cache)? } else { None };
+    let is_new = unhurt.is_none();
+    let entry = match unhurt {
+        Some(entry) => Some(entry),
+        None => match merge::merge(inputs, &tombstones, &identity, &engine.world.disk, &path, &stop)? {
+            Some(merged) => merged.entry,
+            None => return Ok(false),
+        },
     };
-    let entry = merged.entry;
     let old: Vec<SegmentRef> = inputs.iter().map(|segment| segment.entry().place.clone()).collect();
     let next = if is_complete(shard, inputs, &tombstones) { manifest.replace(&old, entry.clone()) } else { None };
     let folded = manifest.folded_up_to(&engine.log_id);
@@ -61,7 +69,7 @@ pub(crate) fn step(engine: &Engine, shard: &Shard) -> Result<bool, StorageError>
     let segment = entry.as_ref().map(|entry| engine.segment(entry));
     if !committed {
         // Somebody changed the manifest meanwhile: nothing names the new file.
-        segment.iter().for_each(|segment| segment.file().doom());
+        segment.iter().filter(|_| is_new).for_each(|segment| segment.file().doom());
         return Ok(false);
     }
     swap(shard, inputs, segment);

@@ -1,10 +1,11 @@
 //! Deletes: one record in the log, applied to all its shards in slot order. And what follows for types of fields.
 //!
-//! A measurement whose last row in a shard is deleted may come back with fields of other types. Nothing is decided when rows
-//! are deleted: the measurement is only *doubted* ([`Doubts`]). When a batch brings a field of another type for it, its rows
-//! are looked for, and if there is none its fields are retired: the new one gets a new id, which for ever after, in log and
-//! manifest alike, stands above the old one of that name ([`crate::schema::Schema::insert`]). No batch may stand between
-//! the look and the end of its wait meanwhile, so submitters share [`Engine::deciding`] and the look holds it alone.
+//! A field has its type in a shard as long as some row there has it; when the last is deleted it may come back with another.
+//! Nothing is decided when rows are deleted: their measurement is only *doubted* ([`Doubts`]). When a batch brings a field of
+//! another type for it, the fields of its rows are looked up, and those that none has are retired: the new one gets a new
+//! id, which for ever after, in log and manifest alike, stands above the old one of that name
+//! ([`crate::schema::Schema::insert`]). No batch may be between the check of its types and its slot meanwhile, so submitters
+//! share [`Engine::deciding`] and the look holds it alone.
 
 use super::commit::Entry;
 use super::shard::{Doubts, Shard};
@@ -12,7 +13,7 @@ use super::{Done, Engine, ShardSpan};
 use crate::ShardId;
 use crate::delete::{Deletion, Tombstone, encode_record};
 use crate::error::StorageError;
-use crate::schema::Schema;
+use crate::schema::{FieldKey, Schema};
 use crate::view::{ShardSource, View};
 use model::{Batch, Table, TimeRange};
 use std::sync::Arc;
@@ -83,7 +84,7 @@ impl Engine {
         Err(StorageError::Busy { what })
     }
 
-    /// Retires the fields of measurements that have no row left, where they stand in the way of a batch.
+    /// Retires fields that no row has any more, where they stand in the way of a batch.
     pub(super) fn settle_types(&self, batch: &Batch, shards: &[Arc<Shard>]) -> Result<(), StorageError> {
         let in_way: Vec<(&Arc<Shard>, &Table)> = shards
             .iter()
@@ -100,10 +101,11 @@ impl Engine {
         // What was accepted with the old types becomes visible, and counts.
         self.commit()?;
         for (shard, table) in in_way {
-            let is_live = self.picture_of(shard).has_rows(&table.measurement)?;
-            if !is_live {
-                shard.schema.lock().retire(&table.measurement);
-            }
+            let live = self.picture_of(shard).fields(&table.measurement)?;
+            let is_live = |key: &FieldKey| {
+                live.binary_search_by(|(name, kind)| (name, kind).cmp(&(&key.name, &key.field_type))).is_ok()
+            };
+            shard.schema.lock().retire(&table.measurement, is_live);
             shard.doubt(|doubts| doubts.settle(&table.measurement));
         }
         Ok(())

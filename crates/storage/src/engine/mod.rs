@@ -141,7 +141,7 @@ pub struct Engine {
     pub(crate) options: Options,
     series: SeriesTables,
     files: Files,
-    cache: Arc<Cache>,
+    pub(crate) cache: Arc<Cache>,
     pub(crate) manifests: Manifests,
     shards: RwLock<BTreeMap<ShardId, Arc<Shard>>>,
     /// Shards that the catalog has dropped since the start.

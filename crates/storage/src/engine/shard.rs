@@ -34,7 +34,7 @@ pub(crate) struct ShardState {
     pub(crate) folded: Slot,
     /// All rows up to this slot are in segments, or deleted.
     pub(crate) flushed: Slot,
-    /// Measurements that may have lost their last row: see [`super::delete`].
+    /// Measurements that may have lost the last row with some field: see [`super::delete`].
     pub(crate) doubts: Doubts,
     /// When the oldest row in memory came (monotonic, ns).
     pub(crate) since_ns: u64,
@@ -104,7 +104,7 @@ impl ShardState {
     }
 }
 
-/// Which measurements may have no row any more, since deletes have taken some.
+/// Which measurements have lost rows since their fields were last looked up.
 #[derive(Debug, Default)]
 pub(crate) struct Doubts {
     /// All but those in `names`, or just those.

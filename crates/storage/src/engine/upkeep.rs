@@ -181,7 +181,7 @@ impl Engine {
     }
 
     fn compact_shard(&self, shard: &Shard) -> Result<bool, StorageError> {
-        if self.halted() || !compact::is_due(&shard.state.lock().segments) {
+        if self.halted() || !compact::is_due(&shard.state.lock(), self.world.clock.monotonic_ns()) {
             return Ok(false);
         }
         // A merge replaces what the manifest names, so that it must name all.

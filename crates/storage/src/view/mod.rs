@@ -118,18 +118,18 @@ impl View {
         }
     }
 
-    /// Whether a measurement has a row.
-    pub(crate) fn has_rows(&self, measurement: &[u8]) -> Result<bool, StorageError> {
-        for source in self.sources(measurement)? {
-            let is_left = match (&source.kind, &source.deleted) {
-                (SourceKind::Segment(segment, at), Some(deleted)) => deleted.has_rows(segment, *at)?,
-                _ => true,
-            };
-            if is_left {
-                return Ok(true);
+    /// Whether deletes take no row of any segment.
+    pub(crate) fn is_unhurt(&self) -> Result<bool, StorageError> {
+        for shard in &self.inner.shards {
+            for segment in &shard.segments {
+                for at in 0..segment.contents()?.measurements.len() {
+                    if !matches!(deleted::of(shard, segment, at, &self.inner.cache)?, Left::All) {
+                        return Ok(false);
+                    }
+                }
             }
         }
-        Ok(false)
+        Ok(true)
     }
 
     /// The fields of a measurement over all shards, sorted by name, then type (one entry a type where shards differ).
