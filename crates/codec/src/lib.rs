@@ -8,6 +8,7 @@
 //! * [`varint`]: LEB128 numbers and [`Reader`], the only way by which decoders touch foreign bytes.
 //! * [`scan`], [`reduce`]: kernels for text (byte search, decimal integers) and for columns (sum, min, max).
 //! * [`checksum`]: CRC-32 over blocks, records and directories.
+//! * [`gzip`]: inflating what clients send, in one shot.
 //!
 //! What always holds: what was encoded decodes to the same bits, NaN payloads and the sign of zero included; arbitrary bytes
 //! given to a decoder are an error, never a panic, and never make it allocate more than the count that its caller declared.
@@ -17,6 +18,7 @@ pub mod block;
 pub mod checksum;
 pub mod column;
 mod error;
+pub mod gzip;
 pub mod pack;
 pub mod reduce;
 pub mod scan;

@@ -1,5 +1,9 @@
 //! Finding bytes and reading decimal integers in text, eight bytes and more at a time.
 
+mod pairs;
+
+pub use pairs::pairs_end;
+
 use memchr::{memchr, memchr2, memchr3};
 
 /// Where the first `a` stands.

@@ -23,5 +23,5 @@ mod printable;
 
 pub use error::{LineError, LineProblem, Partial};
 pub use key::{LineKeys, key_error_text};
-pub use line::{Decoded, Options, decode};
+pub use line::{Decoded, Options, OutOfMemory, decode, decode_within};
 pub use precision::{InvalidPrecision, Precision};

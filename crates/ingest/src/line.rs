@@ -61,17 +61,42 @@ pub struct Decoded {
     pub partial: Partial,
 }
 
+/// The least memory that is asked for at a time.
+const LEAST_STEP: usize = 16 << 10;
+
+/// There was no memory to decode a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
 /// Decodes the body of a write request. The caller refuses bodies of 4 GiB and more; here they give one error.
 #[must_use]
 pub fn decode(body: Vec<u8>, options: &Options) -> Decoded {
-    decode_with(body, options, true)
+    decode_with(body, options, true, &mut |_| true).unwrap_or_default()
 }
 
-fn decode_with(body: Vec<u8>, options: &Options, try_fast: bool) -> Decoded {
+/// As [`decode`], but asks `more` before it takes so many more bytes of memory (about, and a row too late), the body not among
+/// them; it asks in steps that grow.
+///
+/// # Errors
+/// There was no more.
+pub fn decode_within(
+    body: Vec<u8>,
+    options: &Options,
+    more: &mut dyn FnMut(usize) -> bool,
+) -> Result<Decoded, OutOfMemory> {
+    decode_with(body, options, true, more)
+}
+
+fn decode_with(
+    body: Vec<u8>,
+    options: &Options,
+    try_fast: bool,
+    more: &mut dyn FnMut(usize) -> bool,
+) -> Result<Decoded, OutOfMemory> {
     if u32::try_from(body.len()).is_err() {
         let text = LineProblem::BodyTooLarge.to_string();
         let error = LineError { offset: 0, problem: LineProblem::BodyTooLarge, text };
-        return Decoded { errors: vec![error], ..Decoded::default() };
+        return Ok(Decoded { errors: vec![error], ..Decoded::default() });
     }
     let mut decoder = Decoder {
         body: &body,
@@ -83,15 +108,23 @@ fn decode_with(body: Vec<u8>, options: &Options, try_fast: bool) -> Decoded {
         error_bytes: 0,
         more_errors: 0,
         partial: Partial::default(),
+        used: 0,
     };
-    let mut at = 0;
+    let (mut at, mut granted) = (0, 0);
     while at < body.len() {
+        if decoder.used + decoder.error_bytes >= granted {
+            let step = LEAST_STEP.max(granted / 4);
+            if !more(step) {
+                return Err(OutOfMemory);
+            }
+            granted += step;
+        }
         let next = if try_fast { decoder.fast(at) } else { None };
         at = next.unwrap_or_else(|| decoder.slow(at));
     }
     let Decoder { builder, errors, more_errors, partial, .. } = decoder;
     let tables = builder.finish();
-    Decoded { batch: Batch { text: Arc::new(body), tables }, errors, more_errors, partial }
+    Ok(Decoded { batch: Batch { text: Arc::new(body), tables }, errors, more_errors, partial })
 }
 
 /// The state of one walk.
@@ -105,6 +138,8 @@ struct Decoder<'a> {
     error_bytes: usize,
     more_errors: u64,
     partial: Partial,
+    /// Memory of tables and columns, about.
+    used: usize,
 }
 
 impl Decoder<'_> {

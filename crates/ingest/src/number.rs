@@ -57,6 +57,16 @@ pub fn quick(text: &[u8]) -> Option<(Number, usize)> {
     }
 }
 
+/// Reads an integer of one to seven digits with its suffix, without a sign, at the start of `text`: its value and length. `None`
+/// for all else, and within the last eight bytes. What follows the suffix is not looked at.
+#[inline(always)]
+pub(crate) fn short_integer(text: &[u8]) -> Option<(i64, usize)> {
+    let word = u64::from_le_bytes(*text.first_chunk::<8>()?);
+    let (value, count) = word_digits(word);
+    let suffixed = matches!(count, 1..=7) && (word >> (8 * count)).to_le_bytes()[0] == b'i';
+    suffixed.then_some((value.cast_signed(), count + 1))
+}
+
 /// Integer powers of ten, one for each number of digits in a word.
 const SCALES: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
@@ -256,6 +266,13 @@ mod tests {
             let text = format!("{number}{rest}");
             let value = number.parse::<u64>().unwrap_or(0);
             prop_assert_eq!(digits(text.as_bytes(), 0), (value, number.len()));
+        }
+
+        #[test]
+        fn short_integers_are_read_as_all_are(text in "-?[0-9]{0,9}[iu.]?[ ,0-9]{0,9}") {
+            if let Some((value, length)) = short_integer(text.as_bytes()) {
+                prop_assert_eq!(number(&text.as_bytes()[..length]), Ok(Number::Integer(value)));
+            }
         }
 
         #[test]

@@ -10,9 +10,8 @@ use crate::figures::{DatabaseFigures, FiguresCache, ShardFigures};
 use crate::queries::Queries;
 use crate::read::{self, ExecuteError, QueryRequest};
 use crate::reserve;
-use crate::write::{self, Undecoded, WriteDone, WriteError, WriteTarget};
+use crate::write::{self, Write, WriteError, WriteTarget};
 use influxql::{Params, ParseError, Statement};
-use model::{Batch, KeyText};
 use parking_lot::{Mutex, RwLock};
 use platform::stats::Sample;
 use platform::{Budget, Stats, World};
@@ -190,21 +189,28 @@ impl Node {
         write::check_target(&self.inner, target)
     }
 
-    /// Takes a batch. Rows outside the policy's reach or with a wrong type are left out; `done` is called when the others
-    /// are durable and visible (at once if there are none). What it returns is InfluxDB's text if not everything in the
-    /// request was stored, `undecoded` included. May block while memory or log space is short.
+    /// Takes a batch. Rows outside the policy's reach or with a wrong type are left out; the write's `done` is called when the
+    /// others are durable and visible (at once if there are none). What it returns is InfluxDB's text if not everything in
+    /// the request was stored, what could not be decoded included. May block: while memory or log space is short, and to
+    /// make shards.
     ///
     /// # Errors
     /// Nothing was taken, and `done` is not called.
-    pub fn write(
+    pub fn write(&self, target: &WriteTarget<'_>, write: Write<'_>) -> Result<Option<String>, WriteError> {
+        // It comes back only where it may not wait.
+        write::write(&self.inner, target, write, true).unwrap_or(Err(WriteError::Closed))
+    }
+
+    /// As [`Node::write`], but for threads that must not block.
+    ///
+    /// # Errors
+    /// The write as it was, if it would have to wait.
+    pub fn write_at_once<'a>(
         &self,
         target: &WriteTarget<'_>,
-        batch: Batch,
-        keys: &dyn KeyText,
-        undecoded: Undecoded<'_>,
-        done: WriteDone,
-    ) -> Result<Option<String>, WriteError> {
-        write::write(&self.inner, target, batch, keys, undecoded, done)
+        write: Write<'a>,
+    ) -> Result<Result<Option<String>, WriteError>, Write<'a>> {
+        write::write(&self.inner, target, write, false)
     }
 
     /// Takes query text apart.

@@ -2,7 +2,7 @@
 //!
 //! The target's policy is resolved, rows outside its reach are cut out ([`Outside`]), shards that are missing are made in
 //! one durable catalog entry, and the rest goes to `Engine::submit`. While memory or log space is short the caller waits, up
-//! to `Options::write_wait`. What was left out is told in InfluxDB's words (`report`), together with what the decoder could not
+//! to `Options::write_wait`, or is told to come back where it may wait ([`Write`]). What was left out is told in InfluxDB's words (`report`), together with what the decoder could not
 //! use ([`Undecoded`]).
 
 mod reach;
@@ -13,13 +13,12 @@ pub use report::Undecoded;
 use crate::catalog::{CatalogError, Policy};
 use crate::node::{Gate, Inner};
 use model::{Batch, KeyText, TimeRange};
-use parking_lot::Mutex;
 use platform::{Counter, Stats};
-use reach::cut_outside;
+use reach::{Outside, cut_outside};
 use report::Report;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
+use storage::engine::Done;
 use storage::{ErrorKind, Outcome, ShardSpan, StorageError};
 use thiserror::Error;
 
@@ -186,30 +185,90 @@ pub(crate) fn check_target(inner: &Inner, target: &WriteTarget<'_>) -> Result<()
     }
 }
 
-pub(crate) fn write(
+/// A write on its way to storage: what was decoded, and whom to tell.
+pub struct Write<'a> {
+    batch: Batch,
+    keys: &'a dyn KeyText,
+    undecoded: Undecoded<'a>,
+    /// Whom to tell; storage takes it with the batch.
+    done: Option<Done>,
+    /// Rows of the batch at the beginning.
+    rows: usize,
+    outside: Option<Outside>,
+}
+
+impl std::fmt::Debug for Write<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Write").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Write<'a> {
+    /// A write of `batch`, whose raw keys `keys` reads. `done` is called when its rows are durable and visible.
+    #[must_use]
+    pub fn new(batch: Batch, keys: &'a dyn KeyText, undecoded: Undecoded<'a>, done: WriteDone) -> Self {
+        let rows = batch.rows();
+        let done: Done = Box::new(move |result| done(result.map_err(WriteError::from)));
+        Self { batch, keys, undecoded, done: Some(done), rows, outside: None }
+    }
+
+    /// Nothing is to be stored.
+    fn finish(&mut self) {
+        if let Some(done) = self.done.take() {
+            done(Ok(()));
+        }
+    }
+}
+
+/// Why a write does not go on.
+enum Stop {
+    /// It would have to wait, which the caller does not want; the write is as it was.
+    Wait,
+    /// It failed.
+    Failed(WriteError),
+}
+
+impl From<WriteError> for Stop {
+    fn from(error: WriteError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<CatalogError> for Stop {
+    fn from(error: CatalogError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// What is to be told of a write; the write itself if it would have to wait and `may_wait` is not set.
+pub(crate) fn write<'a>(
     inner: &Inner,
     target: &WriteTarget<'_>,
-    batch: Batch,
-    keys: &dyn KeyText,
-    undecoded: Undecoded<'_>,
-    done: WriteDone,
-) -> Result<Option<String>, WriteError> {
+    mut write: Write<'a>,
+    may_wait: bool,
+) -> Result<Result<Option<String>, WriteError>, Write<'a>> {
     let counters = &inner.writes;
-    let rows = batch.rows();
-    counters.req.inc();
-    counters.point_req.add(count(rows));
-    counters.point_req_local.add(count(rows));
-    let text = batch.text.clone();
-    let mut report = Report::new(target, rows);
-    let pointless = batch.tables.is_empty() && undecoded.partial.is_none();
-    if pointless {
-        done(Ok(()));
-        return Ok(report.text(&text, undecoded));
+    let text = write.batch.text.clone();
+    let mut report = Report::new(target, write.rows);
+    let outcome = if write.batch.tables.is_empty() && write.undecoded.partial.is_none() {
+        write.finish();
+        Ok(())
+    } else {
+        resolve_and_submit(inner, target, &mut write, may_wait, &mut report)
+    };
+    if matches!(outcome, Err(Stop::Wait)) {
+        return Err(write);
     }
-    resolve_and_submit(inner, target, batch, keys, done, &mut report).inspect_err(|error| counters.failed(error))?;
+    counters.req.inc();
+    counters.point_req.add(count(write.rows));
+    counters.point_req_local.add(count(write.rows));
+    if let Err(Stop::Failed(error)) = outcome {
+        counters.failed(&error);
+        return Ok(Err(error));
+    }
     counters.write_ok.add(count(report.accepted));
-    counters.write_drop.add(count(rows.saturating_sub(report.accepted)));
-    Ok(report.text(&text, undecoded))
+    counters.write_drop.add(count(write.rows.saturating_sub(report.accepted)));
+    Ok(Ok(report.text(&text, write.undecoded)))
 }
 
 fn count(rows: usize) -> u64 {
@@ -219,28 +278,27 @@ fn count(rows: usize) -> u64 {
 fn resolve_and_submit(
     inner: &Inner,
     target: &WriteTarget<'_>,
-    mut batch: Batch,
-    keys: &dyn KeyText,
-    done: WriteDone,
+    write: &mut Write<'_>,
+    may_wait: bool,
     report: &mut Report,
-) -> Result<(), WriteError> {
+) -> Result<(), Stop> {
     let state = inner.catalog.state();
     let (_, policy) = state.policy(target.database, target.policy)?;
     report.policy.clone_from(&policy.name);
-    report.outside = cut_outside(&mut batch, policy, inner.world.clock.wall_ns(), keys);
-    if batch.tables.is_empty() {
-        done(Ok(()));
-        return Ok(());
+    let outside = cut_outside(&mut write.batch, policy, inner.world.clock.wall_ns(), write.keys);
+    // An earlier attempt may have cut them out already.
+    write.outside = outside.or(write.outside.take());
+    if write.batch.tables.is_empty() {
+        write.finish();
+    } else {
+        let place = Place { database: target.database, policy: &policy.name };
+        let outcome = if may_wait { submit(inner, place, write) } else { attempt(inner, place, write, false) }?;
+        report.accepted = outcome.accepted;
+        report.rejected = outcome.rejected;
     }
-    let place = Place { database: target.database, policy: &policy.name };
-    let outcome = submit(inner, place, batch, keys, done)?;
-    report.accepted = outcome.accepted;
-    report.rejected = outcome.rejected;
+    report.outside = write.outside.take();
     Ok(())
 }
-
-/// The caller's `done`, shared by the attempts of which at most one is taken.
-type SharedDone = Arc<Mutex<Option<WriteDone>>>;
 
 /// A policy by names: what they stand for may change while a write waits.
 #[derive(Clone, Copy)]
@@ -249,60 +307,42 @@ struct Place<'a> {
     policy: &'a str,
 }
 
-fn submit(
-    inner: &Inner,
-    place: Place<'_>,
-    mut batch: Batch,
-    keys: &dyn KeyText,
-    done: WriteDone,
-) -> Result<Outcome, WriteError> {
+/// Tries until there is room, or for as long as a write waits.
+fn submit(inner: &Inner, place: Place<'_>, write: &mut Write<'_>) -> Result<Outcome, Stop> {
     let clock = &inner.world.clock;
     let wait = u64::try_from(inner.options.write_wait.as_nanos()).unwrap_or(u64::MAX);
     let deadline = clock.monotonic_ns().saturating_add(wait);
-    let done: SharedDone = Arc::new(Mutex::new(Some(done)));
     loop {
-        // Storage keeps what it is given, refused or not: the copy (its text is shared) allows another attempt.
-        let spare = batch.clone();
-        match attempt(inner, place, batch, keys, &done) {
-            Err(WriteError::Busy(_)) if clock.monotonic_ns() < deadline => {
-                clock.sleep(PAUSE);
-                batch = spare;
-            }
+        match attempt(inner, place, write, true) {
+            Err(Stop::Failed(WriteError::Busy(_))) if clock.monotonic_ns() < deadline => clock.sleep(PAUSE),
             other => return other,
         }
     }
 }
 
 /// One attempt, inside the gate: shards cannot go between the look at the catalog and the engine.
-fn attempt(
-    inner: &Inner,
-    place: Place<'_>,
-    batch: Batch,
-    keys: &dyn KeyText,
-    done: &SharedDone,
-) -> Result<Outcome, WriteError> {
-    let gate = inner.gate.read();
+fn attempt(inner: &Inner, place: Place<'_>, write: &mut Write<'_>, may_wait: bool) -> Result<Outcome, Stop> {
+    let gate = if may_wait { inner.gate.read() } else { inner.gate.try_read().ok_or(Stop::Wait)? };
     if *gate == Gate::Shut {
-        return Err(WriteError::Closed);
+        return Err(WriteError::Closed.into());
     }
-    let shards = shards_for(inner, place, &batch)?;
-    let done = done.clone();
-    let tell = move |result: Result<(), StorageError>| {
-        let waiting = done.lock().take();
-        if let Some(done) = waiting {
-            done(result.map_err(WriteError::from));
-        }
-    };
-    Ok(inner.engine.submit(batch, keys, &shards, Box::new(tell))?)
+    let shards = shards_for(inner, place, &write.batch, may_wait)?;
+    match inner.engine.try_submit(&mut write.batch, write.keys, &shards, &mut write.done).map_err(WriteError::from) {
+        Err(WriteError::Busy(_)) if !may_wait => Err(Stop::Wait),
+        outcome => Ok(outcome?),
+    }
 }
 
-fn shards_for(inner: &Inner, place: Place<'_>, batch: &Batch) -> Result<Vec<ShardSpan>, WriteError> {
+fn shards_for(inner: &Inner, place: Place<'_>, batch: &Batch, may_wait: bool) -> Result<Vec<ShardSpan>, Stop> {
     loop {
         let state = inner.catalog.state();
         let (database, policy) = state.policy(place.database, Some(place.policy))?;
         let (found, missing) = route(policy, batch);
         if missing.is_empty() {
             return Ok(found);
+        }
+        if !may_wait {
+            return Err(Stop::Wait);
         }
         // Within the gate nothing takes shards away, so the next look finds them all.
         inner.catalog.change(|state| state.ensure_shards(database.id, policy.id, missing.iter().copied()))?;

@@ -9,7 +9,7 @@ pub struct Settings {
     pub max_body_bytes: u64,
     /// Greatest body once inflated (bytes).
     pub max_inflated_bytes: u64,
-    /// Bodies of all requests under way together (bytes); more wait, then get 503.
+    /// Bodies of all requests under way together, and what is decoded of them (bytes); more get 503.
     pub inflight_bytes: u64,
     /// Connections at a time.
     pub max_connections: usize,

@@ -4,9 +4,17 @@
 //! What must hold: between rows every column has a value; the values of an unfinished row can be taken back.
 
 use crate::error::MAX_KEY_LENGTH;
+use crate::number;
 use model::{Column, FieldType, KeySpan, Presence, Table, TableColumn, Text, Value, Values};
 use std::collections::HashMap;
 
+/// The bytes of a probe that are compared as words.
+const PROBE: usize = 24;
+/// Memory that a table or a column takes before it has values, about.
+const FIXED_COST: usize = 512;
+/// Memory that a row's key and time take, and a value with its place: twice their size, as vectors grow by doubling.
+const ROW_COST: usize = 2 * (size_of::<KeySpan>() + size_of::<i64>());
+const VALUE_COST: usize = 2 * (size_of::<i64>() + size_of::<u32>());
 /// Tables with up to this many columns are searched one by one.
 const FEW_COLUMNS: usize = 8;
 
@@ -36,18 +44,66 @@ pub(super) struct TableBuilder {
     longest_name: usize,
     /// The columns that the unfinished row has values in.
     touched: Vec<u32>,
+    /// Memory of new columns and of strings since the last finished row.
+    extra_cost: usize,
 }
 
 /// One column.
 pub(super) struct ColumnBuilder {
     name: Text,
-    /// Name and `=` as they stand in a line without escapes; empty if the name needs escapes.
-    pub(super) probe: Box<[u8]>,
+    pub(super) probe: Probe,
     pub(super) column: Column,
     /// The column that followed this one last time.
     pub(super) follow: u32,
     /// The next column of this name, of another type.
     twin: Option<u32>,
+}
+
+/// A name and `=` as they stand in a line without escapes; empty if the name needs escapes.
+pub(super) struct Probe {
+    text: Box<[u8]>,
+    /// The text in words, and which of their bytes are its own.
+    words: [u64; PROBE / 8],
+    masks: [u64; PROBE / 8],
+}
+
+impl Probe {
+    fn new(text: Box<[u8]>) -> Self {
+        let mut bytes = [0; PROBE];
+        let mut mask = [0; PROBE];
+        for (index, &byte) in text.iter().enumerate().take(PROBE) {
+            (bytes[index], mask[index]) = (byte, u8::MAX);
+        }
+        Self { text, words: words(&bytes), masks: words(&mask) }
+    }
+
+    /// Whether `line` begins with it; never for an empty one.
+    #[inline(always)]
+    pub(super) fn begins(&self, line: &[u8]) -> bool {
+        match line.first_chunk::<PROBE>() {
+            Some(chunk) if matches!(self.text.len(), 1..=PROBE) => {
+                let differs = |index: usize, word: u64| (word ^ self.words[index]) & self.masks[index];
+                let [first, second, third] = words(chunk);
+                differs(0, first) | differs(1, second) | differs(2, third) == 0
+            }
+            _ => !self.text.is_empty() && line.starts_with(&self.text),
+        }
+    }
+
+    /// Its length.
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+}
+
+#[inline(always)]
+fn words(bytes: &[u8; PROBE]) -> [u64; PROBE / 8] {
+    let mut words = [0; PROBE / 8];
+    for (word, chunk) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*chunk);
+    }
+    words
 }
 
 impl Builder {
@@ -110,6 +166,7 @@ impl TableBuilder {
             first: 0,
             longest_name: 0,
             touched: Vec::new(),
+            extra_cost: FIXED_COST,
         }
     }
 
@@ -171,6 +228,7 @@ impl TableBuilder {
             }
         }
         self.longest_name = self.longest_name.max(name.len());
+        self.extra_cost += FIXED_COST + 4 * name.len();
         self.columns.push(ColumnBuilder::new(name, field_type, index + 1));
         self.index_names();
         index
@@ -197,26 +255,47 @@ impl TableBuilder {
         let row = self.row();
         self.touched.push(index);
         let column = &mut self.columns[index as usize].column;
-        if matches!(column.presence, Presence::Dense) {
-            match (&mut column.values, value) {
-                (Values::Float(values), Value::Float(value)) if values.len() == row as usize => {
-                    return values.push(value);
-                }
-                (Values::Integer(values), Value::Integer(value)) if values.len() == row as usize => {
-                    return values.push(value);
-                }
-                _ => {}
+        match (&mut column.values, value) {
+            (Values::Float(values), Value::Float(value))
+                if values.len() == row as usize && matches!(column.presence, Presence::Dense) =>
+            {
+                return values.push(value);
             }
+            (Values::String(_), Value::String(text)) => self.extra_cost += 2 * text.len(),
+            _ => {}
         }
         column.push(row, value);
     }
 
-    /// The unfinished row is a row.
+    /// Reads a field of column `index` at the start of `line` whose value is a short integer, if the column has integers in
+    /// all rows so far; returns the length of the field.
+    #[inline(always)]
+    pub(super) fn set_integer(&mut self, index: u32, line: &[u8]) -> Option<usize> {
+        let row = self.times.len();
+        let column = self.columns.get_mut(index as usize)?;
+        if !column.probe.begins(line) {
+            return None;
+        }
+        let name = column.probe.len();
+        match (&mut column.column.values, &column.column.presence) {
+            (Values::Integer(values), Presence::Dense) if values.len() == row => {
+                let (value, length) = number::short_integer(line.get(name..)?)?;
+                values.push(value);
+                self.touched.push(index);
+                Some(name + length)
+            }
+            _ => None,
+        }
+    }
+
+    /// The unfinished row is a row; returns about what memory it took.
     #[inline]
-    pub(super) fn finish_row(&mut self, key: KeySpan, time: i64) {
+    pub(super) fn finish_row(&mut self, key: KeySpan, time: i64) -> usize {
         self.keys.push(key);
         self.times.push(time);
+        let cost = ROW_COST + VALUE_COST * self.touched.len() + std::mem::take(&mut self.extra_cost);
         self.touched.clear();
+        cost
     }
 
     /// The unfinished row is none: its values go.
@@ -249,7 +328,7 @@ impl TableBuilder {
 impl ColumnBuilder {
     fn new(name: &[u8], field_type: FieldType, follow: u32) -> Self {
         let plain = !name.iter().any(|byte| matches!(byte, b',' | b' ' | b'=' | b'\\' | b'\n'));
-        let probe = if plain { [name, b"="].concat().into() } else { Box::default() };
+        let probe = Probe::new(if plain { [name, b"="].concat().into() } else { Box::default() });
         Self { name: name.into(), probe, column: Column::new(field_type), follow, twin: None }
     }
 }

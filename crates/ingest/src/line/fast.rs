@@ -51,7 +51,7 @@ impl Decoder<'_> {
         }
         let index = self.builder.find_raw(line)?;
         let table = &mut self.builder.tables[index];
-        let key_length = key_end(line, table.measurement_length())?;
+        let key_length = codec::scan::pairs_end(line, table.measurement_length(), *b"time")?;
         if key_length > LONG_KEY || table.may_exceed(key_length) {
             return None;
         }
@@ -62,26 +62,9 @@ impl Decoder<'_> {
             table.take_back_row();
             return None;
         };
-        table.finish_row(key, time);
+        self.used += table.finish_row(key, time);
         Some(start + length)
     }
-}
-
-/// The end of a key whose measurement ends at `at`.
-#[inline]
-fn key_end(line: &[u8], mut at: usize) -> Option<usize> {
-    while line.get(at) == Some(&b',') {
-        let equals = find_key_mark(line, at + 1)?;
-        if line[equals] != b'=' || equals == at + 1 || line[at + 1..equals] == *b"time" {
-            return None;
-        }
-        let end = find_key_mark(line, equals + 1)?;
-        if !matches!(line[end], b',' | b' ') || end == equals + 1 {
-            return None;
-        }
-        at = end;
-    }
-    (line.get(at) == Some(&b' ')).then_some(at)
 }
 
 /// Stores the fields that begin at `at`; returns where they end.
@@ -94,31 +77,45 @@ fn fields(table: &mut TableBuilder, line: &[u8], mut at: usize, options: &Option
     let mut last = None;
     loop {
         let rest = line.get(at..)?;
-        let (mut index, name_length) = match table.columns.get(expected as usize) {
-            Some(column) if !column.probe.is_empty() && rest.starts_with(&column.probe) => {
-                (expected, column.probe.len() - 1)
-            }
-            _ => named(table, rest)?,
+        let (index, length) = match table.set_integer(expected, rest) {
+            Some(length) => (expected, length),
+            None => any_field(table, rest, expected, last, options)?,
         };
-        let (value, length) = value(&rest[name_length + 1..], options)?;
-        if table.columns[index as usize].column.field_type() != value.field_type() {
-            index = table.find(&rest[..name_length], value.field_type())?;
-        }
-        if index != expected {
-            match last {
-                Some(last) => table.follow(last, index),
-                None => table.first = index,
-            }
-        }
-        table.set(index, value);
         last = Some(index);
         expected = table.columns[index as usize].follow;
-        at += name_length + 1 + length;
+        at += length;
         if line.get(at) != Some(&b',') {
             return Some(at);
         }
         at += 1;
     }
+}
+
+/// Stores the field at the start of `rest`, probably one of column `expected`; returns its column and its length. `last` is
+/// the column of the field before.
+fn any_field(
+    table: &mut TableBuilder,
+    rest: &[u8],
+    expected: u32,
+    last: Option<u32>,
+    options: &Options,
+) -> Option<(u32, usize)> {
+    let (mut index, name_length) = match table.columns.get(expected as usize) {
+        Some(column) if column.probe.begins(rest) => (expected, column.probe.len() - 1),
+        _ => named(table, rest)?,
+    };
+    let (value, length) = value(&rest[name_length + 1..], options)?;
+    if table.columns[index as usize].column.field_type() != value.field_type() {
+        index = table.find(&rest[..name_length], value.field_type())?;
+    }
+    if index != expected {
+        match last {
+            Some(last) => table.follow(last, index),
+            None => table.first = index,
+        }
+    }
+    table.set(index, value);
+    Some((index, name_length + 1 + length))
 }
 
 /// The first column of the name that `rest` begins with, and the name's length.

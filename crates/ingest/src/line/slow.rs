@@ -166,7 +166,7 @@ impl Decoder<'_> {
         }
         let table = self.builder.table(measurement);
         store(table, line, scratch);
-        table.finish_row(span, time);
+        self.used += table.finish_row(span, time);
     }
 
     /// Why a key may not be stored though it is well-formed.

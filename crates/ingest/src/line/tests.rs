@@ -167,8 +167,8 @@ proptest! {
     fn fast_and_slow_agree(body in body(), now in any::<i64>()) {
         for precision in [Precision::Nanosecond, Precision::Second] {
             let options = Options { precision, now, max_field_bytes: 3, ..Options::default() };
-            let fast = decode_with(body.clone(), &options, true);
-            let slow = decode_with(body.clone(), &options, false);
+            let fast = decode_with(body.clone(), &options, true, &mut |_| true);
+            let slow = decode_with(body.clone(), &options, false, &mut |_| true);
             prop_assert_eq!(format!("{fast:?}"), format!("{slow:?}"));
         }
     }
@@ -230,4 +230,52 @@ fn errors_of_lines_take_no_more_memory_than_is_set() {
     let decoded = decoded(&"x\n".repeat(300_000));
     let bytes: usize = decoded.errors.iter().map(|error| error.text.len() + size_of_val(error)).sum();
     assert!(bytes < super::MOST_ERROR_BYTES + 200 && decoded.more_errors > 200_000, "{bytes} {}", decoded.more_errors);
+}
+
+/// Memory that a batch holds, its text not counted.
+fn held(decoded: &Decoded) -> usize {
+    let column = |column: &model::TableColumn| {
+        let rows = match &column.column.presence {
+            model::Presence::Dense => 0,
+            model::Presence::Sparse(rows) => 4 * rows.capacity(),
+        };
+        size_of_val(column) + column.name.len() + column.column.values.bytes() + rows
+    };
+    let table = |table: &model::Table| {
+        8 * (table.keys.capacity() + table.times.capacity()) + table.columns.iter().map(column).sum::<usize>()
+    };
+    decoded.batch.tables.iter().map(table).sum()
+}
+
+#[test]
+fn memory_is_asked_for_and_a_refusal_ends_the_decoding() {
+    let many_rows = "a v=1i\n".repeat(50_000);
+    let many_columns: String = (0..20_000).map(|row| format!("m f{row}=1,g=\"{}\"\n", "x".repeat(row % 50))).collect();
+    let many_tables: String = (0..20_000).map(|row| format!("m{row} f=1\n")).collect();
+    for body in [many_rows, many_columns, many_tables] {
+        let mut asked = 0;
+        let mut more = |bytes| {
+            asked += bytes;
+            true
+        };
+        let decoded = decode_within(body.clone().into_bytes(), &Options::default(), &mut more).unwrap();
+        assert!(held(&decoded) <= asked, "{} {asked}", held(&decoded));
+        assert!(asked <= 120 * body.len(), "{asked} {}", body.len());
+        let mut left = asked / 2;
+        let mut some = |bytes| match left.checked_sub(bytes) {
+            Some(rest) => {
+                left = rest;
+                true
+            }
+            None => false,
+        };
+        assert_eq!(decode_within(body.into_bytes(), &Options::default(), &mut some), Err(OutOfMemory));
+    }
+    let mut asked = 0;
+    let mut more = |bytes| {
+        asked += bytes;
+        true
+    };
+    decode_within(b"m v=1 1".to_vec(), &Options::default(), &mut more).unwrap();
+    assert_eq!(asked, LEAST_STEP, "a small body takes little");
 }

@@ -16,7 +16,7 @@ pub struct Undecoded<'a> {
     /// Why the first of the points that parse but are not stored was dropped or changed, and how many were dropped.
     pub partial: Option<(String, u64)>,
     /// The message for a raw key that names no series: body, offset of the key in it, what is wrong.
-    pub line_of_key: &'a dyn Fn(&[u8], u32, &KeyError) -> String,
+    pub line_of_key: &'a (dyn Fn(&[u8], u32, &KeyError) -> String + Sync),
 }
 
 impl Undecoded<'static> {

@@ -6,6 +6,7 @@ use crate::catalog::State;
 use influxql::CreateDatabase;
 use model::time::HOUR;
 use model::{FieldType, KeyError, KeySpan, Table};
+use std::sync::Arc;
 use storage::{RejectReason, Rejected};
 
 fn state() -> State {

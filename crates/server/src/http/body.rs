@@ -1,15 +1,18 @@
-//! Reads the body of a request: never more than the settings allow, as sent and once inflated.
+//! Reads the body of a request: never more than the settings allow, as sent and once inflated, and all bodies together within
+//! the memory for requests.
 
 use super::Shared;
+use super::buffers::Buffers;
 use bytes::Bytes;
+use codec::gzip::{GzipError, Inflater, probable_len};
 use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_ENCODING, HeaderMap};
+use platform::budget::{Exhausted, Grant};
 use std::io::Read;
 use std::sync::Arc;
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Why a body could not be read.
 #[derive(Debug, Error)]
@@ -28,58 +31,96 @@ pub(crate) enum BodyError {
     Busy,
 }
 
-/// A body, and its share of the memory for bodies under way.
+impl From<Exhausted> for BodyError {
+    fn from(_: Exhausted) -> Self {
+        Self::Busy
+    }
+}
+
+/// A body, and its share of the memory for requests.
 #[derive(Debug)]
 pub(crate) struct ReadBody {
     /// The bytes, inflated.
     pub(crate) bytes: Vec<u8>,
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Memory that they take.
+    pub(crate) grant: Grant,
 }
 
-const KIB: u64 = 1024;
+/// A body as it was sent.
+#[derive(Debug)]
+pub(crate) struct Received {
+    sent: ReadBody,
+    gzip: bool,
+}
+
 /// Offsets into a body are 32 bits wide.
 const LONGEST: u64 = u32::MAX as u64;
 
 /// Reads the whole body; `gzip` bodies are inflated.
-pub(crate) async fn read(shared: &Shared, headers: &HeaderMap, body: Incoming) -> Result<ReadBody, BodyError> {
+pub(crate) async fn read(shared: &Arc<Shared>, headers: &HeaderMap, body: Incoming) -> Result<ReadBody, BodyError> {
+    let received = receive(shared, headers, body).await?;
+    if !received.gzip {
+        return Ok(received.sent);
+    }
+    let shared = Arc::clone(shared);
+    let inflated = tokio::task::spawn_blocking(move || received.inflate(&shared)).await;
+    inflated.map_err(|_| BodyError::Broken)?
+}
+
+/// Reads the whole body as it was sent.
+pub(crate) async fn receive(shared: &Shared, headers: &HeaderMap, body: Incoming) -> Result<Received, BodyError> {
     let settings = &shared.settings;
     let bound = if settings.max_body_bytes == 0 { LONGEST } else { settings.max_body_bytes.min(LONGEST) };
     if body.size_hint().lower() > bound {
         return Err(BodyError::TooLarge);
     }
-    let mut held = None;
-    let sent = collect(shared, body, bound, &mut held).await?;
+    let sent = collect(shared, body, bound).await?;
     let gzip = headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip"));
-    if !gzip {
-        return Ok(ReadBody { bytes: sent, _permit: held });
-    }
-    let most = settings.max_inflated_bytes.min(LONGEST);
-    let inflight = Arc::clone(&shared.inflight);
-    let inflated = tokio::task::spawn_blocking(move || inflate(&sent, most, &inflight, held)).await;
-    inflated.map_err(|_| BodyError::Broken)?
+    Ok(Received { sent, gzip })
 }
 
-async fn collect(
-    shared: &Shared,
-    mut body: Incoming,
-    bound: u64,
-    held: &mut Option<OwnedSemaphorePermit>,
-) -> Result<Vec<u8>, BodyError> {
+impl Received {
+    /// What it will be once inflated, in bytes, if it is honest.
+    pub(crate) fn probable_len(&self) -> usize {
+        if self.gzip { probable_len(&self.sent.bytes) } else { self.sent.bytes.len() }
+    }
+
+    /// The body that was meant. Takes a while if it is large.
+    ///
+    /// # Errors
+    /// It is no gzip though it says so, becomes too large, or there is no memory.
+    pub(crate) fn inflate(self, shared: &Shared) -> Result<ReadBody, BodyError> {
+        let Self { sent, gzip } = self;
+        if !gzip {
+            return Ok(sent);
+        }
+        let most = usize::try_from(shared.settings.max_inflated_bytes.min(LONGEST)).unwrap_or(usize::MAX);
+        let ReadBody { bytes, mut grant } = sent;
+        let inflated = match inflate_at_once(&shared.buffers, &bytes, most, &mut grant) {
+            Some(result) => result,
+            // The other decoder is slow and says what is wrong.
+            None => inflate_in_steps(&bytes, most, &mut grant),
+        }?;
+        shared.buffers.give(bytes);
+        Ok(ReadBody { bytes: inflated, grant })
+    }
+}
+
+async fn collect(shared: &Shared, mut body: Incoming, bound: u64) -> Result<ReadBody, BodyError> {
     let expected = body.size_hint().exact().unwrap_or(0);
-    hold(&shared.inflight, expected, held)?;
-    let mut sent = Vec::with_capacity(usize::try_from(expected.min(1 << 26)).unwrap_or(0));
-    let mut accounted = expected;
+    let mut grant = shared.memory.try_take(expected)?;
+    let mut bytes = shared.buffers.take(usize::try_from(expected.min(1 << 26)).unwrap_or(0));
     while let Some(data) = next(shared, &mut body).await? {
-        if sent.len() as u64 + data.len() as u64 > bound {
+        let len = bytes.len() as u64 + data.len() as u64;
+        if len > bound {
             return Err(BodyError::TooLarge);
         }
-        sent.extend_from_slice(&data);
-        if sent.len() as u64 > accounted {
-            hold(&shared.inflight, sent.len() as u64 - accounted, held)?;
-            accounted = sent.len() as u64;
+        if len > grant.bytes() {
+            grant.resize(len)?;
         }
+        bytes.extend_from_slice(&data);
     }
-    Ok(sent)
+    Ok(ReadBody { bytes, grant })
 }
 
 /// The next piece of the body, waited for no longer than the settings say.
@@ -98,40 +139,61 @@ async fn next(shared: &Shared, body: &mut Incoming) -> Result<Option<Bytes>, Bod
     }
 }
 
-/// Takes memory for `bytes` more.
-fn hold(inflight: &Arc<Semaphore>, bytes: u64, held: &mut Option<OwnedSemaphorePermit>) -> Result<(), BodyError> {
-    if bytes == 0 {
-        return Ok(());
+/// The least room that is made for a member; more if it does not suffice.
+const LEAST_ROOM: usize = 4 << 10;
+
+/// Inflates member by member, each in one shot, and takes memory before it is used; `None` if that does not work.
+fn inflate_at_once(
+    buffers: &Buffers,
+    sent: &[u8],
+    most: usize,
+    grant: &mut Grant,
+) -> Option<Result<Vec<u8>, BodyError>> {
+    let mut inflater = Inflater::new()?;
+    let before = grant.bytes();
+    let probable = probable_len(sent).clamp(LEAST_ROOM, most.max(LEAST_ROOM));
+    if grant.grow(probable as u64).is_err() {
+        return Some(Err(BodyError::Busy));
     }
-    let permits = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
-    let more = Arc::clone(inflight).try_acquire_many_owned(permits).map_err(|_| BodyError::Busy)?;
-    match held {
-        Some(held) => held.merge(more),
-        None => *held = Some(more),
+    let mut bytes = buffers.take(probable);
+    let (mut at, mut room) = (0, probable);
+    while at == 0 || at < sent.len() {
+        let left = most.saturating_sub(bytes.len());
+        let needed = (bytes.len() + room.min(left)) as u64;
+        if before + needed > grant.bytes() && grant.resize(before + needed).is_err() {
+            return Some(Err(BodyError::Busy));
+        }
+        match inflater.member(&sent[at..], room.min(left), &mut bytes) {
+            Ok(length) => {
+                at += length;
+                room = LEAST_ROOM.max(bytes.capacity() - bytes.len());
+            }
+            Err(GzipError::Room) if room >= left => return Some(Err(BodyError::TooLarge)),
+            Err(GzipError::Room) => room = room.saturating_mul(4),
+            Err(GzipError::Bad) => {
+                grant.shrink(grant.bytes() - before);
+                return None;
+            }
+        }
     }
-    Ok(())
+    Some(Ok(bytes))
 }
 
 /// Bytes that are inflated between two takings of memory.
 const STEP: u64 = 1 << 20;
 
-/// Inflates piece by piece, and takes memory for each piece before it is there: a small body may hold a huge one.
-fn inflate(
-    sent: &[u8],
-    most: u64,
-    inflight: &Arc<Semaphore>,
-    mut held: Option<OwnedSemaphorePermit>,
-) -> Result<ReadBody, BodyError> {
+/// Inflates piece by piece, and takes memory for each piece before it is there.
+fn inflate_in_steps(sent: &[u8], most: usize, grant: &mut Grant) -> Result<Vec<u8>, BodyError> {
     let mut bytes = Vec::new();
     let mut decoder = MultiGzDecoder::new(sent);
     loop {
-        hold(inflight, STEP, &mut held)?;
+        grant.grow(STEP)?;
         let read = decoder.by_ref().take(STEP).read_to_end(&mut bytes).map_err(|error| gzip_error(&error))?;
-        if bytes.len() as u64 > most {
+        if bytes.len() > most {
             return Err(BodyError::TooLarge);
         }
         if read == 0 {
-            return Ok(ReadBody { bytes, _permit: held });
+            return Ok(bytes);
         }
     }
 }
@@ -147,27 +209,61 @@ fn gzip_error(error: &std::io::Error) -> BodyError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use platform::Budget;
     use std::io::Write;
 
-    fn packed(bytes: usize) -> Vec<u8> {
+    fn packed(bytes: &[u8]) -> Vec<u8> {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(&vec![b'\n'; bytes]).unwrap();
+        gzip.write_all(bytes).unwrap();
         gzip.finish().unwrap()
+    }
+
+    /// The inflated body and the memory that it holds, by both decoders if the first one does it.
+    fn inflated(sent: &[u8], most: usize, memory: &Budget) -> Result<(Vec<u8>, u64), BodyError> {
+        let buffers = Buffers::default();
+        let mut grant = memory.try_take(sent.len() as u64)?;
+        if let Some(result) = inflate_at_once(&buffers, sent, most, &mut grant) {
+            let held = grant.bytes();
+            if let Ok(bytes) = &result {
+                let mut other = memory.try_take(0)?;
+                assert_eq!(inflate_in_steps(sent, most, &mut other).ok().as_ref(), Some(bytes));
+            }
+            return result.map(|bytes| (bytes, held));
+        }
+        let bytes = inflate_in_steps(sent, most, &mut grant)?;
+        Ok((bytes, grant.bytes()))
     }
 
     #[test]
     fn memory_is_taken_before_it_is_filled() {
-        let inflight = Arc::new(Semaphore::new(4 * 1024));
-        let body = inflate(&packed(2_500_000), 1 << 30, &inflight, None).unwrap();
-        assert_eq!(body.bytes.len(), 2_500_000);
-        assert!(inflight.available_permits() <= 1024);
-        drop(body);
-        assert_eq!(inflight.available_permits(), 4 * 1024);
-        let refused = inflate(&packed(60_000_000), 1 << 30, &inflight, None).unwrap_err();
-        assert!(matches!(refused, BodyError::Busy));
-        assert_eq!(inflight.available_permits(), 4 * 1024);
-        assert!(matches!(inflate(&packed(3_000_000), 2_000_000, &inflight, None), Err(BodyError::TooLarge)));
-        let cut = packed(1_000);
-        assert!(matches!(inflate(&cut[..cut.len() - 4], 1 << 30, &inflight, None), Err(BodyError::Gzip(_))));
+        let memory = Budget::new(8 << 20);
+        let (bytes, held) = inflated(&packed(&[b'\n'; 2_500_000]), 1 << 30, &memory).unwrap();
+        assert_eq!(bytes.len(), 2_500_000);
+        assert!((2_500_000..2_600_000).contains(&held), "{held}");
+        assert_eq!(memory.used(), 0);
+        let bomb = packed(&vec![b'\n'; 60_000_000]);
+        assert!(matches!(inflated(&bomb, 1 << 30, &memory), Err(BodyError::Busy)));
+        assert!(matches!(inflated(&bomb, 2_000_000, &memory), Err(BodyError::TooLarge)));
+        assert_eq!(memory.used(), 0);
+    }
+
+    #[test]
+    fn members_follow_each_other_and_lies_about_lengths_are_found_out() {
+        let memory = Budget::new(64 << 20);
+        let two = [packed(b"same"), packed(b"same")].concat();
+        assert_eq!(inflated(&two, 100, &memory).unwrap().0, b"samesame");
+        let uneven = [packed(&[b'x'; 3_000_000]), packed(b""), packed(b"y")].concat();
+        assert_eq!(inflated(&uneven, 1 << 30, &memory).unwrap().0.len(), 3_000_001);
+        assert!(matches!(inflated(&uneven, 3_000_000, &memory), Err(BodyError::TooLarge)));
+        assert_eq!(inflated(&packed(b"12345"), 5, &memory).unwrap().0, b"12345");
+        assert!(matches!(inflated(&packed(b"123456"), 5, &memory), Err(BodyError::TooLarge)));
+        for bad in [&two[..two.len() - 4], &two[..5], b"", b"plain", &[&two[..], b"junk"].concat()] {
+            assert!(matches!(inflated(bad, 100, &memory), Err(BodyError::Gzip(_))), "{bad:?}");
+        }
+        let mut lie = packed(b"12345");
+        let end = lie.len() - 1;
+        lie[end] = 0x7f;
+        assert!(matches!(inflated(&lie, 1 << 20, &memory), Err(BodyError::Gzip(_))));
+        assert_eq!(memory.used(), 0);
     }
 }

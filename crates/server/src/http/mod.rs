@@ -1,11 +1,12 @@
 //! One request, from its head to its reply.
 //!
 //! `router` finds the endpoint; `write`, `query` and `status` serve them; `parameters` reads URL and form; `body` reads and
-//! inflates what the client sent, within bounds; `reply` builds replies with the headers that clients look for; `origin`
+//! inflates what the client sent, within bounds, into `buffers`; `reply` builds replies with the headers that clients look for; `origin`
 //! keeps web pages of others out.
 
 mod bind;
 mod body;
+mod buffers;
 mod figures;
 mod multipart;
 mod origin;
@@ -20,9 +21,11 @@ pub(crate) use parameters::Parameters;
 pub(crate) use router::route;
 
 use crate::{Server, Settings};
+use buffers::Buffers;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use node::Node;
+use platform::Budget;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -44,8 +47,10 @@ pub(crate) struct Shared {
     pub(crate) node: Arc<Node>,
     /// Bounds and switches.
     pub(crate) settings: Settings,
-    /// Permits of one KiB each for bodies under way.
-    pub(crate) inflight: Arc<Semaphore>,
+    /// Memory for bodies under way and what is decoded of them.
+    pub(crate) memory: Budget,
+    /// Buffers for bodies.
+    pub(crate) buffers: Buffers,
     /// Permits for requests whose statements run.
     pub(crate) querying: Arc<Semaphore>,
     /// Counters of requests.
@@ -57,9 +62,8 @@ impl Shared {
     pub(crate) fn new(server: Server) -> Self {
         let Server { node, settings } = server;
         let counters = figures::Counters::new(node.registry());
-        let kib = usize::try_from(settings.inflight_bytes / 1024).unwrap_or(usize::MAX);
-        let inflight = Arc::new(Semaphore::new(kib.clamp(1, Semaphore::MAX_PERMITS)));
+        let memory = Budget::new(settings.inflight_bytes);
         let querying = Arc::new(Semaphore::new(settings.query_threads.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { node, settings, inflight, querying, counters }
+        Self { node, settings, memory, buffers: Buffers::default(), querying, counters }
     }
 }

@@ -51,7 +51,7 @@ pub(crate) async fn serve(shared: &Arc<Shared>, request: Request<Incoming>) -> R
     run(job, accepts_gzip(&parts.headers)).await
 }
 
-async fn parameters(shared: &Shared, parts: &Parts, incoming: Incoming) -> Result<Parameters, BodyError> {
+async fn parameters(shared: &Arc<Shared>, parts: &Parts, incoming: Incoming) -> Result<Parameters, BodyError> {
     let mut parameters = Parameters::from_url(parts.uri.query());
     if parts.method != Method::POST {
         return Ok(parameters);

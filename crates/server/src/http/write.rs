@@ -1,12 +1,14 @@
 //! `/write` and `/api/v2/write`: a body of line protocol to the node. 204 means durable and visible.
 
+use super::body::{BodyError, ReadBody, Received};
 use super::parameters::Parameters;
 use super::router::body_error;
 use super::{Reply, Shared, body, reply};
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use ingest::{Decoded, LineKeys, Options, Precision};
-use node::{Undecoded, WriteError, WriteErrorKind, WriteTarget};
+use node::{Undecoded, Write, WriteError, WriteErrorKind, WriteTarget};
+use platform::budget::Grant;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -43,44 +45,137 @@ pub(crate) async fn serve(shared: &Arc<Shared>, request: Request<Incoming>, vers
     if let Err(error) = shared.node.check_target(&write_target(&target)) {
         return write_error(&error);
     }
-    let read = match body::read(shared, &parts.headers, incoming).await {
-        Ok(read) => read,
+    let received = match body::receive(shared, &parts.headers, incoming).await {
+        Ok(received) => received,
         Err(error) => return body_error(&error),
     };
-    if read.bytes.is_empty() {
-        return reply::no_content();
-    }
-    shared.counters.write_bytes.add(read.bytes.len() as u64);
-    let for_thread = Arc::clone(shared);
-    let stored = tokio::task::spawn_blocking(move || start(&for_thread, &target, read.bytes)).await;
-    let (report, durable) = match stored {
-        Ok(Ok(started)) => started,
-        Ok(Err(error)) => return write_error(&error),
-        Err(_) => return reply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal error: the write panicked"),
-    };
-    match durable.await {
-        Ok(Ok(())) => report.map_or_else(reply::no_content, |text| reply::error(StatusCode::BAD_REQUEST, &text)),
-        Ok(Err(error)) => write_error(&error),
-        Err(_) => reply::error(StatusCode::SERVICE_UNAVAILABLE, "engine is closed"),
+    match store(shared, target, received).await {
+        Ok(reply) => reply,
+        Err(refusal) => refusal.reply(),
     }
 }
 
-type Durable = oneshot::Receiver<Result<(), WriteError>>;
+/// Why nothing was stored.
+enum Refused {
+    Body(BodyError),
+    Write(WriteError),
+    Panic,
+}
 
-/// Decodes the body and hands it to the node: what is to be told of bad lines, and the promise of durability.
-fn start(shared: &Shared, target: &Target, bytes: Vec<u8>) -> Result<(Option<String>, Durable), WriteError> {
-    let options = Options { precision: target.precision, now: shared.node.now(), ..Options::default() };
-    let Decoded { batch, errors, more_errors, partial } = ingest::decode(bytes, &options);
-    let more = (more_errors > 0).then(|| (u32::MAX, format!("{more_errors} more lines that are no points")));
-    let (sender, durable) = oneshot::channel();
-    let done = Box::new(move |result| drop(sender.send(result)));
-    let undecoded = Undecoded {
-        lines: errors.into_iter().map(|error| (error.offset, error.text)).chain(more).collect(),
-        partial: partial.reason().map(|reason| (reason.to_owned(), partial.dropped)),
-        line_of_key: &ingest::key_error_text,
+impl From<BodyError> for Refused {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+impl Refused {
+    fn reply(&self) -> Reply {
+        match self {
+            Self::Body(error) => body_error(error),
+            Self::Write(error) => write_error(error),
+            Self::Panic => reply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal error: the write panicked"),
+        }
+    }
+}
+
+/// Bodies up to here are decoded where they arrive, at the cost of some ten microseconds: another thread costs more.
+const SMALL: usize = 16 << 10;
+
+/// Decodes a body and stores it, on this thread if it is small and need not wait; waits until it is durable.
+async fn store(shared: &Arc<Shared>, target: Target, received: Received) -> Result<Reply, Refused> {
+    let small = received.probable_len() <= SMALL;
+    let (told, durable) = if small {
+        let (task, durable) = Task::decode(shared, &target, received)?;
+        let Some(task) = task else { return Ok(reply::no_content()) };
+        match task.at_once(shared, &target) {
+            Ok(told) => (told, durable),
+            Err(task) => (elsewhere(shared, move |shared| Ok(task.wait(shared, &target))).await?, durable),
+        }
+    } else {
+        let both = elsewhere(shared, move |shared| {
+            let (task, durable) = Task::decode(shared, &target, received)?;
+            Ok(task.map(|task| (task.wait(shared, &target), durable)))
+        });
+        let Some(both) = both.await? else { return Ok(reply::no_content()) };
+        both
     };
-    let refused = shared.node.write(&write_target(target), batch, &LineKeys, undecoded, done)?;
-    Ok((refused, durable))
+    let told = told.map_err(Refused::Write)?;
+    match durable.await {
+        Ok(Ok(())) => Ok(told.map_or_else(reply::no_content, |text| reply::error(StatusCode::BAD_REQUEST, &text))),
+        Ok(Err(error)) => Err(Refused::Write(error)),
+        Err(_) => Err(Refused::Write(WriteError::Closed)),
+    }
+}
+
+/// Runs what may block.
+async fn elsewhere<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    work: impl FnOnce(&Shared) -> Result<T, Refused> + Send + 'static,
+) -> Result<T, Refused> {
+    let shared = Arc::clone(shared);
+    tokio::task::spawn_blocking(move || work(&shared)).await.map_err(|_| Refused::Panic)?
+}
+
+type Durable = oneshot::Receiver<Result<(), WriteError>>;
+type Told = Result<Option<String>, WriteError>;
+
+/// A decoded body on its way to the node.
+struct Task {
+    write: Write<'static>,
+    /// The body, to be used again.
+    text: Arc<Vec<u8>>,
+    /// Memory for the body and for what was decoded of it.
+    grant: Grant,
+}
+
+impl Task {
+    /// Inflates and decodes; no task if there is nothing in the body.
+    fn decode(shared: &Shared, target: &Target, received: Received) -> Result<(Option<Self>, Durable), Refused> {
+        let ReadBody { bytes, mut grant } = received.inflate(shared)?;
+        shared.counters.write_bytes.add(bytes.len() as u64);
+        let (sender, durable) = oneshot::channel();
+        if bytes.is_empty() {
+            return Ok((None, durable));
+        }
+        let options = Options { precision: target.precision, now: shared.node.now(), ..Options::default() };
+        let mut too_large = false;
+        let mut more = |bytes: usize| {
+            let wanted = grant.bytes().saturating_add(bytes as u64);
+            too_large = wanted > shared.memory.limit();
+            grant.resize(wanted).is_ok()
+        };
+        let Ok(decoded) = ingest::decode_within(bytes, &options, &mut more) else {
+            return Err(Refused::Body(if too_large { BodyError::TooLarge } else { BodyError::Busy }));
+        };
+        let Decoded { batch, errors, more_errors, partial } = decoded;
+        let more = (more_errors > 0).then(|| (u32::MAX, format!("{more_errors} more lines that are no points")));
+        let done = Box::new(move |result| drop(sender.send(result)));
+        let undecoded = Undecoded {
+            lines: errors.into_iter().map(|error| (error.offset, error.text)).chain(more).collect(),
+            partial: partial.reason().map(|reason| (reason.to_owned(), partial.dropped)),
+            line_of_key: &ingest::key_error_text,
+        };
+        let text = Arc::clone(&batch.text);
+        let write = Write::new(batch, &LineKeys, undecoded, done);
+        Ok((Some(Self { write, text, grant }), durable))
+    }
+
+    /// Stores it if that needs no waiting.
+    fn at_once(self, shared: &Shared, target: &Target) -> Result<Told, Self> {
+        let Self { write, text, grant } = self;
+        shared.node.write_at_once(&write_target(target), write).map_err(|write| Self { write, text, grant })
+    }
+
+    /// Stores it, and waits as long as need be.
+    fn wait(self, shared: &Shared, target: &Target) -> Told {
+        let Self { write, text, grant } = self;
+        let told = shared.node.write(&write_target(target), write);
+        if let Ok(text) = Arc::try_unwrap(text) {
+            shared.buffers.give(text);
+        }
+        drop(grant);
+        told
+    }
 }
 
 fn write_target(target: &Target) -> WriteTarget<'_> {

@@ -204,15 +204,31 @@ impl Engine {
     /// Nothing was taken, and `done` is not called: memory or log space is short, the disk is full, the engine is closed.
     pub fn submit(
         &self,
-        batch: Batch,
+        mut batch: Batch,
         keys: &dyn KeyText,
         shards: &[ShardSpan],
         done: Done,
     ) -> Result<Outcome, StorageError> {
-        self.check_room(&batch)?;
+        self.try_submit(&mut batch, keys, shards, &mut Some(done))
+    }
+
+    /// As [`Engine::submit`], but `batch` and `done` stay where they are if there is no room for the batch, so that the
+    /// caller can wait and try again without a copy.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`]; batch and `done` are taken unless the error's kind is `Retry` or `Full`.
+    pub fn try_submit(
+        &self,
+        batch: &mut Batch,
+        keys: &dyn KeyText,
+        shards: &[ShardSpan],
+        done: &mut Option<Done>,
+    ) -> Result<Outcome, StorageError> {
+        self.check_room(batch)?;
         let owned = shards.iter().map(|span| self.shard(span.id)).collect::<Result<Vec<_>, _>>()?;
-        self.settle_types(&batch, &owned)?;
+        self.settle_types(batch, &owned)?;
         let _decided = self.deciding.read();
+        let (batch, done) = (std::mem::take(batch), done.take().unwrap_or_else(|| Box::new(|_| ())));
         let (parts, outcome) = accept::accept(batch, keys, &self.series.current(), shards, &owned);
         if parts.is_empty() {
             done(Ok(()));
