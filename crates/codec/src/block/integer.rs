@@ -168,8 +168,8 @@ pub(super) fn gcd(mut a: u64, mut b: u64) -> u64 {
 
 /// Appends a block of integers of either type, as [`encode_i64`] does.
 pub fn encode_int<T: Int>(values: &[T], page_lens: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
-    let base = values.iter().copied().min().unwrap_or_default();
-    let max = values.iter().copied().max().unwrap_or_default();
+    let first = values.first().copied().unwrap_or_default();
+    let (base, max) = values.iter().fold((first, first), |(base, max), &v| (base.min(v), max.max(v)));
     if base == max {
         assert_eq!(
             page_lens.iter().sum::<usize>(),

@@ -25,6 +25,8 @@ const DIRECT: u64 = 64;
 pub(super) const TOKENS: usize = 64 + 2 * 58;
 /// Longest code in bits.
 const LIMIT: u32 = 10;
+/// Slots of a table by the next bits.
+const SLOTS: usize = 1 << LIMIT;
 /// Symbols that one look-up gives at most.
 const STEP: usize = 6;
 /// From this many numbers on it pays to prepare for several symbols a look-up.
@@ -66,14 +68,16 @@ pub(super) fn width(token: usize) -> u32 {
 /// A prefix code: its lengths, and the codes with their first bit lowest.
 pub(super) struct Code {
     lens: [u8; TOKENS],
-    codes: [u16; TOKENS],
+    /// The length of each from bit 16 on.
+    codes: [u32; TOKENS],
 }
 
 impl Code {
     /// The best code for tokens that occur this often.
     pub(super) fn of(counts: &Counts) -> Self {
         let lens = lengths(counts);
-        Self { lens, codes: codes(&lens) }
+        let codes = codes(&lens);
+        Self { lens, codes: std::array::from_fn(|token| u32::from(codes[token]) | u32::from(lens[token]) << 16) }
     }
 
     /// Bytes of model and pages together, for tokens that occur this often in `pages` pages; half a byte a page too few at most.
@@ -98,7 +102,7 @@ impl Code {
         let mut bits = BitWriter { out, buffer: 0, filled: 0 };
         for value in values {
             let (token, extra) = token(value);
-            bits.put(u64::from(self.codes[token]), u32::from(self.lens[token]));
+            bits.put(u64::from(self.codes[token] & 0xffff), self.codes[token] >> 16);
             if extra > 0 {
                 let low = extra.min(31);
                 bits.put(value & !(u64::MAX << low), low);
@@ -185,16 +189,17 @@ fn depths(leaves: &[(u32, usize)]) -> Vec<u32> {
     depths
 }
 
-/// Canonical codes, their first bit lowest.
+/// Canonical codes, their first bit lowest. The lengths leave room for all.
 fn codes(lens: &[u8; TOKENS]) -> [u16; TOKENS] {
+    let mut next = [0u32; LIMIT as usize + 2];
+    lens.iter().filter(|&&len| len > 0).for_each(|&len| next[usize::from(len) + 1] += 1);
+    for len in 1..next.len() {
+        next[len] = (next[len - 1] + next[len]) << 1;
+    }
     let mut codes = [0u16; TOKENS];
-    let mut next = 0u32;
-    for len in 1..=LIMIT {
-        for token in (0..TOKENS).filter(|&token| u32::from(lens[token]) == len) {
-            codes[token] = (next.reverse_bits() >> (32 - len)) as u16;
-            next += 1;
-        }
-        next <<= 1;
+    for (code, &len) in codes.iter_mut().zip(lens).filter(|(_, len)| **len > 0) {
+        *code = (next[usize::from(len)].reverse_bits() >> (32 - u32::from(len))) as u16;
+        next[usize::from(len)] += 1;
     }
     codes
 }
@@ -202,10 +207,10 @@ fn codes(lens: &[u8; TOKENS]) -> [u16; TOKENS] {
 /// A prefix code, ready to decode pages.
 pub(super) struct Decoder {
     /// By the next [`LIMIT`] bits: a token, and its code's length from bit 8 on; 0 where no code begins so.
-    single: Vec<u16>,
+    single: Box<[u16; SLOTS]>,
     /// By the next [`LIMIT`] bits: up to [`STEP`] tokens below 64 (a byte each), their number from bit 48 on, their bits from bit 56
-    /// on. With the number 0 the token is a large one. Empty until it pays.
-    multi: Vec<u64>,
+    /// on. With the number 0 the token is a large one. None until it pays.
+    multi: Option<Box<[u64; SLOTS]>>,
     seen: usize,
     padded: Vec<u8>,
     tokens: Vec<u8>,
@@ -227,12 +232,16 @@ impl Decoder {
         if room > 1 << LIMIT || list.iter().any(|&len| u32::from(len) > LIMIT) {
             return Err(BAD_MODEL);
         }
-        let mut single = vec![0u16; 1 << LIMIT];
+        let mut single = Box::new([0u16; SLOTS]);
         for (token, &code) in codes(&lens).iter().enumerate().filter(|&(token, _)| lens[token] > 0) {
             let entry = token as u16 | u16::from(lens[token]) << 8;
-            single.iter_mut().skip(usize::from(code)).step_by(1 << lens[token]).for_each(|slot| *slot = entry);
+            let mut at = usize::from(code);
+            while let Some(slot) = single.get_mut(at) {
+                *slot = entry;
+                at += 1 << lens[token];
+            }
         }
-        Ok(Self { single, multi: Vec::new(), seen: 0, padded: Vec::new(), tokens: Vec::new(), wide: Vec::new() })
+        Ok(Self { single, multi: None, seen: 0, padded: Vec::new(), tokens: Vec::new(), wide: Vec::new() })
     }
 
     /// Decodes the page of `n` numbers that fills `bytes`: their tokens, and the numbers of all tokens of 64 and above.
@@ -242,8 +251,8 @@ impl Decoder {
             return Err(BAD_PAGE);
         }
         self.seen = self.seen.saturating_add(n);
-        if self.seen >= MANY && self.multi.is_empty() {
-            self.multi = (0..1 << LIMIT).map(|bits| several(&self.single, bits)).collect();
+        if self.seen >= MANY && self.multi.is_none() {
+            self.multi = Some(Box::new(std::array::from_fn(|bits| several(&self.single, bits))));
         }
         self.padded.clear();
         self.padded.extend_from_slice(bytes);
@@ -252,84 +261,90 @@ impl Decoder {
         self.tokens.clear();
         self.tokens.resize(n + 8, 0);
         let mut at = Place { bit: 0, done: 0 };
-        if !self.multi.is_empty() {
-            self.many(&mut at, n)?;
+        if let Some(multi) = &self.multi {
+            while at.done + STEP <= n {
+                let Some(wide) = many(multi, &self.padded, &mut self.tokens, n, &mut at)? else { continue };
+                self.wide.push(take_wide(&self.padded, &mut self.tokens, &mut at, wide)?);
+            }
         }
-        self.singly(&mut at, n)?;
+        while at.done < n {
+            let entry = self.single[load(&self.padded, at.bit)? as usize & (SLOTS - 1)];
+            let (token, bits) = (entry as u8, usize::from(entry >> 8));
+            if u64::from(token) >= DIRECT || bits == 0 {
+                self.wide.push(take_wide(&self.padded, &mut self.tokens, &mut at, (token, bits))?);
+            } else {
+                self.tokens[at.done] = token;
+                at = Place { bit: at.bit + bits, done: at.done + 1 };
+            }
+        }
         let whole = at.bit.div_ceil(8) == bytes.len();
         if whole { Ok((&self.tokens[..n], &self.wide)) } else { Err(BAD_PAGE) }
     }
-
-    /// The 57 bits from `bit` on, or more.
-    #[inline]
-    fn load(&self, bit: usize) -> Result<u64> {
-        let chunk = self.padded.get(bit / 8..).and_then(|tail| tail.first_chunk::<8>()).ok_or(BAD_PAGE)?;
-        Ok(u64::from_le_bytes(*chunk) >> (bit % 8))
-    }
-
-    fn many(&mut self, at: &mut Place, n: usize) -> Result<()> {
-        const MASK: u64 = (1 << LIMIT) - 1;
-        while at.done + STEP <= n {
-            let mut word = self.load(at.bit)?;
-            for _ in 0..5 {
-                let entry = self.multi[(word & MASK) as usize];
-                let (count, bits) = ((entry >> 48 & 0xff) as usize, (entry >> 56) as usize);
-                if count == 0 {
-                    self.take_wide(at, entry as u8, bits)?;
-                    break;
-                }
-                self.tokens[at.done..at.done + 8].copy_from_slice(&entry.to_le_bytes());
-                at.done += count;
-                at.bit += bits;
-                word >>= bits;
-                if at.done + STEP > n {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn singly(&mut self, at: &mut Place, n: usize) -> Result<()> {
-        while at.done < n {
-            let entry = self.single[self.load(at.bit)? as usize & ((1 << LIMIT) - 1)];
-            let (token, bits) = (entry as u8, usize::from(entry >> 8));
-            if u64::from(token) >= DIRECT || bits == 0 {
-                self.take_wide(at, token, bits)?;
-                continue;
-            }
-            self.tokens[at.done] = token;
-            at.done += 1;
-            at.bit += bits;
-        }
-        Ok(())
-    }
-
-    /// Takes a token of 64 and above, whose code has `bits` bits, with its extra bits.
-    fn take_wide(&mut self, at: &mut Place, token: u8, bits: usize) -> Result<()> {
-        if bits == 0 {
-            return Err(BAD_PAGE);
-        }
-        let (base, extra) = wide(usize::from(token));
-        let low = extra.min(31);
-        at.bit += bits;
-        let first = self.load(at.bit)? & !(u64::MAX << low);
-        let second = self.load(at.bit + low as usize)? & !(u64::MAX << (extra - low));
-        at.bit += extra as usize;
-        self.tokens[at.done] = token;
-        at.done += 1;
-        self.wide.push(base | first | second << low);
-        Ok(())
-    }
 }
 
+/// The 57 bits from `bit` on, or more.
+#[inline]
+fn load(padded: &[u8], bit: usize) -> Result<u64> {
+    let chunk = padded.get(bit / 8..).and_then(|tail| tail.first_chunk::<8>()).ok_or(BAD_PAGE)?;
+    Ok(u64::from_le_bytes(*chunk) >> (bit % 8))
+}
+
+/// Takes tokens, several at a look-up, until fewer than [`STEP`] are left or a large one comes: this and its bits are returned.
+fn many(
+    multi: &[u64; SLOTS],
+    padded: &[u8],
+    tokens: &mut [u8],
+    n: usize,
+    at: &mut Place,
+) -> Result<Option<(u8, usize)>> {
+    let Place { mut bit, mut done } = *at;
+    let mut wide = None;
+    'pages: while done + STEP <= n {
+        let mut word = load(padded, bit)?;
+        for _ in 0..5 {
+            let entry = multi[word as usize & (SLOTS - 1)];
+            let (count, bits) = ((entry >> 48 & 0xff) as usize, (entry >> 56) as usize);
+            if count == 0 {
+                wide = Some((entry as u8, bits));
+                break 'pages;
+            }
+            let room = tokens.get_mut(done..).and_then(|tail| tail.first_chunk_mut::<8>()).ok_or(BAD_PAGE)?;
+            *room = entry.to_le_bytes();
+            done += count;
+            bit += bits;
+            word >>= bits;
+            if done + STEP > n {
+                break;
+            }
+        }
+    }
+    *at = Place { bit, done };
+    Ok(wide)
+}
+
+/// Takes a token of 64 and above, whose code has `bits` bits, with its extra bits; its number.
+fn take_wide(padded: &[u8], tokens: &mut [u8], at: &mut Place, (token, bits): (u8, usize)) -> Result<u64> {
+    if bits == 0 {
+        return Err(BAD_PAGE);
+    }
+    let (base, extra) = wide(usize::from(token));
+    let low = extra.min(31);
+    let bit = at.bit + bits;
+    let first = load(padded, bit)? & !(u64::MAX << low);
+    let second = load(padded, bit + low as usize)? & !(u64::MAX << (extra - low));
+    tokens[at.done] = token;
+    *at = Place { bit: bit + extra as usize, done: at.done + 1 };
+    Ok(base | first | second << low)
+}
+
+#[derive(Clone, Copy)]
 struct Place {
     bit: usize,
     done: usize,
 }
 
 /// The entry of the table of several symbols for these bits.
-fn several(single: &[u16], bits: usize) -> u64 {
+fn several(single: &[u16; SLOTS], bits: usize) -> u64 {
     let (mut rest, mut left, mut entry, mut count) = (bits, LIMIT, 0u64, 0u64);
     while count < STEP as u64 {
         let (token, len) = (u64::from(single[rest] & 0xff), u32::from(single[rest] >> 8));

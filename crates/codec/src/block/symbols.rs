@@ -13,11 +13,11 @@ use std::collections::HashMap;
 
 const ESCAPE: u8 = 255;
 /// Bytes of text from which a table is made.
-const SAMPLE: usize = 16 << 10;
+const SAMPLE: usize = 8 << 10;
 /// Stretches that the sample is taken from.
 const STRETCHES: usize = 32;
 /// How often the table is made better.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 4;
 
 const BAD_TABLE: CodecError = CodecError::Invalid("symbol table");
 const BAD_TEXT: CodecError = CodecError::Invalid("text of symbols");

@@ -19,7 +19,7 @@ enum Codec {
     Deltas(i64, u32),
     Runs,
     Prefix(Box<Decoder>),
-    PrefixDeltas(i64, Box<Decoder>),
+    PrefixDeltas(Box<Steps>),
     Entropy8(Box<Model<u8>>, Vec<u8>),
     Entropy16(Box<Model<u16>>, Vec<u16>),
     Entropy32(Box<Model<u32>>, Vec<u32>),
@@ -27,14 +27,17 @@ enum Codec {
 }
 
 impl Codec {
-    fn open(number: u8, reader: &mut Reader<'_>) -> Result<Self> {
+    fn open(number: u8, unit: u64, reader: &mut Reader<'_>) -> Result<Self> {
         Ok(match number {
             CONSTANT => Self::Constant,
             PACKED => Self::Packed(u32::from(reader.u8()?)),
             DELTAS => Self::Deltas(reader.varint_i64()?, u32::from(reader.u8()?)),
             RUNS => Self::Runs,
             PREFIX => Self::Prefix(Box::new(Decoder::open(reader)?)),
-            PREFIX_DELTAS => Self::PrefixDeltas(reader.varint_i64()?, Box::new(Decoder::open(reader)?)),
+            PREFIX_DELTAS => {
+                let usual = reader.varint_i64()? as u64;
+                Self::PrefixDeltas(Box::new(Steps::new(usual.wrapping_mul(unit), unit, Decoder::open(reader)?)))
+            }
             ENTROPY => {
                 let lane = reader.u8()?;
                 let meta = reader.take(reader.remaining())?;
@@ -73,7 +76,7 @@ impl<T: Int> IntBlock<T> {
         if unit == 0 {
             return Err(CodecError::Invalid("unit 0 of an integer block"));
         }
-        let codec = Codec::open(number, &mut reader)?;
+        let codec = Codec::open(number, unit, &mut reader)?;
         reader.finish()?;
         Ok(Self { scale: Scale { base, unit }, codec })
     }
@@ -96,7 +99,7 @@ impl<T: Int> IntBlock<T> {
             Codec::Deltas(usual, width) => deltas_page(scale, *usual, *width, page, n, out),
             Codec::Runs => runs_page(scale, page, n, out),
             Codec::Prefix(decoder) => prefix_page(scale, decoder, page, n, out),
-            Codec::PrefixDeltas(usual, decoder) => prefix_deltas_page(scale, *usual, decoder, page, n, out),
+            Codec::PrefixDeltas(steps) => steps.page(scale, page, n, out),
             Codec::Entropy8(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
             Codec::Entropy16(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
             Codec::Entropy32(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
@@ -192,32 +195,46 @@ fn prefix_page<T: Int>(scale: Scale<T>, decoder: &mut Decoder, page: &[u8], n: u
     Ok(())
 }
 
-fn prefix_deltas_page<T: Int>(
-    scale: Scale<T>,
-    usual: i64,
-    decoder: &mut Decoder,
-    page: &[u8],
-    n: usize,
-    out: &mut Vec<T>,
-) -> Result<()> {
-    let mut reader = Reader::new(page);
-    if n == 0 {
-        return reader.finish();
+/// Prefix coded steps.
+struct Steps {
+    decoder: Decoder,
+    usual: u64,
+    unit: u64,
+    /// What each token below 64 adds to a value.
+    small: [u64; 64],
+}
+
+impl Steps {
+    fn new(usual: u64, unit: u64, decoder: Decoder) -> Self {
+        let step = |token: usize| step_of(token as u64, unit, usual);
+        Self { decoder, usual, unit, small: std::array::from_fn(step) }
     }
-    let first = scale.value(reader.varint()?);
-    out.push(first);
-    let (mut value, unit, usual) = (first, scale.unit, (usual as u64).wrapping_mul(scale.unit));
-    let mut step = |folded: u64| {
-        value = T::at(value, (unzigzag(folded) as u64).wrapping_mul(unit).wrapping_add(usual));
-        value
-    };
-    let (tokens, wide) = decoder.page(reader.rest(), n - 1)?;
-    if wide.is_empty() {
-        out.extend(tokens.iter().map(|&token| step(u64::from(token))));
-    } else {
-        out.extend(numbers(tokens, wide).map(step));
+
+    fn page<T: Int>(&mut self, scale: Scale<T>, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
+        let mut reader = Reader::new(page);
+        if n == 0 {
+            return reader.finish();
+        }
+        let mut value = scale.value(reader.varint()?);
+        let (tokens, wide) = self.decoder.page(reader.rest(), n - 1)?;
+        out.push(value);
+        let mut step = |by: u64| {
+            value = T::at(value, by);
+            value
+        };
+        if wide.is_empty() {
+            out.extend(tokens.iter().map(|&token| step(self.small[usize::from(token & 63)])));
+        } else {
+            out.extend(numbers(tokens, wide).map(|folded| step(step_of(folded, self.unit, self.usual))));
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// What a zigzag step adds to a value, beside the usual one.
+#[inline]
+fn step_of(folded: u64, unit: u64, usual: u64) -> u64 {
+    (unzigzag(folded) as u64).wrapping_mul(unit).wrapping_add(usual)
 }
 
 fn entropy_page<T: Int, L: pco::data_types::Number + Default + Into<u64>>(
