@@ -10,8 +10,8 @@ use crate::log::append::make_spare;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Unsorted rows of a shard above which they are sorted before a reader asks (bytes).
-const SEAL_BYTES: u64 = 16 << 20;
+/// Unsorted rows of a shard are sorted before a reader asks if they are more than this share of the memory for rows.
+const SEAL_SHARE: u64 = 8;
 /// Deletes that are not applied to a shard's rows in memory, above which they are (number).
 const SEAL_FENCES: usize = 16;
 
@@ -86,7 +86,7 @@ impl Engine {
     fn seal_due(&self) -> Result<bool, StorageError> {
         let many = |shard: &&Arc<Shard>| {
             let runs = &shard.state.lock().runs;
-            runs.pending_bytes() > SEAL_BYTES || runs.fences() > SEAL_FENCES
+            runs.pending_bytes() > self.options.run_bytes / SEAL_SHARE || runs.fences() > SEAL_FENCES
         };
         let shard = self.shards.read().values().find(many).cloned();
         if let Some(shard) = &shard {

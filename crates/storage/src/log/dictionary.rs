@@ -5,12 +5,13 @@
 //! payload of a definitions record
 //! varint  number of series, measurements and fields defined before it: three varints
 //! then, until the payload ends:
-//!   1  series:       canonical key (length as varint, bytes)
+//!   1  series:       canonical key (see `parts`)
 //!   2  measurement:  name (length, bytes)
 //!   3  field:        shard (varint), number of the measurement (varint), id in the shard (varint), type (1 byte: 0 float,
 //!                    1 integer, 2 unsigned, 3 string, 4 boolean), name (length, bytes)
 //! ```
 
+use super::parts::Parts;
 use crate::ShardId;
 use crate::schema::{FieldId, FieldKey};
 use crate::segment::format::{type_code, type_of};
@@ -30,6 +31,7 @@ pub(crate) struct WriterDictionary {
     /// For each series table in use the numbers in the file, or [`UNDEFINED`]. The log keeps no table alive.
     series: Vec<(Weak<SeriesTable>, Vec<u32>)>,
     series_count: u32,
+    parts: Parts,
     measurements: HashMap<Text, u32>,
     fields: HashMap<(ShardId, FieldId), u32>,
     /// Definitions that are not in the file yet.
@@ -61,10 +63,10 @@ impl WriterDictionary {
                 fresh.push(id);
             }
         }
-        let definitions = &mut self.fresh;
+        let (definitions, parts) = (&mut self.fresh, &mut self.parts);
         table.keys(&fresh, |key| {
             definitions.push(SERIES);
-            put_bytes(definitions, key);
+            parts.put(key, definitions);
         });
         self.series_count += fresh.len() as u32;
         ids.iter().map(|&id| numbers[id as usize]).collect()
@@ -128,6 +130,7 @@ pub(crate) struct ReaderDictionary {
     pub(crate) measurements: Vec<Text>,
     /// The fields.
     pub(crate) fields: Vec<DefinedField>,
+    parts: Parts,
 }
 
 impl ReaderDictionary {
@@ -145,7 +148,7 @@ impl ReaderDictionary {
         }
         while !reader.is_empty() {
             match reader.u8()? {
-                SERIES => self.series.push(reader.bytes()?.into()),
+                SERIES => self.series.push(self.parts.read(&mut reader)?.into()),
                 MEASUREMENT => self.measurements.push(reader.bytes()?.into()),
                 FIELD => self.read_field(&mut reader)?,
                 _ => return Err(CodecError::Invalid("kind of a definition")),

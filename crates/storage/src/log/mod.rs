@@ -6,7 +6,7 @@
 //!
 //! * [`format`] – file heads and records, byte by byte
 //! * [`batch`], [`flush`] – the payloads of records
-//! * [`dictionary`] – the definitions of one file, for writing and for reading
+//! * [`dictionary`] – the definitions of one file, for writing and for reading; `parts` – series keys in them
 //! * [`append`] – the writer
 //! * [`recover`] – what is found at a start: torn tail, damage, rows
 //!
@@ -18,6 +18,7 @@ pub(crate) mod batch;
 pub(crate) mod dictionary;
 pub(crate) mod flush;
 pub(crate) mod format;
+mod parts;
 pub(crate) mod recover;
 #[cfg(test)]
 mod tests;

@@ -106,3 +106,19 @@ fn an_outgrown_table_is_left_and_its_holders_keep_it() {
     assert_eq!(resolve(&tables.current(), &["b"]).ids, [0]);
     assert_eq!(old.store().key(ids[1]), b"b");
 }
+
+#[test]
+fn a_series_costs_little_beside_its_key() {
+    let tables = SeriesTables::new(&SeededRandom::new(6), 1 << 30, u64::MAX);
+    let table = tables.current();
+    let names: Vec<String> = (0..100_000).map(|i| format!("http,host=host-{},pod=pod-{i}", i % 1_000)).collect();
+    let text: usize = names.iter().map(String::len).sum();
+    for some in names.chunks(10_000) {
+        resolve(&table, &some.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let beside = (tables.of_all.load(Ordering::Relaxed) as f64 - text as f64) / names.len() as f64;
+    assert!((24.0..60.0).contains(&beside), "{beside}");
+    drop(table);
+    *tables.current.write() = (0, Arc::new(SeriesTable::new(tables.hasher.clone(), tables.of_all.clone())));
+    assert_eq!(tables.of_all.load(Ordering::Relaxed), 0);
+}
