@@ -2,6 +2,7 @@
 //! (`/^(a|b)$/`) told apart, because these need no automaton.
 
 use crate::QueryError;
+use model::Text;
 use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
 use storage::TagTest;
@@ -15,6 +16,8 @@ const AUTOMATON_LIMIT: usize = 2 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     source: Box<str>,
+    /// What every text that matches begins with.
+    prefix: Box<[u8]>,
     matcher: Matcher,
 }
 
@@ -30,14 +33,18 @@ impl Pattern {
     /// Compiles the source text of an expression in Go syntax.
     pub(crate) fn new(source: &str) -> Result<Pattern, QueryError> {
         if let Some(words) = words(source) {
-            return Ok(Pattern { source: source.into(), matcher: Matcher::Words(words) });
+            return Ok(Pattern { source: source.into(), prefix: Box::default(), matcher: Matcher::Words(words) });
         }
         let translated = influxql::regex::to_rust(source).map_err(|error| QueryError::Invalid(error.to_string()))?;
         RegexBuilder::new(&translated)
             .size_limit(SIZE_LIMIT)
             .dfa_size_limit(AUTOMATON_LIMIT)
             .build()
-            .map(|regex| Pattern { source: source.into(), matcher: Matcher::Regex(regex) })
+            .map(|regex| Pattern {
+                source: source.into(),
+                prefix: prefix(source).into(),
+                matcher: Matcher::Regex(regex),
+            })
             .map_err(|error| QueryError::Invalid(format!("error parsing regexp: {error}")))
     }
 
@@ -69,6 +76,16 @@ fn words(source: &str) -> Option<Vec<Box<[u8]>>> {
     Some(words)
 }
 
+/// The plain bytes behind a leading `^`, up to the first that may mean more.
+fn prefix(source: &str) -> &[u8] {
+    let Some(rest) = source.strip_prefix('^').filter(|rest| !rest.contains('|')) else { return &[] };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b' ' | b':' | b'/');
+    let len = rest.bytes().take_while(|&byte| plain(byte)).count();
+    // What follows may say that the last of them need not be there.
+    let optional = matches!(rest.as_bytes().get(len), Some(b'*' | b'?' | b'{'));
+    &rest.as_bytes()[..len - usize::from(optional && len > 0)]
+}
+
 impl TagTest for Pattern {
     fn passes(&self, value: &[u8]) -> bool {
         self.matches(value)
@@ -76,6 +93,17 @@ impl TagTest for Pattern {
 
     fn source(&self) -> Option<String> {
         Some(self.source.to_string())
+    }
+
+    fn words(&self) -> Option<&[Text]> {
+        match &self.matcher {
+            Matcher::Words(words) => Some(words),
+            Matcher::Regex(_) => None,
+        }
+    }
+
+    fn prefix(&self) -> &[u8] {
+        &self.prefix
     }
 }
 
@@ -99,5 +127,25 @@ mod tests {
         let pattern = Pattern::new("^a|b$").unwrap();
         assert!(matches!(pattern.matcher, Matcher::Regex(_)));
         assert!(pattern.matches(b"ax") && pattern.matches(b"xb"));
+    }
+
+    #[test]
+    fn prefixes_are_what_matches_begin_with() {
+        for (source, expected) in [
+            ("^abc", "abc"),
+            ("^ab*", "a"),
+            ("^ab?c", "a"),
+            ("^ab+c", "ab"),
+            ("^a{0}b", ""),
+            ("^pod-1.*x$", "pod-1"),
+            ("^a|b", ""),
+            ("^(a|b)", ""),
+            ("^*", ""),
+            ("abc", ""),
+            ("^a\\.b", "a"),
+            ("(?i)^a", ""),
+        ] {
+            assert_eq!(prefix(source), expected.as_bytes(), "{source}");
+        }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Directory,
     /// The index of a measurement in a segment.
     Index,
+    /// The index of a measurement by its digest, whatever segments have it; whoever asks compares.
+    SharedIndex,
     /// The index of a table of a run.
     RunIndex,
     /// The series that some indexes have for a condition; the owner is a hash, and whoever asks compares.

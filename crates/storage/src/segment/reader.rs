@@ -15,7 +15,7 @@ use codec::{CodecError, Pages};
 use model::{Column, FieldType, Strings, Values};
 use parking_lot::Mutex;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// A segment, open or not yet.
 pub(crate) struct Segment {
@@ -44,6 +44,12 @@ pub(crate) struct PageId {
     pub(crate) column: u32,
     /// The page's number in the group.
     pub(crate) page: u32,
+}
+
+/// Where in the cache an index is. The weak reference keeps another from taking its address.
+struct IndexRef {
+    digest: u64,
+    index: Weak<TagIndex>,
 }
 
 /// A column's part of a block: its bytes, checked, and its model. The model is behind a lock since decoding uses its buffers.
@@ -159,15 +165,26 @@ impl Segment {
     /// The index of a measurement (its place in the contents).
     pub(crate) fn index(&self, measurement: usize) -> Result<Arc<TagIndex>, StorageError> {
         let key = self.key(Kind::Index, [measurement as u32, 0, 0, 0]);
-        self.cache.get_or(key, || {
-            let contents = self.contents()?;
-            let entry = &contents.measurements[measurement];
-            let bytes = self.read_section(&entry.index)?;
-            let index = TagIndex::decode(&bytes, entry.series);
-            let index = index.map_err(|error| self.damaged(entry.index.offset, error))?;
-            let size = index.bytes();
-            Ok((index, size))
-        })
+        let shared = |digest| Key { owner: digest, kind: Kind::SharedIndex, place: [0; 4] };
+        if let Some(known) = self.cache.get::<IndexRef>(&key)
+            && let Some(index) = self.cache.get::<TagIndex>(&shared(known.digest))
+            && std::ptr::eq(known.index.as_ptr(), Arc::as_ptr(&index))
+        {
+            return Ok(index);
+        }
+        let contents = self.contents()?;
+        let entry = &contents.measurements[measurement];
+        let bytes = self.read_section(&entry.index)?;
+        let index = TagIndex::decode(&bytes, entry.series);
+        let mut index = Arc::new(index.map_err(|error| self.damaged(entry.index.offset, error))?);
+        // Steady writers give one segment after the other the same series: these are held once.
+        let digest = index.digest();
+        match self.cache.get::<TagIndex>(&shared(digest)).filter(|known| *known == index) {
+            Some(equal) => index = equal,
+            None => self.cache.put(shared(digest), index.clone(), index.bytes()),
+        }
+        self.cache.put(key, Arc::new(IndexRef { digest, index: Arc::downgrade(&index) }), 64);
+        Ok(index)
     }
 
     /// The timestamps of a page; `id.column` must be 0.

@@ -14,7 +14,7 @@ use crate::segment::index::{TagIndex, Walk};
 use model::{TagSet, Text};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Some series of one measurement, ascending by canonical key, numbered from 0.
 #[derive(Clone, Debug)]
@@ -27,25 +27,21 @@ pub(super) struct Inner {
     measurement: Text,
     pub(super) sources: Vec<Source>,
     tag_keys: Vec<Text>,
+    /// The index of each part of `found`.
+    indexes: Vec<Arc<TagIndex>>,
     found: Arc<Found>,
 }
 
-/// Which series there are, without the sources, so that it pins neither rows nor files.
+/// Which series there are, without sources and indexes, so that it pins neither rows nor files nor memory.
 #[derive(Debug)]
 struct Found {
     /// For each source which of `parts` its series are.
     part_of: Vec<u32>,
-    parts: Vec<Part>,
+    /// The series of sources with equal indexes, and the first of these.
+    parts: Vec<(usize, Locals)>,
     /// For each series a part that has it, and its number there; `None` if the first part has them all.
     known: Option<Vec<(u32, u32)>>,
     len: usize,
-}
-
-/// The series of sources with equal indexes.
-#[derive(Debug)]
-struct Part {
-    index: Arc<TagIndex>,
-    locals: Locals,
 }
 
 /// Which of an index's series those of the set are.
@@ -63,7 +59,7 @@ enum Locals {
 #[derive(Debug)]
 struct Kept {
     condition: Vec<u8>,
-    indexes: Vec<Arc<TagIndex>>,
+    indexes: Vec<Weak<TagIndex>>,
     found: Arc<Found>,
 }
 
@@ -87,21 +83,11 @@ impl SeriesSet {
         let mut name = Vec::new();
         codec::put_bytes(&mut name, measurement);
         let lasts = fingerprint(condition, &mut name) && sources.iter().all(|(source, _)| source.deleted.is_none());
-        let (found, sources) = if lasts {
-            let (sources, indexes): (Vec<Source>, Vec<Arc<TagIndex>>) = sources.into_iter().unzip();
-            (
-                kept(name, indexes, cache, |indexes| {
-                    let all = indexes.iter().map(|index| (None, index.clone())).collect::<Vec<_>>();
-                    find(measurement, &all, condition)
-                })?,
-                sources,
-            )
-        } else {
-            let all: Vec<_> = sources.iter().map(|(source, index)| (Some(source), index.clone())).collect();
-            let found = Arc::new(find(measurement, &all, condition)?);
-            (found, sources.into_iter().map(|(source, _)| source).collect())
-        };
-        Ok(Self { inner: Arc::new(Inner { measurement: measurement.into(), sources, tag_keys, found }) })
+        let (sources, indexes): (Vec<Source>, Vec<Arc<TagIndex>>) = sources.into_iter().unzip();
+        let find = || find(measurement, &sources, &indexes, condition);
+        let found = if lasts { kept(name, &indexes, cache, find)? } else { Arc::new(find()?) };
+        let indexes = found.parts.iter().map(|(first, _)| indexes[*first].clone()).collect();
+        Ok(Self { inner: Arc::new(Inner { measurement: measurement.into(), sources, tag_keys, indexes, found }) })
     }
 
     /// Number of series.
@@ -131,13 +117,13 @@ impl SeriesSet {
     /// The number of a series in a source of the set, if that has it.
     pub(super) fn local(&self, source: usize, series: usize) -> Option<u32> {
         let found = &self.inner.found;
-        found.parts[found.part_of[source] as usize].locals.get(series as u32)
+        found.parts[found.part_of[source] as usize].1.get(series as u32)
     }
 
     /// The canonical key of a series.
     #[must_use]
     pub fn key(&self, series: usize) -> Vec<u8> {
-        let (index, local) = self.inner.found.known(series);
+        let (index, local) = self.inner.known(series);
         let mut key = Vec::new();
         index.push_key(&self.inner.measurement, local, &mut key);
         key
@@ -146,7 +132,7 @@ impl SeriesSet {
     /// The tags of a series.
     #[must_use]
     pub fn tags(&self, series: usize) -> TagSet {
-        let (index, local) = self.inner.found.known(series);
+        let (index, local) = self.inner.known(series);
         index.tags(local)
     }
 
@@ -161,7 +147,7 @@ impl SeriesSet {
     #[must_use]
     pub fn tag_column(&self, key: &[u8]) -> (Vec<Text>, Vec<u32>) {
         let found = &self.inner.found;
-        let columns: Vec<_> = found.parts.iter().map(|part| part.index.column(key)).collect();
+        let columns: Vec<_> = self.inner.indexes.iter().map(|index| index.column(key)).collect();
         // Per part and value id whether it occurs, later its place among all values.
         const UNUSED: u32 = u32::MAX;
         let mut places: Vec<Vec<u32>> =
@@ -205,13 +191,20 @@ impl SeriesSet {
     }
 }
 
-impl Found {
+impl Inner {
+    /// An index that has a series, and its number there.
     fn known(&self, series: usize) -> (&TagIndex, usize) {
-        let (part, local) = match &self.known {
+        let (part, local) = self.found.known(series);
+        (&self.indexes[part as usize], local as usize)
+    }
+}
+
+impl Found {
+    fn known(&self, series: usize) -> (u32, u32) {
+        match &self.known {
             Some(known) => known[series],
-            None => (0, self.parts[0].locals.get(series as u32).unwrap_or(0)),
-        };
-        (&self.parts[part as usize].index, local as usize)
+            None => (0, self.parts[0].1.get(series as u32).unwrap_or(0)),
+        }
     }
 
     /// Gives for each series the part that is known to have it, and the id of its value in that part's column.
@@ -219,16 +212,13 @@ impl Found {
         let mut walks: Vec<Option<Walk<'_>>> =
             columns.iter().map(|column| column.map(|column| column.ids.walk())).collect();
         for series in 0..self.len {
-            let (part, local) = match &self.known {
-                Some(known) => known[series],
-                None => (0, self.parts[0].locals.get(series as u32).unwrap_or(0)),
-            };
+            let (part, local) = self.known(series);
             take(part as usize, walks[part as usize].as_mut().map_or(0, |walk| walk.get(local)));
         }
     }
 
     fn bytes(&self) -> usize {
-        let locals: usize = self.parts.iter().map(|part| part.locals.bytes() + 64).sum();
+        let locals: usize = self.parts.iter().map(|(_, locals)| locals.bytes() + 64).sum();
         locals + self.known.as_ref().map_or(0, |known| known.len() * 8) + self.part_of.len() * 4 + 128
     }
 }
@@ -254,81 +244,84 @@ impl Locals {
 /// What the cache has of these indexes and this condition, else what `find` gives.
 fn kept(
     condition: Vec<u8>,
-    indexes: Vec<Arc<TagIndex>>,
+    indexes: &[Arc<TagIndex>],
     cache: &Cache,
-    find: impl FnOnce(&[Arc<TagIndex>]) -> Result<Found, StorageError>,
+    find: impl FnOnce() -> Result<Found, StorageError>,
 ) -> Result<Arc<Found>, StorageError> {
     let addresses: Vec<usize> = indexes.iter().map(|index| Arc::as_ptr(index).addr()).collect();
     let hash = ahash::RandomState::with_seeds(9, 10, 11, 12).hash_one((&condition, &addresses));
     let key = Key { owner: hash, kind: Kind::Series, place: [indexes.len() as u32, 0, 0, 0] };
     if let Some(kept) = cache.get::<Kept>(&key) {
-        let same =
-            kept.indexes.len() == indexes.len() && kept.indexes.iter().zip(&indexes).all(|(a, b)| Arc::ptr_eq(a, b));
-        if same && kept.condition == condition {
+        // A weak reference keeps another index from taking the address.
+        let same = |(kept, index): (&Weak<TagIndex>, &Arc<TagIndex>)| std::ptr::eq(kept.as_ptr(), Arc::as_ptr(index));
+        let all = kept.indexes.len() == indexes.len() && kept.indexes.iter().zip(indexes).all(same);
+        if all && kept.condition == condition {
             return Ok(kept.found.clone());
         }
     }
-    let found = Arc::new(find(&indexes)?);
+    let found = Arc::new(find()?);
     let bytes = found.bytes() + condition.len() + indexes.len() * 8 + 128;
-    cache.put(key, Arc::new(Kept { condition, indexes, found: found.clone() }), bytes as u64);
+    let weak = indexes.iter().map(Arc::downgrade).collect();
+    cache.put(key, Arc::new(Kept { condition, indexes: weak, found: found.clone() }), bytes as u64);
     Ok(found)
 }
 
-/// Finds the series of some indexes that fulfil a condition, and, where a source is given, have a row left.
+/// Finds the series that fulfil a condition and have a row left, of sources with their indexes.
 fn find(
     measurement: &[u8],
-    sources: &[(Option<&Source>, Arc<TagIndex>)],
+    sources: &[Source],
+    indexes: &[Arc<TagIndex>],
     condition: &TagCondition,
 ) -> Result<Found, StorageError> {
     // Equal indexes make one part, unless deletes leave them different series.
     let mut by_digest: HashMap<u64, Vec<u32>> = HashMap::new();
-    let mut chosen: Vec<(Arc<TagIndex>, Vec<u32>)> = Vec::new();
+    let mut parts: Vec<(usize, Vec<u32>)> = Vec::new();
     let mut part_of = Vec::with_capacity(sources.len());
-    for (source, index) in sources {
-        let whole = source.is_none_or(|source| source.deleted.is_none());
+    for (at, (source, index)) in sources.iter().zip(indexes).enumerate() {
         // A lone index needs no digest.
-        let alike = (whole && sources.len() > 1).then(|| by_digest.entry(index.digest()).or_default());
-        let known = alike.as_ref().and_then(|alike| {
-            alike.iter().copied().find(|&part| {
-                let other = &chosen[part as usize].0;
-                Arc::ptr_eq(other, index) || other == index
-            })
-        });
-        part_of.push(known.unwrap_or(chosen.len() as u32));
-        if known.is_none() {
-            if let Some(alike) = alike {
-                alike.push(chosen.len() as u32);
-            }
-            let mut series = matching(index, condition);
-            if let Some(source) = source {
-                source.retain_live(&mut series)?;
-            }
-            chosen.push((index.clone(), series));
+        let shares = source.deleted.is_none() && sources.len() > 1;
+        let alike = shares.then(|| by_digest.entry(index.digest()).or_default());
+        let is_equal = |part: &u32| {
+            let other = &indexes[parts[*part as usize].0];
+            Arc::ptr_eq(other, index) || other == index
+        };
+        if let Some(part) = alike.as_ref().and_then(|alike| alike.iter().copied().find(is_equal)) {
+            part_of.push(part);
+            continue;
         }
+        alike.into_iter().for_each(|alike| alike.push(parts.len() as u32));
+        part_of.push(parts.len() as u32);
+        let mut series = matching(index, condition);
+        source.retain_live(&mut series)?;
+        parts.push((at, series));
     }
-    Ok(found(measurement, chosen, part_of))
+    Ok(unite(measurement, indexes, parts, part_of))
 }
 
-fn found(measurement: &[u8], mut chosen: Vec<(Arc<TagIndex>, Vec<u32>)>, part_of: Vec<u32>) -> Found {
+fn unite(
+    measurement: &[u8],
+    indexes: &[Arc<TagIndex>],
+    mut chosen: Vec<(usize, Vec<u32>)>,
+    part_of: Vec<u32>,
+) -> Found {
     if chosen.len() <= 1 {
         let len = chosen.first().map_or(0, |(_, series)| series.len());
-        let whole = |index: &TagIndex, series: Vec<u32>| match series.len() == index.series {
-            true => Locals::All,
-            false => Locals::Each(series),
+        let whole = |(first, series): (usize, Vec<u32>)| match series.len() == indexes[first].series {
+            true => (first, Locals::All),
+            false => (first, Locals::Each(series)),
         };
-        let parts = chosen.drain(..).map(|(index, series)| Part { locals: whole(&index, series), index }).collect();
-        return Found { part_of, parts, known: None, len };
+        return Found { part_of, parts: chosen.drain(..).map(whole).collect(), known: None, len };
     }
     let pairs: Vec<(&Arc<TagIndex>, &[u32])> =
-        chosen.iter().map(|(index, series)| (index, series.as_slice())).collect();
+        chosen.iter().map(|(first, series)| (&indexes[*first], series.as_slice())).collect();
     let union = union(measurement, &pairs);
     let len = union.known.len();
     let locals = |(places, series): (Vec<u32>, Vec<u32>)| match places.len() == len {
         true => Locals::Each(series),
         false => Locals::Some(places, series),
     };
-    let parts = chosen.into_iter().zip(union.places);
-    let parts: Vec<Part> = parts.map(|((index, _), places)| Part { index, locals: locals(places) }).collect();
-    let first_has_all = matches!(parts[0].locals, Locals::Each(_));
+    let firsts = chosen.into_iter().map(|(first, _)| first);
+    let parts: Vec<(usize, Locals)> = firsts.zip(union.places.into_iter().map(locals)).collect();
+    let first_has_all = matches!(parts[0].1, Locals::Each(_));
     Found { part_of, known: (!first_has_all).then_some(union.known), parts, len }
 }
