@@ -33,6 +33,13 @@ impl Default for Strings {
 }
 
 impl Strings {
+    /// An empty list with room for so many strings, and bytes of all together.
+    pub fn with_capacity(strings: usize, bytes: usize) -> Self {
+        let mut offsets = Vec::with_capacity(strings + 1);
+        offsets.push(0);
+        Self { offsets, bytes: Vec::with_capacity(bytes) }
+    }
+
     /// How many strings there are.
     pub fn len(&self) -> usize {
         self.offsets.len() - 1

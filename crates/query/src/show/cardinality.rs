@@ -8,10 +8,11 @@
 use super::{KeyTest, Policies, Tables, bytes, check_cancel, database, tag_condition_of};
 use crate::exec::{Flow, Meter, give, give_rows};
 use crate::pattern::Pattern;
+use crate::predicate::tags_fulfil;
 use crate::when::{self, Part};
 use crate::{Context, Names, QueryError, Sink};
 use influxql::ast::{Expr, KeyFilter, ShowCardinality};
-use model::{Column, Frame, FrameColumn, Header, Item, Text, TimeRange, Values};
+use model::{Column, Frame, FrameColumn, Header, Item, TagSet, Text, TimeRange, Values};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use storage::{SeriesSet, TagCondition, View};
@@ -75,11 +76,6 @@ pub fn show_cardinality(
     let mut tables = Tables::open(tail, names, context, Policies::Default, TimeRange::ALL)?.take()?;
     // Each group has one row, which OFFSET passes over.
     if tail.offset > 0 {
-        return Ok(());
-    }
-    if let Counted::FieldKeys = what
-        && !matches!(when.rest, Part::True)
-    {
         return Ok(());
     }
     let dimensions = Dimensions::new(&statement.dimensions, what, &tables)?;
@@ -221,6 +217,11 @@ impl Count<'_> {
         for view in views {
             match self.what {
                 Counted::FieldKeys => {
+                    // Field keys come from a source without tags.
+                    let condition = tag_condition_of(view, name, &self.condition)?;
+                    if !condition.is_some_and(|condition| tags_fulfil(&TagSet::default(), &condition)) {
+                        continue;
+                    }
                     let found = groups.entry(vec![Text::default(); self.dimensions.keys.len()]).or_default();
                     for (field, _) in view.fields(name)? {
                         memory.add(ITEM)?;

@@ -16,16 +16,32 @@ pub(super) fn order(strings: Strings) -> (Strings, Vec<u32>) {
     while let Some((range, depth)) = waiting.pop() {
         sort(strings, &mut items, range, depth, &mut waiting);
     }
-    let mut sorted = Strings::default();
     let mut ranks = vec![0; items.len()];
-    for (_, at) in items {
-        let string = strings.get(at as usize);
-        if sorted.is_empty() || sorted.get(sorted.len() - 1) != string {
-            sorted.push(string);
-        }
-        ranks[at as usize] = sorted.len() as u32 - 1;
-    }
+    let sorted = distinct(strings, &items, &mut ranks);
     (sorted, ranks)
+}
+
+/// The strings in the order of the items, each once, and for each string its place among them. They lie all over memory: the
+/// items come in blocks of which first the places are read, then the first bytes, so that the waits overlap.
+fn distinct(strings: &Strings, items: &[(u64, u32)], ranks: &mut [u32]) -> Strings {
+    const BLOCK: usize = 32;
+    let mut sorted = Strings::with_capacity(items.len(), strings.bytes().len());
+    let mut last: Option<(u64, &[u8])> = None;
+    for block in items.chunks(BLOCK) {
+        let mut found: [&[u8]; BLOCK] = [&[]; BLOCK];
+        block.iter().zip(&mut found).for_each(|(&(_, at), found)| *found = strings.get(at as usize));
+        let first = found.iter().fold(0u8, |sum, string| sum ^ string.first().copied().unwrap_or(0));
+        std::hint::black_box(first);
+        for (&(word, at), string) in block.iter().zip(found) {
+            // What fell together has the same last word.
+            if last != Some((word, string)) {
+                sorted.push(string);
+                last = Some((word, string));
+            }
+            ranks[at as usize] = sorted.len() as u32 - 1;
+        }
+    }
+    sorted
 }
 
 /// Sorts a range, whose strings are alike up to `depth`, by the eight bytes there, which the items hold; what is alike there
