@@ -53,6 +53,8 @@ struct Dictionaries<'a> {
     keys: Vec<&'a Text>,
     /// For each index and each of the keys the column, and the common number of each of its ids.
     columns: Vec<Vec<Option<(&'a TagColumn, Vec<u32>)>>>,
+    /// For each of the keys whether the order of numbers is that of the values in series keys.
+    ordered: Vec<bool>,
 }
 
 impl<'a> Dictionaries<'a> {
@@ -61,13 +63,16 @@ impl<'a> Dictionaries<'a> {
         keys.sort_unstable();
         keys.dedup();
         let mut columns: Vec<Vec<_>> = indexes.iter().map(|_| Vec::with_capacity(keys.len())).collect();
+        let mut ordered = Vec::with_capacity(keys.len());
         for key in &keys {
             let of_key: Vec<Option<&TagColumn>> = indexes.iter().map(|(index, _)| index.column(key)).collect();
-            for (at, column) in numbers(&of_key).into_iter().enumerate() {
+            let (numbers, is_ordered) = numbers(&of_key);
+            ordered.push(is_ordered);
+            for (at, column) in numbers.into_iter().enumerate() {
                 columns[at].push(of_key[at].map(|known| (known, column)));
             }
         }
-        Self { measurement, indexes, keys, columns }
+        Self { measurement, indexes, keys, columns, ordered }
     }
 
     /// The value of a series' tag (the key's place), if it has it.
@@ -83,6 +88,9 @@ impl<'a> Dictionaries<'a> {
 
     fn compare(&self, a: &Head<'_>, b: &Head<'_>) -> Ordering {
         let Some(key) = (0..self.keys.len()).find(|&key| a.ids[key] != b.ids[key]) else { return Ordering::Equal };
+        if self.ordered[key] && a.ids[key] > 0 && b.ids[key] > 0 {
+            return a.ids[key].cmp(&b.ids[key]);
+        }
         let first = || {
             let (a, b) = (self.value(a, key), self.value(b, key));
             let at = a.iter().zip(b).position(|(a, b)| a != b)?;
@@ -95,21 +103,27 @@ impl<'a> Dictionaries<'a> {
     }
 }
 
-/// For each column the numbers of its ids, the same for the same value; 0 is 0.
-fn numbers(columns: &[Option<&TagColumn>]) -> Vec<Vec<u32>> {
+/// For each column the numbers of its ids, the same for the same value; 0 is 0. And whether they ascend as the values in
+/// series keys do: none begins with another, and none has a byte that keys escape.
+fn numbers(columns: &[Option<&TagColumn>]) -> (Vec<Vec<u32>>, bool) {
     let some: Vec<(usize, &TagColumn)> =
         columns.iter().enumerate().filter_map(|(at, column)| column.map(|column| (at, column))).collect();
     let len = |column: &Option<&TagColumn>| column.map_or(0, |column| column.values.len());
     let mut numbers: Vec<Vec<u32>> = columns.iter().map(|column| Vec::with_capacity(len(column) + 1)).collect();
     numbers.iter_mut().for_each(|numbers| numbers.push(0));
     let (mut number, mut last): (u32, &[u8]) = (0, &[]);
+    let mut ordered = true;
     each_value(&some.iter().map(|(_, column)| *column).collect::<Vec<_>>(), |at, value| {
-        number += u32::from(value != last);
-        last = value;
+        if value != last {
+            let plain = || !value.iter().any(|byte| matches!(byte, b',' | b'=' | b' ' | b'\\'));
+            ordered = ordered && (number == 0 || !value.starts_with(last)) && plain();
+            number += 1;
+            last = value;
+        }
         numbers[some[at].0].push(number);
         true
     });
-    numbers
+    (numbers, ordered)
 }
 
 /// Gives the values of all columns, ascending, each with the column that has it, until `take` wants no more.
