@@ -1,11 +1,39 @@
 //! Lines for a schema: dense or with gaps, out of order, points written again in the same request and in later ones.
 
-use super::schema::{Kind, Schema};
+use super::schema::{Kind, SECOND, Schema};
 use crate::Random;
 use crate::script::{Step, StepKind};
 
+/// A point without its fields: measurement with tags, and time (ns).
+type Head = (String, i64);
+
 /// The writes of a data set, one to three requests and sometimes one that writes points again.
 pub(super) fn writes(schema: &Schema, random: &mut Random) -> Vec<Step> {
+    let lines = heads(schema, random);
+    let requests = 1 + random.below(3);
+    let size = lines.len().div_ceil(requests).max(1);
+    let mut again: Vec<Head> = lines.iter().filter(|_| random.once_in(10)).cloned().collect();
+    again.truncate(20);
+    let mut steps = Vec::new();
+    if schema.policy {
+        // Shards of an hour are many where rows are far apart.
+        let far = schema.step > 100 * SECOND;
+        let shortest = if far { " SHARD DURATION 1w" } else { " SHARD DURATION 1h" };
+        let shards = *random.pick(&["", " SHARD DURATION 1d", shortest]);
+        let text = format!("CREATE RETENTION POLICY other ON d DURATION 0s REPLICATION 1{shards}");
+        steps.push(Step::new(StepKind::Query, "", text));
+    }
+    for part in lines.chunks(size) {
+        let parameters = if schema.policy && random.once_in(2) { "rp=other" } else { "" };
+        steps.push(step(part, parameters, schema, random));
+    }
+    if !again.is_empty() && random.once_in(2) {
+        steps.push(step(&again, "", schema, random));
+    }
+    steps
+}
+
+fn heads(schema: &Schema, random: &mut Random) -> Vec<Head> {
     let mut lines = Vec::new();
     for measurement in &schema.measurements {
         for row in 0..schema.rows {
@@ -25,21 +53,13 @@ pub(super) fn writes(schema: &Schema, random: &mut Random) -> Vec<Step> {
             lines.swap(at, random.below(at + 1));
         }
     }
-    let requests = 1 + random.below(3);
-    let size = lines.len().div_ceil(requests).max(1);
-    let mut again: Vec<(String, i64)> = lines.iter().filter(|_| random.once_in(10)).cloned().collect();
-    again.truncate(20);
-    let mut steps: Vec<Step> = lines.chunks(size).map(|part| step(part, schema, random)).collect();
-    if !again.is_empty() && random.once_in(2) {
-        steps.push(step(&again, schema, random));
-    }
-    steps
+    lines
 }
 
-fn step(lines: &[(String, i64)], schema: &Schema, random: &mut Random) -> Step {
+fn step(lines: &[Head], parameters: &str, schema: &Schema, random: &mut Random) -> Step {
     let text: Vec<String> =
-        lines.iter().map(|(head, time)| format!("{head} {} {time}", fields(schema, random))).collect();
-    Step::new(StepKind::Write, "", text.join("\n"))
+        lines.iter().map(|(head, time)| format!("{head} {} {time}", fields(schema, *time, random))).collect();
+    Step::new(StepKind::Write, parameters, text.join("\n"))
 }
 
 fn escape(text: &str, also: &str) -> String {
@@ -63,21 +83,30 @@ fn head(measurement: &str, schema: &Schema, random: &mut Random) -> String {
     out
 }
 
-fn fields(schema: &Schema, random: &mut Random) -> String {
+fn fields(schema: &Schema, time: i64, random: &mut Random) -> String {
     let mut out = Vec::new();
-    for (at, (name, kind)) in schema.fields.iter().enumerate() {
+    for (at, field) in schema.fields.iter().enumerate() {
         let last_chance = out.is_empty() && at + 1 == schema.fields.len();
         if last_chance || schema.gaps == 0 || !random.once_in(schema.gaps) {
-            out.push(format!("{}={}", escape(name, "="), value(*kind, schema.exact, random)));
+            let kind = Schema::kind_at(field, time);
+            out.push(format!("{}={}", escape(&field.name, "="), value(kind, schema, random)));
         }
     }
     out.join(",")
 }
 
 #[allow(clippy::cast_precision_loss)] // small numbers
-fn value(kind: Kind, exact: bool, random: &mut Random) -> String {
+fn value(kind: Kind, schema: &Schema, random: &mut Random) -> String {
     match kind {
-        Kind::Float if exact => format!("{}", random.between(-400, 400) as f64 / 4.0),
+        Kind::Float if schema.edges && random.once_in(3) => {
+            let edges = ["0", "-0", "5e-324", "1e300", "-1e300", "1e21", "123456789012345680", "0.000001", "1e-7"];
+            (*random.pick(&edges)).to_owned()
+        }
+        Kind::Integer if schema.edges && random.once_in(3) => {
+            let edges = [i64::MIN, i64::MAX, i64::MAX - 1, 0, -1, (1 << 53) + 1, 1 << 53, -(1 << 53) - 1];
+            format!("{}i", random.pick(&edges))
+        }
+        Kind::Float if schema.exact => format!("{}", random.between(-400, 400) as f64 / 4.0),
         Kind::Float => match random.below(10) {
             0 => format!("{}e{}", random.between(-9, 9), random.between(-9, 12)),
             1 => random.between(-5, 5).to_string(),
@@ -85,7 +114,26 @@ fn value(kind: Kind, exact: bool, random: &mut Random) -> String {
         },
         Kind::Integer => format!("{}i", random.between(-20, 1_000)),
         Kind::Text => {
-            let texts = ["", "on", "off", "two words", "q\\\"uote", "ünï", "back\\\\slash", "a,b=c", "zeta"];
+            let texts = [
+                "",
+                "on",
+                "off",
+                "two words",
+                "q\\\"uote",
+                "ünï",
+                "back\\\\slash",
+                "a,b=c",
+                "zeta",
+                "1",
+                "true",
+                "<a&b>",
+                "tab\t",
+                "two\nlines",
+                "\u{2028}",
+                "🙂",
+                "O",
+                "it's",
+            ];
             format!("\"{}\"", random.pick(&texts))
         }
         Kind::Boolean => (*random.pick(&["t", "false"])).to_owned(),

@@ -4,8 +4,11 @@
 //! order of rows with equal times under `ORDER BY time DESC`, and which of several series' points at one time a selector takes.
 //! So a data set either has no time twice in a measurement, or such statements are not made for it.
 
+mod condition;
 mod data;
 mod schema;
+mod select;
+mod show;
 mod statement;
 
 use crate::Random;

@@ -1,0 +1,275 @@
+//! SELECT: its columns and clauses. What InfluxDB leaves open, or gets wrong, is left out; each place says which and why.
+
+use super::condition::condition;
+use super::schema::{ALL, Kind, NUMBERS, Schema};
+use super::statement::{name, source};
+use crate::Random;
+
+/// A statement with what it needs to know while it is put together.
+pub(super) struct Select<'a> {
+    schema: &'a Schema,
+    aggregates: bool,
+    descending: bool,
+    sums: bool,
+    means: bool,
+    /// Calls whose rows InfluxDB counts apart.
+    calls: usize,
+    /// A tag, or a cast to text or truth, is among the columns, or may be.
+    texts: bool,
+    /// The lower bound of time, if it was given (ns).
+    lower: Option<i64>,
+    /// Width and offset of the buckets (ns).
+    buckets: (i64, i64),
+}
+
+impl<'a> Select<'a> {
+    pub(super) fn new(schema: &'a Schema, aggregates: bool, random: &mut Random) -> Self {
+        Self {
+            schema,
+            aggregates,
+            descending: random.once_in(3),
+            sums: false,
+            means: false,
+            calls: 0,
+            texts: false,
+            lower: None,
+            buckets: (0, 0),
+        }
+    }
+
+    /// Whether its floats depend on the order of addition.
+    pub(super) fn is_inexact(&self) -> bool {
+        self.means || (self.sums && !self.schema.exact)
+    }
+
+    pub(super) fn text(&mut self, random: &mut Random) -> String {
+        let by_time = self.aggregates && random.once_in(2);
+        let by_tags = self.grouping(random);
+        let columns = if self.aggregates { self.calls(random, by_time) } else { self.raw(random) };
+        let mut out = format!("SELECT {columns} FROM {}", source(self.schema, random));
+        let narrow = by_tags.is_empty() || (by_tags.len() == 1 && by_tags[0].starts_with('"'));
+        let (conditions, lower) = condition(self.schema, random, by_time);
+        self.lower = lower;
+        if !conditions.is_empty() {
+            out += &format!(" WHERE {conditions}");
+        }
+        let mut dimensions = by_tags;
+        if by_time {
+            dimensions.insert(random.below(dimensions.len() + 1), self.interval(random));
+        }
+        if !dimensions.is_empty() {
+            out += &format!(" GROUP BY {}", dimensions.join(", "));
+        }
+        let filled = random.once_in(if self.aggregates { 2 } else { 5 });
+        if filled && (by_time || !self.aggregates) {
+            out += &format!(" {}", self.fill(random));
+        }
+        if self.descending {
+            out += *random.pick(&[" ORDER BY time DESC", " ORDER BY DESC"]);
+        } else if random.once_in(12) {
+            out += *random.pick(&[" ORDER BY time", " ORDER BY time ASC"]);
+        }
+        let fill_none = out.contains("fill(none)");
+        out + &self.limits(random, narrow && conditions.is_empty(), fill_none)
+    }
+
+    fn fill(&self, random: &mut Random) -> &'static str {
+        let mut fills = vec!["fill(null)", "fill(previous)"];
+        if self.aggregates {
+            fills.push("fill(none)");
+            // Before 1970 InfluxDB makes two buckets with an offset one.
+            let (width, offset) = self.buckets;
+            let early = offset % width != 0 && self.lower.unwrap_or(self.schema.start) < width;
+            // A line up to the greatest integer ends at the least one.
+            let steep = self.schema.edges && !self.schema.all_fields(&[Kind::Float]);
+            if !early && !steep {
+                fills.push("fill(linear)");
+            }
+        }
+        // A number in the column of a group without any text is a number in InfluxDB, else an empty text.
+        if self.schema.all_fields(NUMBERS) && !self.texts {
+            fills.extend(["fill(0)", "fill(-3)", "fill(2.5)"]);
+        }
+        fills[random.below(fills.len())]
+    }
+
+    fn limits(&self, random: &mut Random, unconditional: bool, fill_none: bool) -> String {
+        let mut out = String::new();
+        for (word, odds, most) in [("LIMIT", 4, 10), ("OFFSET", 3, 5), ("SLIMIT", 10, 3), ("SOFFSET", 14, 2)] {
+            // Without LIMIT, OFFSET of rows makes InfluxDB lose rows.
+            // SLIMIT it applies to each shard alone, and to series before their rows are looked at.
+            let allowed = match word {
+                // With fill(none), and where each call begins in a bucket of its own, it counts the rows of each call alone.
+                "LIMIT" => !fill_none && (self.calls < 2 || self.lower.is_some()),
+                "OFFSET" => {
+                    (self.aggregates && !fill_none && (self.calls < 2 || self.lower.is_some())) || out.contains("LIMIT")
+                }
+                "SLIMIT" | "SOFFSET" => unconditional && self.schema.one_shard() && !self.schema.policy,
+                _ => true,
+            };
+            if allowed && random.once_in(odds) {
+                out += &format!(" {word} {}", random.between(i64::from(word == "LIMIT"), most));
+            }
+        }
+        out
+    }
+
+    fn grouping(&self, random: &mut Random) -> Vec<String> {
+        let tags = &self.schema.tags;
+        if !self.aggregates && !self.schema.unique_times {
+            return vec!["*".to_owned()]; // else rows of several series meet at one time, in no order
+        }
+        match random.below(8) {
+            0 => vec!["*".to_owned()],
+            1 => vec!["/[a-h]/".to_owned()],
+            2 => vec!["nosuch".to_owned()],
+            3 | 4 if !tags.is_empty() => vec![name(&random.pick(tags).0)],
+            5 if tags.len() > 1 => tags.iter().rev().map(|(key, _)| name(key)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn raw(&mut self, random: &mut Random) -> String {
+        let columns = ["*", "*", "/[a-m]/", "*::field", "*::tag, *::field", "*, time AS t"];
+        if random.once_in(2) {
+            self.texts = true;
+            return (*random.pick(&columns)).to_owned();
+        }
+        let mut columns: Vec<String> = (0..=random.below(3)).map(|_| self.raw_column(random)).collect();
+        if !self.schema.tags.is_empty() && random.once_in(3) {
+            self.texts = true;
+            let tag = name(&random.pick(&self.schema.tags).0);
+            columns.push(if random.once_in(4) { format!("{tag}::tag") } else { tag });
+        }
+        if random.once_in(6) {
+            columns.push("nosuch".to_owned());
+        }
+        if random.once_in(6) {
+            columns[0] += " AS \"al ias\"";
+        }
+        columns.join(", ")
+    }
+
+    fn raw_column(&mut self, random: &mut Random) -> String {
+        let field = name(&random.pick(&self.schema.fields).name);
+        match random.below(8) {
+            0 => format!("{field}{}", self.cast(random)),
+            1 | 2 => self.arithmetic(random, field),
+            _ => field,
+        }
+    }
+
+    fn cast(&mut self, random: &mut Random) -> &'static str {
+        let casts = ["::field", "::float", "::string", "::boolean", "::integer"];
+        // A float too great for an integer becomes what the processor makes of it.
+        let cast = casts[random.below(if self.schema.edges { 4 } else { 5 })];
+        self.texts |= cast == "::string" || cast == "::boolean";
+        cast
+    }
+
+    /// Arithmetic over fields, now and then of types that do not fit.
+    fn arithmetic(&self, random: &mut Random, any: String) -> String {
+        let number = |random: &mut Random| self.schema.field(random, NUMBERS).map(|field| name(&field.name));
+        let (Some(left), Some(right)) = (number(random), number(random)) else { return any };
+        if self.schema.edges {
+            // Nothing that could become infinite.
+            let operator = random.pick(&["+", "-", "%"]);
+            return format!("{left} {operator} {}", random.pick(&["1", "0.5", "3", "0", "-7"]));
+        }
+        let operator = random.pick(&["+", "-", "*", "/", "%"]);
+        match random.below(9) {
+            0 => format!("{left} {operator} {right}"),
+            1 => format!("{left} {operator} {}", random.pick(&["2", "0", "1.5", "-1", "10"])),
+            2 => format!("{} {operator} {left}", random.pick(&["2", "0", "1.5", "100"])),
+            3 => format!("({left} + 1) {operator} ({right} - 2)"),
+            4 => format!("-{left}"),
+            5 => format!("{left} {} {right}", random.pick(&["&", "|", "^"])),
+            6 => format!("{any} {operator} {left}"),
+            7 => format!("{left}::float {operator} {right}::integer"),
+            _ => format!("{left} + {right} {operator} 2"),
+        }
+    }
+
+    fn call(&mut self, random: &mut Random) -> String {
+        let mut functions: Vec<(&str, &[Kind])> =
+            vec![("count", ALL), ("min", NUMBERS), ("max", NUMBERS), ("spread", NUMBERS)];
+        if !self.schema.edges {
+            functions.extend([("sum", NUMBERS), ("mean", NUMBERS), ("mean", NUMBERS)]);
+        } else if self.schema.all_fields(&[Kind::Integer]) {
+            functions.push(("sum", NUMBERS));
+        }
+        // Of several series' points at one time it is open which one is first.
+        if self.schema.unique_times {
+            functions.extend([("first", ALL), ("last", ALL)]);
+        }
+        let (function, kinds) = *random.pick(&functions);
+        self.calls += 1;
+        self.sums |= function == "sum";
+        self.means |= function == "mean";
+        let field = self.schema.field(random, kinds).map_or_else(|| "nosuch".to_owned(), |field| name(&field.name));
+        match random.below(16) {
+            0 => {
+                self.calls += 1;
+                format!("{function}(*)")
+            }
+            1 => format!("{function}(nosuch)"),
+            2 => {
+                self.calls += 1;
+                format!("{function}(/[a-m]/)")
+            }
+            3 => format!("{function}({field}{})", self.cast(random)),
+            4 => format!("{function}({field}::field)"),
+            _ => format!("{function}({field})"),
+        }
+    }
+
+    fn calls(&mut self, random: &mut Random, by_time: bool) -> String {
+        if self.schema.unique_times && random.once_in(6) {
+            let function = random.pick(&["first", "last", "min", "max"]);
+            if let Some(field) = self.schema.field(random, NUMBERS) {
+                let any = |random: &mut Random| name(&random.pick(&self.schema.fields).name);
+                let beside = match random.below(5) {
+                    0 if !self.schema.tags.is_empty() => {
+                        self.texts = true;
+                        name(&random.pick(&self.schema.tags).0)
+                    }
+                    1 => "*".to_owned(),
+                    2 => format!("{}, {}", any(random), any(random)),
+                    _ => any(random),
+                };
+                self.texts |= beside == "*";
+                self.calls = 1;
+                return format!("{function}({}), {beside}", name(&field.name));
+            }
+        }
+        let count = if random.once_in(2) { 1 } else { 1 + random.below(3) };
+        let mut calls: Vec<String> = (0..count).map(|_| self.column(random)).collect();
+        if by_time && random.once_in(8) {
+            calls[0] += " AS renamed";
+        }
+        calls.join(", ")
+    }
+
+    /// A call, or arithmetic over calls.
+    fn column(&mut self, random: &mut Random) -> String {
+        let call = self.call(random);
+        if self.schema.edges || call.contains('*') || call.contains('/') || !random.once_in(6) {
+            return call;
+        }
+        let other = self.call(random);
+        let operator = random.pick(&["+", "-", "*", "/", "%"]);
+        if random.once_in(2) || other.contains('*') || other.contains('/') {
+            return format!("{call} {operator} {}", random.pick(&["2", "0", "1.5", "-1"]));
+        }
+        format!("{call} {operator} {other}")
+    }
+
+    fn interval(&mut self, random: &mut Random) -> String {
+        let width = self.schema.step * *random.pick(&[1, 2, 5, 7, 30]);
+        // Without a lower bound InfluxDB makes buckets with an offset since the beginning of time.
+        let offset =
+            if self.lower.is_some() && random.once_in(5) { random.between(-3, 3) * self.schema.step + 1 } else { 0 };
+        self.buckets = (width, offset);
+        if offset == 0 { format!("time({width}ns)") } else { format!("time({width}ns, {offset}ns)") }
+    }
+}
