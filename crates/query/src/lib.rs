@@ -5,12 +5,13 @@
 //! condition, row filter, calls) -> `exec` (per series and shard: statistics for whole cuts inside a bucket, decode and
 //! reduce at the edges, into dense [group][bucket] accumulators; or rows in time order, window by window) -> `partial`
 //! (aggregates that add up) -> fill, limit -> [`Sink`]. SHOW statements over data (measurements, tag keys and values, field
-//! keys, series) go through `show`.
+//! keys, series) go through `show`; `delete` says what DELETE and DROP SERIES take.
 //!
 //! Query knows nothing of HTTP, JSON or the catalog: it asks for names through [`Names`].
 
 mod check;
 mod datum;
+pub mod delete;
 mod error;
 mod exec;
 pub mod functions;

@@ -2,6 +2,7 @@
 //! (`/^(a|b)$/`) told apart, because these need no automaton.
 
 use crate::QueryError;
+use influxql::ast::BinaryOp;
 use model::Text;
 use regex::bytes::{Regex, RegexBuilder};
 use std::sync::Arc;
@@ -92,7 +93,7 @@ impl TagTest for Pattern {
     }
 
     fn source(&self) -> Option<String> {
-        Some(self.source.to_string())
+        Some(format!("/{}", self.source))
     }
 
     fn words(&self) -> Option<&[Text]> {
@@ -110,7 +111,72 @@ impl TagTest for Pattern {
 /// Makes a test of tag values from what one told as its source: how storage reads deletes back.
 #[must_use]
 pub fn read_test(source: &str) -> Option<Arc<dyn TagTest>> {
-    Pattern::new(source).ok().map(|pattern| Arc::new(pattern) as Arc<dyn TagTest>)
+    if let Some(regex) = source.strip_prefix('/') {
+        return Pattern::new(regex).ok().map(|pattern| Arc::new(pattern) as Arc<dyn TagTest>);
+    }
+    let order = Order::ALL.into_iter().find_map(|order| Some((order, source.strip_prefix(order.symbol())?)));
+    order.map(|(order, bound)| Arc::new(Ordered { order, bound: bound.into() }) as Arc<dyn TagTest>)
+}
+
+/// How a value stands to a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// At or below it.
+    LessOrEqual,
+    /// At or above it.
+    GreaterOrEqual,
+    /// Below it.
+    Less,
+    /// Above it.
+    Greater,
+}
+
+impl Order {
+    /// All of them, those with longer symbols first.
+    const ALL: [Self; 4] = [Self::LessOrEqual, Self::GreaterOrEqual, Self::Less, Self::Greater];
+
+    fn symbol(self) -> &'static str {
+        match self {
+            Self::LessOrEqual => "<=",
+            Self::GreaterOrEqual => ">=",
+            Self::Less => "<",
+            Self::Greater => ">",
+        }
+    }
+
+    /// That of an operator; `mirrored` if its sides are exchanged.
+    pub(crate) fn of(op: BinaryOp, mirrored: bool) -> Option<Self> {
+        match (op, mirrored) {
+            (BinaryOp::Le, false) | (BinaryOp::Ge, true) => Some(Self::LessOrEqual),
+            (BinaryOp::Ge, false) | (BinaryOp::Le, true) => Some(Self::GreaterOrEqual),
+            (BinaryOp::Lt, false) | (BinaryOp::Gt, true) => Some(Self::Less),
+            (BinaryOp::Gt, false) | (BinaryOp::Lt, true) => Some(Self::Greater),
+            _ => None,
+        }
+    }
+}
+
+/// Passes values that stand so to a bound, byte by byte.
+#[derive(Clone, Debug)]
+pub(crate) struct Ordered {
+    pub(crate) order: Order,
+    pub(crate) bound: Box<str>,
+}
+
+impl TagTest for Ordered {
+    fn passes(&self, value: &[u8]) -> bool {
+        let bound = self.bound.as_bytes();
+        match self.order {
+            Order::LessOrEqual => value <= bound,
+            Order::GreaterOrEqual => value >= bound,
+            Order::Less => value < bound,
+            Order::Greater => value > bound,
+        }
+    }
+
+    fn source(&self) -> Option<String> {
+        Some(format!("{}{}", self.order.symbol(), self.bound))
+    }
 }
 
 #[cfg(test)]
@@ -147,5 +213,19 @@ mod tests {
         ] {
             assert_eq!(prefix(source), expected.as_bytes(), "{source}");
         }
+    }
+
+    #[test]
+    fn tests_are_read_back_from_what_they_tell() {
+        let ordered = |order| Ordered { order, bound: "=b".into() };
+        let tests = Order::ALL.map(|order| Arc::new(ordered(order)) as Arc<dyn TagTest>);
+        let pattern: Arc<dyn TagTest> = Arc::new(Pattern::new("<b|=b$").unwrap());
+        for test in tests.into_iter().chain([pattern]) {
+            let again = read_test(&test.source().unwrap()).unwrap();
+            for value in ["", "<b", "=", "=b", "=bc", "a=b"] {
+                assert_eq!(again.passes(value.as_bytes()), test.passes(value.as_bytes()), "{test:?} {value}");
+            }
+        }
+        assert!(read_test("b").is_none() && read_test("/(").is_none());
     }
 }

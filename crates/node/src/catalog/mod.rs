@@ -34,6 +34,9 @@ pub enum CatalogError {
     /// No such policy.
     #[error("retention policy not found: {0}")]
     PolicyNotFound(String),
+    /// No such shard.
+    #[error("shard not found")]
+    ShardNotFound,
     /// A policy of this name exists and is another.
     #[error("retention policy already exists")]
     PolicyExists,

@@ -1,8 +1,9 @@
 //! What each kind of statement does: queries over data go to `query`, the rest is done here on the catalog and the figures.
 //!
-//! `names` lets `query` see the catalog and the engine; `policies` makes and changes databases and policies; `show` lists
+//! `names` lets `query` see the catalog and the engine; `delete` deletes rows and drops shards; `policies` makes and changes databases and policies; `show` lists
 //! them, `inspect` shows what goes on inside; `rows` turns lists into items. Answers stream into the sink in order.
 
+mod delete;
 mod inspect;
 mod names;
 mod policies;
@@ -34,6 +35,9 @@ pub(crate) fn run(
         | Statement::CreateRetentionPolicy(_)
         | Statement::AlterRetentionPolicy(_)
         | Statement::DropRetentionPolicy { .. } => policies::run(inner, statement),
+        Statement::Delete(_) | Statement::DropSeries(_) | Statement::DropMeasurement(_) | Statement::DropShard(_) => {
+            delete::run(inner, statement, request)
+        }
         Statement::ShowDatabases => done(show::databases(inner, sink)),
         Statement::ShowRetentionPolicies { database } => {
             show::policies(inner, named(database.as_deref(), request)?, sink)
