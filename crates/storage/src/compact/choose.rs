@@ -1,66 +1,129 @@
 //! Which segments to merge: a pure policy on their sizes.
 //!
-//! Size tiers over neighbours in slot order: at least [`FEWEST`] segments that follow each other and of which none is much
-//! larger than the others together. Each row is rewritten about once a tier, so that the work grows with the logarithm of a
-//! shard's size. Nothing between two merged segments is left out, as a later slot must win.
+//! Tiers over neighbours in slot order: at least [`FEWEST`] segments that follow each other, of which none is much larger than
+//! the others together, the cheapest first. Each row is then rewritten about once a tier, so that the work grows with the
+//! logarithm of a shard's size. A stream of odd sizes can keep out of that; where the segments become too many for their
+//! size, those neighbours are merged that cost least for each segment that goes. Nothing between two merged segments is left
+//! out, as a later slot must win. Small segments that came late stay beside a large one until there are enough of them.
 
 use std::ops::Range;
 
 /// Segments that make a merge worth it.
-const FEWEST: usize = 4;
+const FEWEST: usize = 5;
 /// Segments that one merge takes at most.
 const MOST: usize = 16;
-/// How many times larger than the smallest the largest may be.
-const SPREAD: u64 = 4;
-/// Segments smaller than this (bytes) count as of one size.
+/// The largest one is at most this share of all, in hundredths.
+const LARGEST_SHARE: u64 = 30;
+/// Segments smaller than this (bytes) count as of this size.
 const SMALL: u64 = 256 << 10;
-/// Segments that are larger than this (bytes) stay as they are.
-const LARGEST: u64 = 2 << 30;
+/// Segments that are larger than this (bytes) are full and stay as they are.
+pub(super) const FULL: u64 = 2 << 30;
+/// A shard has at least this many segments before the second rule counts.
+const FEW: usize = 8;
 
-/// The neighbours to merge, out of the sizes (bytes) of a shard's segments in slot order; the newest are preferred.
+/// The neighbours to merge, out of the sizes (bytes) of a shard's segments in slot order.
 pub(super) fn choose(sizes: &[u64]) -> Option<Range<usize>> {
-    (0..sizes.len()).rev().find_map(|end| {
-        let (mut least, mut greatest) = (u64::MAX, 0);
-        let mut start = end + 1;
-        for (at, &size) in sizes[..=end].iter().enumerate().rev().take(MOST) {
-            least = least.min(size.max(SMALL));
-            greatest = greatest.max(size.max(SMALL));
-            if size > LARGEST || greatest / SPREAD > least {
+    if sizes.len() < FEWEST {
+        return None;
+    }
+    cheapest(sizes, |sum, largest| largest * 100 <= sum * LARGEST_SHARE).or_else(|| {
+        let open: Vec<u64> = sizes.iter().copied().filter(|size| *size <= FULL).collect();
+        (open.len() > enough(open.iter().sum())).then(|| cheapest(sizes, |_, _| true)).flatten()
+    })
+}
+
+/// How many segments may stand beside each other in a shard of so many bytes: three for each fourfold size.
+fn enough(total: u64) -> usize {
+    FEW + 3 * (total / SMALL + 1).ilog2() as usize / 2
+}
+
+/// The neighbours that cost least for each segment that goes, of those that `fit` by the sum and the largest of their sizes.
+fn cheapest(sizes: &[u64], fit: impl Fn(u64, u64) -> bool) -> Option<Range<usize>> {
+    let mut best: Option<(u64, Range<usize>)> = None;
+    for end in (0..sizes.len()).rev() {
+        let (mut sum, mut largest) = (0, 0);
+        for start in (0..=end).rev().take(MOST) {
+            if sizes[start] > FULL {
                 break;
             }
-            start = at;
+            let size = sizes[start].max(SMALL);
+            (sum, largest) = (sum + size, largest.max(size));
+            let count = end + 1 - start;
+            let cost = sum / (count as u64 - 1).max(1);
+            if count >= FEWEST && fit(sum, largest) && best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                best = Some((cost, start..end + 1));
+            }
         }
-        (end + 1 - start >= FEWEST).then_some(start..end + 1)
-    })
+    }
+    best.map(|(_, range)| range)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use platform::{Random, SeededRandom};
+
+    const MB: u64 = 1 << 20;
 
     #[test]
     fn neighbours_of_one_size() {
-        assert_eq!(choose(&[1, 2, 3]), None);
-        assert_eq!(choose(&[1, 2, 3, 4]), Some(0..4));
-        let mb = 1 << 20;
-        assert_eq!(choose(&[100 * mb, mb, 2 * mb, mb, 3 * mb]), Some(1..5));
-        assert_eq!(choose(&[mb, mb, 100 * mb, mb, mb]), None, "what lies between is not left out");
-        assert_eq!(choose(&[3 * LARGEST; 8]), None);
+        assert_eq!(choose(&[1, 2, 3, 4]), None);
+        assert_eq!(choose(&[1, 2, 3, 4, 5]), Some(0..5));
+        assert_eq!(choose(&[100 * MB, MB, 2 * MB, MB, 2 * MB, 2 * MB]), Some(1..6));
+        assert_eq!(choose(&[MB, MB, 100 * MB, MB, MB]), None, "what lies between is not left out");
+        assert_eq!(choose(&[3 * FULL; 8]), None);
         assert_eq!(choose(&[1; 100]), Some(84..100));
     }
 
-    #[test]
-    fn a_stream_of_flushes_stays_short() {
-        let (mut sizes, mut written) = (Vec::new(), 0u64);
-        for _ in 0..1_000 {
-            sizes.push(1 << 20);
+    /// What a stream of flushes comes to: bytes written for each byte, and the most segments at a time.
+    fn settle(stream: impl Iterator<Item = u64>) -> (f64, usize) {
+        let (mut sizes, mut flushed, mut merged, mut most) = (Vec::new(), 0u64, 0u64, 0);
+        for size in stream {
+            sizes.push(size);
+            flushed += size;
             while let Some(range) = choose(&sizes) {
-                let merged = sizes[range.clone()].iter().sum();
-                written += merged;
-                sizes.splice(range, [merged]);
+                let sum = sizes[range.clone()].iter().sum();
+                merged += sum;
+                sizes.splice(range, [sum]);
+            }
+            most = most.max(sizes.len());
+        }
+        ((flushed + merged) as f64 / flushed as f64, most)
+    }
+
+    #[test]
+    fn streams_of_flushes_stay_short_and_cheap() {
+        let random = SeededRandom::new(7);
+        // Sizes over five orders of magnitude.
+        let odd = (0..2_000).map(|_| (MB << random.below(9)) >> random.below(9));
+        let streams: [(&str, Box<dyn Iterator<Item = u64>>, f64, usize); 7] = [
+            ("even", Box::new((0..2_000).map(|_| MB)), 7.0, 20),
+            ("tiny", Box::new((0..2_000).map(|_| 10_000)), 10.0, 20),
+            ("odd", Box::new(odd), 6.0, 36),
+            ("one large, one tiny", Box::new((0..200).map(|i| if i % 2 == 0 { 100 * MB } else { 10_000 })), 5.0, 32),
+            ("large ones are rare", Box::new((0..2_000).map(|i| if i % 50 == 0 { 200 * MB } else { MB / 10 })), 5.0, 32),
+            ("growing", Box::new((0..1_000).map(|i| 10_000 + i * i * 20)), 6.0, 32),
+            ("shrinking", Box::new((0..1_000).map(|i| 10_000 + (1_000 - i) * (1_000 - i) * 20)), 6.0, 32),
+        ];
+        for (name, stream, written, segments) in streams {
+            let (amplification, most) = settle(stream);
+            println!("{name}: {amplification:.2} bytes written for each, {most} segments at most");
+            assert!(amplification <= written, "{name}: {amplification}");
+            assert!(most <= segments, "{name}: {most}");
+        }
+    }
+
+    #[test]
+    fn what_is_late_waits_beside_what_is_large() {
+        // One late point each: a large segment is not rewritten for them.
+        let mut sizes = vec![500 * MB];
+        for _ in 0..100 {
+            sizes.push(1_000);
+            while let Some(range) = choose(&sizes) {
+                assert!(range.start > 0, "{sizes:?}");
+                let sum = sizes[range.clone()].iter().sum();
+                sizes.splice(range, [sum]);
             }
         }
-        assert!(sizes.len() < 24, "{}", sizes.len());
-        assert!(written < (8 * 1_000) << 20, "{written}");
     }
 }

@@ -1,162 +1,274 @@
-//! Merges segments into one, series by series: a view of just the inputs is read as a query would read it, so that later
-//! slots win, and what it gives is written. Memory holds one series of the output at a time.
+//! Merges segments into one, series by series. What overlaps no other input is taken page by page, or block by block without
+//! being decoded; what does is merged row by row (`overlap.rs`), and later slots win. Memory holds a block or two of each
+//! input, the open blocks of the output, and the indexes: no series is ever held whole.
 
+use super::input::{Input, Piece};
+use super::overlap;
 use crate::cache::Cache;
-use crate::delete::Tombstone;
-use crate::engine::ShardSpan;
 use crate::error::StorageError;
-use crate::manifest::{SegmentEntry, SegmentRef};
 use crate::schema::FieldKey;
-use crate::segment::{Identity, Segment, Summary, Writer};
-use crate::view::{Cut, ShardSource, TagCondition, View};
+use crate::segment::{
+    FILLED_ROWS, Identity, PageRows, Plan, Rows, Segment, SetId, Stretch, Summary, Writer, window_of_stretches,
+};
 use codec::Level;
-use model::{Column, FieldType, Presence, Text, TimeRange, Values};
-use platform::{Disk, DiskFile};
+use model::{FieldType, Text};
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
-/// Memory for what the merge decodes.
-const CACHE: u64 = 32 << 20;
+/// Memory for directories and indexes, beyond those in use.
+const CACHE: u64 = 1 << 20;
 /// Bytes that are gathered for one write.
 const GATHER: usize = 1 << 20;
 
-/// What a merge made.
-#[derive(Debug)]
-pub(super) struct MergedSegment {
-    /// `None`: all rows were deleted, there is no file.
-    pub(super) entry: Option<SegmentEntry>,
+/// What a merge shall make.
+pub(super) struct Order<'a> {
+    /// Neighbours, in slot order.
+    pub(super) inputs: &'a [Arc<Segment>],
+    /// Whose it is.
+    pub(super) identity: Identity,
+    /// How small.
+    pub(super) level: Level,
+    /// Whether blocks of an input, which are of this level already, may be taken as they are.
+    pub(super) copies: &'a dyn Fn(&Segment) -> bool,
 }
 
-/// Merges neighbours, given in slot order, without what `tombstones` take, into a new file; it and its folder are durable
-/// when this returns. `None`: it was told to stop, and left nothing.
-pub(super) fn merge(
-    inputs: &[Arc<Segment>],
-    tombstones: &[Arc<Tombstone>],
-    identity: &Identity,
-    disk: &Arc<dyn Disk>,
-    path: &str,
-    stop: &dyn Fn() -> bool,
-) -> Result<Option<MergedSegment>, StorageError> {
-    let (Some(oldest), Some(newest)) = (inputs.first(), inputs.last()) else {
+/// Where the bytes of a merge go, and whether it goes on.
+pub(super) trait Sink {
+    /// Takes the next bytes.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError>;
+    /// Whether the merge shall stop and leave nothing.
+    fn stopped(&self) -> bool;
+    /// A block of so many bytes was copied without being decoded.
+    fn copied(&mut self, bytes: usize);
+}
+
+/// Merges neighbours; `None`: it was told to stop.
+pub(super) fn merge(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Option<Summary>, StorageError> {
+    let (Some(oldest), Some(newest)) = (order.inputs.first(), order.inputs.last()) else {
         return Err(StorageError::Bug("a merge of no segments".to_owned()));
     };
-    let mut output = Output { file: disk.create(path)?, written: 0 };
-    let slots = (oldest.entry().slots.0, newest.entry().slots.1);
-    let result = fill(inputs, tombstones, slots, identity, &mut output, stop);
-    let summary = match result.and_then(|summary| output.file.sync_all().map(|()| summary).map_err(Into::into)) {
-        Ok(Some(summary)) => summary,
-        other => {
-            // Nothing names it yet; what cannot be removed now is an orphan for the next start.
-            let _ = disk.remove(path);
-            return other.map(|_| None);
-        }
-    };
-    if summary.rows == 0 {
-        disk.remove(path)?;
-        return Ok(Some(MergedSegment { entry: None }));
-    }
-    disk.sync_dir(platform::disk::parent(path))?;
-    // One that is rewritten alone, for deletes, stays what it was.
-    let level = inputs.iter().map(|segment| segment.entry().level).max().unwrap_or(0) + u32::from(inputs.len() > 1);
-    let place = SegmentRef { file: path.to_owned(), offset: 0, len: summary.len };
-    let Summary { slots, range, rows, .. } = summary;
-    let purged = tombstones.iter().map(|tombstone| tombstone.slot).max().unwrap_or(0);
-    Ok(Some(MergedSegment { entry: Some(SegmentEntry { place, slots, range, rows, level, purged }) }))
-}
-
-struct Output {
-    file: Arc<dyn DiskFile>,
-    written: u64,
-}
-
-impl Output {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        self.file.write_at(self.written, bytes)?;
-        self.written += bytes.len() as u64;
-        Ok(())
-    }
-}
-
-fn fill(
-    inputs: &[Arc<Segment>],
-    tombstones: &[Arc<Tombstone>],
-    slots: (u64, u64),
-    identity: &Identity,
-    output: &mut Output,
-    stop: &dyn Fn() -> bool,
-) -> Result<Option<Summary>, StorageError> {
     let cache = Arc::new(Cache::new(CACHE));
-    let segments = inputs.iter().map(|segment| Arc::new(segment.with_cache(cache.clone()))).collect();
-    let span = ShardSpan { id: identity.shard, range: TimeRange::ALL };
-    let view =
-        View::new(vec![ShardSource { span, segments, runs: Vec::new(), tombstones: tombstones.to_vec() }], cache);
-    let mut writer = Writer::new(identity, slots, Level::Cold);
-    for measurement in view.measurements()? {
-        let fields = fields(inputs, &measurement, &view.fields(&measurement)?)?;
-        writer.begin(&measurement, &fields)?;
-        let names: Vec<(Text, FieldType)> = fields.iter().map(|key| (key.name.clone(), key.field_type)).collect();
-        let set = view.series(&measurement, &TagCondition::True)?;
-        let mut scan = view.scan(&set, &names, TimeRange::ALL)?;
-        for series in 0..set.len() {
-            if stop() {
-                return Ok(None);
-            }
-            let (times, columns) = rows(&scan.cuts(series, 0)?, &names)?;
-            writer.series(&set.key(series), &times, &columns)?;
-            if writer.pending() >= GATHER {
-                output.write(&writer.take())?;
-            }
+    let inputs: Vec<Arc<Segment>> =
+        order.inputs.iter().map(|segment| Arc::new(segment.with_cache(cache.clone()))).collect();
+    let slots = (oldest.entry().slots.0, newest.entry().slots.1);
+    let mut writer = Writer::new(&order.identity, slots, order.level);
+    let mut measurements: BTreeSet<Text> = BTreeSet::new();
+    for input in &inputs {
+        measurements.extend(input.contents()?.measurements.iter().map(|entry| entry.name.clone()));
+    }
+    for measurement in measurements {
+        if !Merge::open(order, &inputs, &measurement, &mut writer)?.run(&mut writer, sink)? {
+            return Ok(None);
         }
     }
     let (rest, summary) = writer.finish()?;
-    output.write(&rest)?;
+    sink.write(&rest)?;
     Ok(Some(summary))
 }
 
-/// The fields of a measurement that have a row, ascending by id, one for each name and type: the newest.
-fn fields(
-    inputs: &[Arc<Segment>],
-    measurement: &[u8],
-    live: &[(Text, FieldType)],
-) -> Result<Vec<FieldKey>, StorageError> {
+/// Hands on what the writer has, if it is much; false: the merge shall stop.
+pub(super) fn drain(writer: &mut Writer, sink: &mut dyn Sink) -> Result<bool, StorageError> {
+    if writer.pending() < GATHER {
+        return Ok(true);
+    }
+    sink.write(&writer.take())?;
+    Ok(!sink.stopped())
+}
+
+/// The merge of one measurement.
+struct Merge<'a> {
+    order: &'a Order<'a>,
+    inputs: Vec<Input>,
+    types: Vec<FieldType>,
+    /// Of the series at hand, ascending by time.
+    pieces: Vec<Piece>,
+    key: Vec<u8>,
+    /// Blocks that were copied ahead of their pages: input, group, the page after.
+    copied: Vec<(usize, usize, usize)>,
+}
+
+impl<'a> Merge<'a> {
+    fn open(
+        order: &'a Order<'a>,
+        segments: &[Arc<Segment>],
+        measurement: &[u8],
+        writer: &mut Writer,
+    ) -> Result<Self, StorageError> {
+        let fields = fields(segments, measurement)?;
+        writer.begin(measurement, &fields)?;
+        let name = |field: &FieldKey| (field.name.clone(), field.field_type as u8);
+        let places: HashMap<(Text, u8), u32> = fields.iter().map(name).zip(0..).collect();
+        let place = |field: &FieldKey| places.get(&name(field)).copied();
+        let mut inputs = Vec::new();
+        for segment in segments {
+            if let Some(at) = segment.contents()?.find(measurement) {
+                inputs.push(Input::open(segment, at, place, |fields| writer.set(fields))?);
+            }
+        }
+        let types = fields.iter().map(|field| field.field_type).collect();
+        Ok(Self { order, inputs, types, pieces: Vec::new(), key: Vec::new(), copied: Vec::new() })
+    }
+
+    /// Merges all series; false: it was told to stop.
+    fn run(mut self, writer: &mut Writer, sink: &mut dyn Sink) -> Result<bool, StorageError> {
+        while self.next_series()? {
+            if sink.stopped() {
+                return Ok(false);
+            }
+            writer.begin_series(&self.key)?;
+            self.pieces.sort_by_key(|piece| piece.first);
+            self.plan(writer)?;
+            let mut from = 0;
+            while from < self.pieces.len() {
+                let to = self.cluster(from);
+                let goes_on = if self.is_apart(from..to) {
+                    self.take_all(from..to, writer, sink)?
+                } else {
+                    overlap::merge(&mut self.inputs, &self.pieces[from..to], &self.types, writer, sink)?
+                };
+                if !goes_on {
+                    return Ok(false);
+                }
+                from = to;
+            }
+            writer.end_series()?;
+        }
+        Ok(true)
+    }
+
+    /// Takes the pieces of the next series: the one with the least key.
+    fn next_series(&mut self) -> Result<bool, StorageError> {
+        let Some(least) = self.inputs.iter().filter_map(Input::key).min() else { return Ok(false) };
+        self.key.clear();
+        self.key.extend_from_slice(least);
+        self.pieces.clear();
+        self.copied.clear();
+        for (number, input) in self.inputs.iter_mut().enumerate() {
+            if input.key() == Some(&self.key) {
+                input.take(number, &mut self.pieces)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says how the series is to be cut, for each set of fields that its pieces have.
+    fn plan(&self, writer: &mut Writer) -> Result<(), StorageError> {
+        let rows: usize = self.pieces.iter().map(|piece| piece.rows.len()).sum();
+        // A short series is packed: it needs no window.
+        if rows < 64 {
+            return Ok(());
+        }
+        let mut planned: Vec<SetId> = Vec::new();
+        for piece in &self.pieces {
+            let Some(set) = self.set(piece) else { continue };
+            if planned.contains(&set) {
+                continue;
+            }
+            planned.push(set);
+            let own = self.pieces.iter().filter(|piece| self.set(piece) == Some(set));
+            let rows = own.clone().map(|piece| piece.rows.len()).sum();
+            let stretch = |piece: &Piece| Stretch { first: piece.first, last: piece.last, rows: piece.rows.len() };
+            writer.plan(set, Plan { window: window_of_stretches(own.map(stretch)), rows })?;
+        }
+        Ok(())
+    }
+
+    fn set(&self, piece: &Piece) -> Option<SetId> {
+        self.inputs[piece.input].targets[piece.group].set
+    }
+
+    /// The piece after the last one of those that overlap each other, from one on.
+    fn cluster(&self, from: usize) -> usize {
+        let mut last = self.pieces[from].last;
+        let mut to = from + 1;
+        while to < self.pieces.len() && self.pieces[to].first <= last {
+            last = last.max(self.pieces[to].last);
+            to += 1;
+        }
+        to
+    }
+
+    /// Whether pieces that overlap are nobody's but one input's, whose rows do not meet, and keep their groups.
+    fn is_apart(&self, cluster: Range<usize>) -> bool {
+        let input = self.pieces[cluster.start].input;
+        self.pieces[cluster].iter().all(|piece| piece.input == input && self.set(piece).is_some())
+    }
+
+    /// Takes pieces that are apart; false: it was told to stop.
+    fn take_all(&mut self, pieces: Range<usize>, writer: &mut Writer, sink: &mut dyn Sink) -> Result<bool, StorageError> {
+        for at in pieces {
+            self.take(at, writer, sink)?;
+            if !drain(writer, sink)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes a piece that is apart.
+    fn take(&mut self, at: usize, writer: &mut Writer, sink: &mut dyn Sink) -> Result<(), StorageError> {
+        let piece = &self.pieces[at];
+        let Some(set) = self.set(piece) else { return Err(StorageError::Bug("a piece without a set".to_owned())) };
+        let done = |&(input, group, end): &(usize, usize, usize)| {
+            (input, group) == (piece.input, piece.group) && piece.page < end
+        };
+        if self.copied.iter().any(done) {
+            return Ok(());
+        }
+        if let Some(block) = self.copyable(at) {
+            let input = &self.inputs[piece.input];
+            let (group, target) = (input.group(piece.group), &input.targets[piece.group]);
+            let whole = input.block(piece.group, block)?;
+            let order: Vec<usize> =
+                std::iter::once(0).chain(target.columns.iter().map(|column| column + 1)).collect();
+            writer.copy(set, (group, block, &whole), &order)?;
+            sink.copied(whole.bytes().len());
+            let copied = (piece.input, piece.group, group.block_pages(block).end);
+            self.copied.push(copied);
+            return Ok(());
+        }
+        let (group, rows) = (piece.group, piece.rows.clone());
+        let input = &mut self.inputs[piece.input];
+        let page: Arc<PageRows> = input.page(group, piece.page)?;
+        let columns: Vec<_> = input.targets[group].columns.iter().map(|&column| &page.columns[column]).collect();
+        writer.append(set, &Rows { times: &page.times, columns: &columns }, rows)
+    }
+
+    /// The block that begins with a piece, if all of it can be taken as it is.
+    fn copyable(&self, at: usize) -> Option<usize> {
+        let piece = &self.pieces[at];
+        let input = &self.inputs[piece.input];
+        if !(self.order.copies)(&input.segment) {
+            return None;
+        }
+        let block = input.block_from(piece.group, piece.page, FILLED_ROWS)?;
+        let group = input.group(piece.group);
+        let pages = group.block_pages(block);
+        let last = group.last[pages.end - 1];
+        // Nothing of another input may lie between its pages, and all of them must be there whole.
+        let mut found = 0;
+        for other in self.pieces[at..].iter().take_while(|other| other.first <= last) {
+            if other.input != piece.input || self.set(other).is_none() {
+                return None;
+            }
+            let own = other.group == piece.group && pages.contains(&other.page);
+            found += usize::from(own && other.rows == (0..group.rows[other.page] as usize));
+        }
+        (found == pages.len()).then_some(block)
+    }
+}
+
+/// The fields of a measurement, ascending by id, one for each name and type: the newest.
+fn fields(inputs: &[Arc<Segment>], measurement: &[u8]) -> Result<Vec<FieldKey>, StorageError> {
+    let mut known: BTreeSet<(Text, u8)> = BTreeSet::new();
     let mut fields: Vec<FieldKey> = Vec::new();
     for segment in inputs.iter().rev() {
         let contents = segment.contents()?;
         let Some(at) = contents.find(measurement) else { continue };
-        for field in &contents.measurements[at].fields {
-            let is_live =
-                live.binary_search_by(|(name, kind)| (name, kind).cmp(&(&field.name, &field.field_type))).is_ok();
-            if is_live && !fields.iter().any(|known| known.name == field.name && known.field_type == field.field_type) {
-                fields.push(field.clone());
-            }
-        }
+        let new = |field: &&FieldKey| known.insert((field.name.clone(), field.field_type as u8));
+        fields.extend(contents.measurements[at].fields.iter().filter(new).cloned());
     }
     fields.sort_unstable_by_key(|field| field.id);
     Ok(fields)
-}
-
-/// All rows of some cuts.
-fn rows(cuts: &[Cut], fields: &[(Text, FieldType)]) -> Result<(Vec<i64>, Vec<Column>), StorageError> {
-    let mut times = Vec::new();
-    let mut columns: Vec<(Values, Vec<u32>)> =
-        fields.iter().map(|(_, field_type)| (Values::new(*field_type), Vec::new())).collect();
-    for cut in cuts {
-        let start = times.len() as u32;
-        let own = cut.times()?;
-        times.extend_from_slice(&own);
-        for (field, (values, present)) in columns.iter_mut().enumerate() {
-            let column = cut.column(field)?;
-            values.extend_range(&column.values, 0..column.values.len());
-            match &column.presence {
-                Presence::Dense => present.extend((0..own.len() as u32).map(|row| start + row)),
-                Presence::Sparse(rows) => present.extend(rows.iter().map(|row| start + row)),
-            }
-        }
-    }
-    let whole = |(values, present)| {
-        let mut column = Column { values, presence: Presence::Sparse(present) };
-        column.seal(times.len());
-        column
-    };
-    let columns = columns.into_iter().map(whole).collect();
-    Ok((times, columns))
 }

@@ -169,6 +169,11 @@ impl Group {
         if block == 0 { 0 } else { self.block_ends[block - 1] as usize }
     }
 
+    /// Offset of a block in the segment.
+    pub(super) fn block_offset(&self, block: usize) -> u64 {
+        self.block_offsets[block]
+    }
+
     /// The pages of a block.
     pub(crate) fn block_pages(&self, block: usize) -> std::ops::Range<usize> {
         self.block_start(block)..self.block_ends[block] as usize
@@ -234,6 +239,17 @@ impl Group {
 }
 
 impl ColumnDirectory {
+    /// Adds a block of another segment's column, and its pages' statistics, as they are.
+    pub(super) fn copy_block(&mut self, from: &Self, block: usize, pages: std::ops::Range<usize>) {
+        self.starts.push(from.starts[block]);
+        self.headers.push(from.headers[block]);
+        self.crcs.push(from.crcs[block]);
+        self.lens.extend_from_slice(&from.lens[pages.clone()]);
+        if let (Some(to), Some(from)) = (&mut self.stats, &from.stats) {
+            to.extend(from, pages);
+        }
+    }
+
     /// The statistics of its pages, where they are kept.
     pub(crate) fn stats(&self) -> Option<&FieldStats> {
         self.stats.as_ref()

@@ -1,111 +1,51 @@
-//! Builds one column group: rows come in, pages are cut, full blocks go out.
+//! Builds one column group: the rows of one series after the other come in, in pieces of any length; pages are cut, full
+//! blocks go out. A block of another segment may be taken as it is.
 //!
-//! A long series is cut at windows of time that count from the epoch, so that whole buckets of a query can be answered by
-//! statistics. The window is the smallest of a ladder that fills pages well; see [`window_of`].
+//! A page of a long series ends with its window (`windows.rs`), with [`PAGE_ROWS`], or when it is heavy; a packed one never
+//! ends inside a series. A block ends before the page that it has no room for, and where a series begins while it is half
+//! full, so that the blocks of long series are of one series and can be copied by a later merge.
 
-use super::directory::{ColumnDirectory, GroupParts};
+use super::block::WholeBlock;
+use super::directory::{ColumnDirectory, Group, GroupParts};
 use super::stats::FieldStats;
-use codec::{Level, Pages, crc32};
-use model::time::{HOUR, SECOND};
-use model::{FieldType, Values};
+use super::windows::{run_until, window_last};
+use codec::{CodecError, Level, Pages, crc32};
+use model::{FieldType, Strings, Values};
 use std::ops::Range;
 
 /// Rows a page has at most.
 pub(crate) const PAGE_ROWS: usize = 4_096;
 /// Rows a block has at most.
 const BLOCK_ROWS: usize = 16_384;
+/// Rows that make a block worth being copied as it is.
+pub(crate) const FILLED_ROWS: usize = BLOCK_ROWS / 2;
 /// Decoded bytes that a column of a page has at most, unless it is a single value.
 const PAGE_BYTES: usize = 1 << 20;
+/// Decoded bytes that all columns of a page have at most, unless it is a single row.
+const WIDE_PAGE_BYTES: usize = 8 << 20;
 /// Decoded bytes of a column of a block above which the block ends.
 const BLOCK_BYTES: usize = 4 << 20;
-/// Rows that a window should hold on average.
-const WINDOW_ROWS: usize = 200;
-
-/// The windows by which pages are cut (ns).
-const LADDER: [i64; 12] = [
-    SECOND,
-    10 * SECOND,
-    60 * SECOND,
-    300 * SECOND,
-    600 * SECOND,
-    1_800 * SECOND,
-    HOUR,
-    2 * HOUR,
-    6 * HOUR,
-    12 * HOUR,
-    24 * HOUR,
-    168 * HOUR,
-];
-
-/// The smallest window of the ladder whose occupied windows hold [`WINDOW_ROWS`] rows on average; `None`: not cut by time.
-fn window_of(times: &[i64]) -> Option<i64> {
-    let most = times.len() / WINDOW_ROWS;
-    LADDER.into_iter().find(|&window| {
-        let (mut windows, mut at) = (0, 0);
-        while at < times.len() && windows <= most {
-            at = window_end(times, at, window);
-            windows += 1;
-        }
-        windows <= most
-    })
-}
-
-/// The row after the last one that is in the same window as row `at`.
-fn window_end(times: &[i64], at: usize, window: i64) -> usize {
-    let last = times[at].div_euclid(window).saturating_mul(window).saturating_add(window - 1);
-    // Doubling steps: the window is short against the series.
-    let mut step = 1;
-    while at + step < times.len() && times[at + step] <= last {
-        step *= 2;
-    }
-    let end = times.len().min(at + step);
-    let from = at + step / 2;
-    from + times[from..end].partition_point(|&time| time <= last)
-}
-
-/// Cuts a series' rows into pages, before their bytes are looked at.
-fn windows(times: &[i64]) -> Vec<Range<usize>> {
-    let window = window_of(times);
-    let mut pages = Vec::new();
-    let mut at = 0;
-    while at < times.len() {
-        let end = window.map_or(times.len(), |window| window_end(times, at, window)).min(at + PAGE_ROWS);
-        pages.push(at..end);
-        at = end;
-    }
-    pages
-}
-
-fn byte_len(values: &Values, range: Range<usize>) -> usize {
-    match values {
-        Values::String(strings) => range.map(|at| strings.get(at).len() + 4).sum(),
-        Values::Boolean(_) => range.len(),
-        _ => range.len() * 8,
-    }
-}
+/// Decoded bytes of all columns of a block above which the block ends.
+const WIDE_BLOCK_BYTES: usize = 32 << 20;
 
 /// Some rows of one series, all columns dense.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     /// Ascending strictly.
-    pub(super) times: &'a [i64],
+    pub(crate) times: &'a [i64],
     /// One for each field of the group, as long as `times`.
-    pub(super) columns: &'a [&'a Values],
+    pub(crate) columns: &'a [&'a Values],
 }
 
-impl Rows<'_> {
-    /// How many of the rows in `range` fit a page by their bytes; at least one.
-    fn fit(&self, range: Range<usize>) -> usize {
-        let strings = self.columns.iter().filter(|values| matches!(values, Values::String(_)));
-        let fit = |values: &Values| {
-            let mut bytes = 0;
-            let over = range.clone().position(|at| {
-                bytes += byte_len(values, at..at + 1);
-                bytes > PAGE_BYTES
-            });
-            over.unwrap_or(range.len()).max(1)
-        };
-        strings.map(|values| fit(values)).min().unwrap_or(range.len())
+/// Bytes that some of the values take when decoded.
+pub(super) fn byte_len(values: &Values, range: Range<usize>) -> usize {
+    match values {
+        Values::String(strings) => {
+            let end_of = |at: usize| at.checked_sub(1).map_or(0, |at| strings.ends()[at] as usize);
+            range.len() * 4 + end_of(range.end) - end_of(range.start)
+        }
+        Values::Boolean(_) => range.len(),
+        _ => range.len() * 8,
     }
 }
 
@@ -115,13 +55,29 @@ pub(super) struct GroupBuilder {
     parts: GroupParts,
     types: Vec<FieldType>,
     level: Level,
-    /// The block that is being filled, and the rows of its finished pages.
+    /// The block that is being filled: its finished pages, and behind them the open one.
     times: Vec<i64>,
     columns: Vec<Values>,
     pages: Vec<usize>,
-    /// Packed: rows and series of the page that is being filled.
+    /// Rows of the open page.
     open_rows: usize,
+    /// Bytes of the open page, for each column.
+    open_bytes: Vec<usize>,
+    /// Packed: series of the open page.
     open_series: u64,
+    /// Long: pages of the series that is being written, its window, and the end of the open page's window.
+    series_pages: u64,
+    window: Option<i64>,
+    window_last: i64,
+}
+
+/// Where finished blocks go.
+#[derive(Debug)]
+pub(super) struct Out<'a> {
+    /// Takes the blocks.
+    pub(super) bytes: &'a mut Vec<u8>,
+    /// Where `bytes` begins in the segment.
+    pub(super) base: u64,
 }
 
 impl GroupBuilder {
@@ -133,131 +89,206 @@ impl GroupBuilder {
         Self {
             parts: GroupParts { packed, fields, columns, ..GroupParts::default() },
             columns: types.iter().map(|&t| Values::new(t)).collect(),
+            open_bytes: vec![0; types.len()],
             types,
             level,
             times: Vec::new(),
             pages: Vec::new(),
             open_rows: 0,
             open_series: 0,
+            series_pages: 0,
+            window: None,
+            window_last: 0,
         }
     }
 
-    /// Adds the rows of a series. `out` takes finished blocks; it begins at `base` in the segment.
-    pub(super) fn push(&mut self, series: u32, rows: &Rows<'_>, base: u64, out: &mut Vec<u8>) {
+    /// Packed: adds a series with all its rows, those of `range`.
+    pub(super) fn pack(&mut self, series: u32, rows: &Rows<'_>, range: Range<usize>, out: &mut Out<'_>) {
         self.parts.series.push(series);
-        if self.parts.packed {
-            self.push_packed(rows, base, out);
-        } else {
-            self.push_long(rows, base, out);
+        self.parts.counts.push(range.len() as u64);
+        let new = |(open, values): (&usize, &&Values)| open + byte_len(values, range.clone()) > PAGE_BYTES;
+        let heavy = self.open_bytes.iter().zip(rows.columns).any(new) || self.page_is_wide(range.len());
+        if self.open_rows > 0 && (heavy || self.open_rows + range.len() > PAGE_ROWS) {
+            self.close_page();
+        }
+        if self.open_rows == 0 && self.times.len() + PAGE_ROWS > BLOCK_ROWS {
+            self.end_block(out);
+        }
+        self.append(rows, range);
+        self.open_series += 1;
+        self.relieve(out);
+    }
+
+    /// Long: begins a series of about so many rows, to be cut at a window.
+    pub(super) fn begin(&mut self, series: u32, window: Option<i64>, rows: usize, out: &mut Out<'_>) {
+        if self.times.len() >= FILLED_ROWS || rows >= BLOCK_ROWS {
+            self.end_block(out);
+        }
+        self.parts.series.push(series);
+        (self.series_pages, self.window) = (0, window);
+    }
+
+    /// Long: adds rows of the series, those of `range`, above the ones before.
+    pub(super) fn push(&mut self, rows: &Rows<'_>, range: Range<usize>, out: &mut Out<'_>) {
+        let mut at = range.start;
+        while at < range.end {
+            if self.open_rows > 0 && (rows.times[at] > self.window_last || self.open_rows >= PAGE_ROWS) {
+                self.close_page();
+            }
+            if self.open_rows == 0 {
+                self.window_last = window_last(rows.times[at], self.window);
+            }
+            let end = run_until(&rows.times[..range.end], at, self.window_last).min(at + PAGE_ROWS - self.open_rows);
+            let end = at + self.fit(rows, at..end);
+            if end == at {
+                self.close_page();
+                continue;
+            }
+            self.append(rows, at..end);
+            self.relieve(out);
+            at = end;
         }
     }
 
-    fn push_long(&mut self, rows: &Rows<'_>, base: u64, out: &mut Vec<u8>) {
-        let mut count = 0;
-        for window in windows(rows.times) {
-            let mut at = window.start;
-            while at < window.end {
-                let page = at..at + rows.fit(at..window.end);
-                at = page.end;
-                self.make_room(rows, page.clone(), base, out);
-                self.append(rows, page.clone());
-                self.close_page(page.len());
-                count += 1;
+    /// Long: ends the series.
+    pub(super) fn end(&mut self) {
+        self.close_page();
+        self.parts.counts.push(self.series_pages);
+    }
+
+    /// Long: takes a block of another segment, all of the series and above its rows so far, with its statistics. `order` says
+    /// for each column (the timestamps first) which of the source's it is.
+    pub(super) fn copy(
+        &mut self,
+        from: &Group,
+        number: usize,
+        block: &WholeBlock,
+        order: &[usize],
+        out: &mut Out<'_>,
+    ) -> Result<(), CodecError> {
+        self.close_page();
+        self.end_block(out);
+        let pages = from.block_pages(number);
+        self.parts.block_offsets.push(out.base + out.bytes.len() as u64);
+        self.parts.block_pages.push(pages.len() as u64);
+        out.bytes.extend_from_slice(block.bytes());
+        for (directory, &column) in self.parts.columns.iter_mut().zip(order) {
+            directory.copy_block(from.column(column)?, number, pages.clone());
+        }
+        self.parts.first.extend_from_slice(&from.first[pages.clone()]);
+        self.parts.last.extend_from_slice(&from.last[pages.clone()]);
+        self.parts.rows.extend_from_slice(&from.rows[pages.clone()]);
+        self.series_pages += pages.len() as u64;
+        Ok(())
+    }
+
+    /// How many of some rows fit the open page by their bytes; at least one if it is empty.
+    fn fit(&self, rows: &Rows<'_>, range: Range<usize>) -> usize {
+        let least = usize::from(self.open_rows == 0);
+        let mut fits = range.len();
+        for (values, &open) in rows.columns.iter().zip(&self.open_bytes) {
+            let Values::String(_) = values else { continue };
+            // Doubling, then halving: the bytes up to a row are known at once.
+            let room = |count: &usize| open + byte_len(values, range.start..range.start + count) <= PAGE_BYTES;
+            if !room(&fits) {
+                let (mut low, mut high) = (0, fits);
+                while low + 1 < high {
+                    let middle = low.midpoint(high);
+                    if room(&middle) { low = middle } else { high = middle }
+                }
+                fits = low;
             }
         }
-        self.parts.counts.push(count);
+        let width = self.types.len() * 8 + 8;
+        let wide = (WIDE_PAGE_BYTES / width).saturating_sub(self.open_rows);
+        fits.min(wide).max(least)
     }
 
-    fn push_packed(&mut self, rows: &Rows<'_>, base: u64, out: &mut Vec<u8>) {
-        let all = 0..rows.times.len();
-        let open = self.times.len() - self.open_rows;
-        let column_bytes = |(kept, new): (&Values, &&Values)| {
-            byte_len(kept, open..open + self.open_rows) + byte_len(new, all.clone()) > PAGE_BYTES
-        };
-        let heavy = self.columns.iter().zip(rows.columns).any(column_bytes);
-        if self.open_rows > 0 && (heavy || self.open_rows + all.len() > PAGE_ROWS) {
-            self.close_packed();
-        }
-        if self.open_rows == 0 {
-            self.make_room(rows, all.clone(), base, out);
-        }
-        self.append(rows, all.clone());
-        self.open_rows += all.len();
-        self.open_series += 1;
-        self.parts.counts.push(all.len() as u64);
-    }
-
-    /// Ends the block if the page would not fit.
-    fn make_room(&mut self, rows: &Rows<'_>, page: Range<usize>, base: u64, out: &mut Vec<u8>) {
-        let room = if self.parts.packed { PAGE_ROWS } else { page.len() };
-        let heavy = |(kept, new): (&Values, &&Values)| kept.bytes() + byte_len(new, page.clone()) > BLOCK_BYTES;
-        let heavy = self.columns.iter().zip(rows.columns).any(heavy);
-        if !self.times.is_empty() && (heavy || self.times.len() + room > BLOCK_ROWS) {
-            self.end_block(base, out);
-        }
+    fn page_is_wide(&self, more: usize) -> bool {
+        (self.open_rows + more) * (self.types.len() * 8 + 8) > WIDE_PAGE_BYTES
     }
 
     fn append(&mut self, rows: &Rows<'_>, range: Range<usize>) {
         self.times.extend_from_slice(&rows.times[range.clone()]);
-        for (column, values) in self.columns.iter_mut().zip(rows.columns) {
+        for ((column, values), open) in self.columns.iter_mut().zip(rows.columns).zip(&mut self.open_bytes) {
             column.extend_range(values, range.clone());
+            *open += byte_len(values, range.clone());
+        }
+        self.open_rows += range.len();
+    }
+
+    /// Ends the block before the open page if both do not fit.
+    fn relieve(&mut self, out: &mut Out<'_>) {
+        let heavy = self.columns.iter().any(|values| values.bytes() > BLOCK_BYTES);
+        if self.times.len() > BLOCK_ROWS || heavy || self.times.len() * self.types.len() * 8 > WIDE_BLOCK_BYTES {
+            self.end_block(out);
         }
     }
 
-    fn close_packed(&mut self) {
-        self.parts.page_series.push(std::mem::take(&mut self.open_series));
+    /// Ends the open page, if there is one.
+    fn close_page(&mut self) {
         let rows = std::mem::take(&mut self.open_rows);
-        self.close_page(rows);
-    }
-
-    /// Notes that the last `rows` rows of the block are a page.
-    fn close_page(&mut self, rows: usize) {
+        if rows == 0 {
+            return;
+        }
+        self.open_bytes.fill(0);
         let start = self.times.len() - rows;
-        let times = &self.times[start..];
-        self.parts.first.push(times.iter().copied().min().unwrap_or_default());
-        self.parts.last.push(times.iter().copied().max().unwrap_or_default());
+        let (first, last) = if self.parts.packed {
+            self.parts.page_series.push(std::mem::take(&mut self.open_series));
+            let bounds = |(low, high): (i64, i64), &time: &i64| (low.min(time), high.max(time));
+            self.times[start..].iter().fold((i64::MAX, i64::MIN), bounds)
+        } else {
+            self.series_pages += 1;
+            (self.times[start], self.times[start + rows - 1])
+        };
+        self.parts.first.push(first);
+        self.parts.last.push(last);
         self.parts.rows.push(rows as u32);
         self.pages.push(rows);
         for (directory, values) in self.parts.columns[1..].iter_mut().zip(&self.columns) {
             if let Some(stats) = &mut directory.stats {
-                let mut page = Values::new(values.field_type());
-                page.extend_range(values, start..start + rows);
-                stats.push(&page);
+                stats.push(values, start..start + rows);
             }
         }
     }
 
-    fn end_block(&mut self, base: u64, out: &mut Vec<u8>) {
-        let start = out.len();
-        self.parts.block_offsets.push(base + start as u64);
+    /// Puts the finished pages out as a block, if there are some; the open page begins the next one.
+    pub(super) fn end_block(&mut self, out: &mut Out<'_>) {
+        if self.pages.is_empty() {
+            return;
+        }
+        let closed = self.times.len() - self.open_rows;
+        let start = out.bytes.len();
+        self.parts.block_offsets.push(out.base + start as u64);
         self.parts.block_pages.push(self.pages.len() as u64);
-        let at = out.len();
-        let pages = codec::encode_times(&self.times, &self.pages, self.level, out);
-        note(&mut self.parts.columns[0], &pages, 0, &out[at..]);
-        for (directory, values) in self.parts.columns[1..].iter_mut().zip(&self.columns) {
-            let at = out.len();
-            let pages = encode(values, &self.pages, self.level, out);
-            note(directory, &pages, (at - start) as u64, &out[at..]);
+        let pages = codec::encode_times(&self.times[..closed], &self.pages, self.level, out.bytes);
+        note(&mut self.parts.columns[0], &pages, 0, &out.bytes[start..]);
+        self.times.drain(..closed);
+        for (directory, values) in self.parts.columns[1..].iter_mut().zip(&mut self.columns) {
+            let rest = split_off(values, closed);
+            let at = out.bytes.len();
+            let pages = encode(values, &self.pages, self.level, out.bytes);
+            note(directory, &pages, (at - start) as u64, &out.bytes[at..]);
+            *values = rest;
         }
         self.pages.clear();
-        self.times.clear();
-        self.columns = self.types.iter().map(|&t| Values::new(t)).collect();
     }
 
     /// Ends the group.
-    pub(super) fn finish(mut self, base: u64, out: &mut Vec<u8>) -> GroupParts {
-        if self.open_rows > 0 {
-            self.close_packed();
-        }
-        if !self.times.is_empty() {
-            self.end_block(base, out);
-        }
+    pub(super) fn finish(mut self, out: &mut Out<'_>) -> GroupParts {
+        self.close_page();
+        self.end_block(out);
         self.parts
     }
 
     /// Rows so far.
     pub(super) fn rows(&self) -> u64 {
         self.parts.rows.iter().map(|&rows| u64::from(rows)).sum::<u64>() + self.open_rows as u64
+    }
+
+    /// Decoded bytes of the block that is being filled.
+    pub(super) fn open_bytes(&self) -> usize {
+        self.times.len() * 8 + self.columns.iter().map(Values::bytes).sum::<usize>()
     }
 }
 
@@ -266,6 +297,22 @@ fn note(directory: &mut ColumnDirectory, pages: &Pages, start: u64, bytes: &[u8]
     directory.headers.push(u64::from(pages.header_len));
     directory.crcs.push(crc32(bytes));
     directory.lens.extend(pages.page_lens.iter().map(|&len| u64::from(len)));
+}
+
+/// Leaves the first `at` values; returns the others.
+fn split_off(values: &mut Values, at: usize) -> Values {
+    match values {
+        Values::Float(values) => Values::Float(values.split_off(at)),
+        Values::Integer(values) => Values::Integer(values.split_off(at)),
+        Values::Unsigned(values) => Values::Unsigned(values.split_off(at)),
+        Values::Boolean(values) => Values::Boolean(values.split_off(at)),
+        Values::String(strings) => {
+            let mut rest = Strings::new();
+            (at..strings.len()).for_each(|at| rest.push(strings.get(at)));
+            (at..strings.len()).rev().for_each(|_| strings.pop());
+            Values::String(rest)
+        }
+    }
 }
 
 fn encode(values: &Values, pages: &[usize], level: Level, out: &mut Vec<u8>) -> Pages {
@@ -278,27 +325,5 @@ fn encode(values: &Values, pages: &[usize], level: Level, out: &mut Vec<u8>) -> 
             let offsets: Vec<u32> = std::iter::once(0).chain(strings.ends().iter().copied()).collect();
             codec::encode_bytes(&offsets, strings.bytes(), pages, level, out)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cut(step: i64, rows: usize) -> (Option<i64>, usize) {
-        let times: Vec<i64> = (0..rows as i64).map(|i| 1_600_000_000 * SECOND + i * step).collect();
-        let pages = windows(&times);
-        assert!(pages.iter().all(|page| (1..=PAGE_ROWS).contains(&page.len())));
-        assert_eq!(pages.iter().map(ExactSizeIterator::len).sum::<usize>(), rows);
-        (window_of(&times), pages.len())
-    }
-
-    #[test]
-    fn windows_fill_pages() {
-        assert_eq!(cut(10 * SECOND, 25_920), (Some(HOUR), 73));
-        assert_eq!(cut(SECOND, 36_000).0, Some(300 * SECOND));
-        assert_eq!(cut(60 * SECOND, 10_080).0, Some(6 * HOUR));
-        assert_eq!(cut(1_000, 10_000), (Some(SECOND), 3));
-        assert_eq!(cut(24 * HOUR, 300).0, None);
     }
 }

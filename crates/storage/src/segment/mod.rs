@@ -4,20 +4,28 @@
 //! the pages' statistics (`directory`, `stats`), and the index of its series (`index`). A [`Writer`] makes one
 //! of a stream of series; a [`Segment`] reads one. The bytes stand in [`format`], `directory` and `index`.
 
+mod block;
+mod cells;
 pub(crate) mod directory;
 mod file;
 pub(crate) mod format;
 mod group;
 pub(crate) mod index;
+mod lanes;
 mod reader;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod windows;
 mod writer;
 
+pub(crate) use block::{PageRows, WholeBlock};
 pub(crate) use file::Files;
 pub(crate) use format::Identity;
+pub(crate) use group::{FILLED_ROWS, Rows};
+pub(crate) use lanes::{Plan, SetId};
 pub(crate) use reader::{PageId, Segment};
 #[cfg(test)]
 pub(crate) use writer::write;
+pub(crate) use windows::{Stretch, window_of_stretches};
 pub(crate) use writer::{Summary, Writer};

@@ -3,6 +3,7 @@
 //! Every byte is checked before it is believed: head, footer, contents, directories, indexes and each column's part of a
 //! block have their checksums. What does not fit is [`StorageError::Damaged`] with file and offset.
 
+use super::block::{Decoded, Model};
 use super::directory::{self, Directory, PartRef};
 use super::file::SegmentFile;
 use super::format::{self, Contents, Section};
@@ -10,9 +11,8 @@ use super::index::TagIndex;
 use crate::cache::{Cache, Key, Kind};
 use crate::error::StorageError;
 use crate::manifest::SegmentEntry;
-use codec::block::{BoolBlock, BytesBlock, FloatBlock, IntBlock, TimeBlock};
 use codec::{CodecError, Pages};
-use model::{Column, FieldType, Strings, Values};
+use model::{Column, FieldType};
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
@@ -58,15 +58,6 @@ struct Block {
     model: Mutex<Model>,
 }
 
-enum Model {
-    Times(TimeBlock),
-    Float(FloatBlock),
-    Integer(IntBlock<i64>),
-    Unsigned(IntBlock<u64>),
-    String(Box<BytesBlock>),
-    Boolean(BoolBlock),
-}
-
 /// A decoded page.
 #[derive(Debug)]
 enum Page {
@@ -101,12 +92,12 @@ impl Segment {
         &self.file
     }
 
-    fn damaged(&self, offset: u64, error: CodecError) -> StorageError {
+    pub(super) fn damaged(&self, offset: u64, error: CodecError) -> StorageError {
         let offset = self.entry.place.offset.saturating_add(offset);
         StorageError::Damaged { file: self.file.path().to_owned(), offset, what: error.to_string() }
     }
 
-    fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>, StorageError> {
+    pub(super) fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>, StorageError> {
         match offset.checked_add(len) {
             Some(end) if end <= self.entry.place.len => {
                 self.file.read(self.entry.place.offset + offset, usize::try_from(len).unwrap_or(usize::MAX))
@@ -264,43 +255,10 @@ impl Segment {
 impl Block {
     fn page(&self, range: std::ops::Range<usize>, rows: usize) -> Result<Page, CodecError> {
         let bytes = self.bytes.get(range).ok_or(CodecError::Invalid("a page beyond its block"))?;
-        let values = match &mut *self.model.lock() {
-            Model::Times(block) => {
-                let mut out = Vec::with_capacity(rows);
-                block.page(bytes, rows, &mut out)?;
-                return Ok(Page::Times(Arc::new(out)));
-            }
-            Model::Float(block) => {
-                let mut out = Vec::with_capacity(rows);
-                block.page(bytes, rows, &mut out)?;
-                Values::Float(out)
-            }
-            Model::Integer(block) => {
-                let mut out = Vec::with_capacity(rows);
-                block.page(bytes, rows, &mut out)?;
-                Values::Integer(out)
-            }
-            Model::Unsigned(block) => {
-                let mut out = Vec::with_capacity(rows);
-                block.page(bytes, rows, &mut out)?;
-                Values::Unsigned(out)
-            }
-            Model::String(block) => {
-                let (mut offsets, mut text) = (Vec::new(), Vec::new());
-                block.page(bytes, rows, &mut offsets, &mut text)?;
-                offsets.drain(..offsets.len().min(1));
-                Values::String(Strings::from_parts(offsets, text).ok_or(CodecError::Invalid("strings of a page"))?)
-            }
-            Model::Boolean(block) => {
-                let mut out = Vec::with_capacity(rows);
-                block.page(bytes, rows, &mut out)?;
-                Values::Boolean(out)
-            }
-        };
-        if values.len() != rows {
-            return Err(CodecError::Invalid("a page holds other than its count says"));
-        }
-        Ok(Page::Values(Arc::new(Column::dense(values))))
+        Ok(match self.model.lock().page(bytes, rows)? {
+            Decoded::Times(times) => Page::Times(Arc::new(times)),
+            Decoded::Values(values) => Page::Values(Arc::new(Column::dense(values))),
+        })
     }
 }
 
@@ -311,18 +269,5 @@ impl Page {
             Self::Values(column) => column.bytes(),
         };
         size as u64 + 128
-    }
-}
-
-impl Model {
-    fn open(header: &[u8], field_type: Option<FieldType>) -> Result<Self, CodecError> {
-        Ok(match field_type {
-            None => Self::Times(TimeBlock::open(header)?),
-            Some(FieldType::Float) => Self::Float(FloatBlock::open(header)?),
-            Some(FieldType::Integer) => Self::Integer(IntBlock::open(header)?),
-            Some(FieldType::Unsigned) => Self::Unsigned(IntBlock::open(header)?),
-            Some(FieldType::String) => Self::String(Box::new(BytesBlock::open(header)?)),
-            Some(FieldType::Boolean) => Self::Boolean(BoolBlock::open(header)?),
-        })
     }
 }

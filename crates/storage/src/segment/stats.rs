@@ -10,6 +10,7 @@
 use crate::view::{NumberStats, Scalar};
 use codec::{CodecError, Reader, reduce};
 use model::{FieldType, Values};
+use std::ops::Range;
 
 /// The statistics of some pages, one entry a page in each list. Unsigned numbers are kept as their bits.
 #[derive(Debug)]
@@ -39,6 +40,14 @@ impl<T: Copy> Lists<T> {
         self.sum.push(sum);
     }
 
+    fn extend(&mut self, from: &Self, pages: Range<usize>) {
+        self.min.extend_from_slice(&from.min[pages.clone()]);
+        self.max.extend_from_slice(&from.max[pages.clone()]);
+        self.first.extend_from_slice(&from.first[pages.clone()]);
+        self.last.extend_from_slice(&from.last[pages.clone()]);
+        self.sum.extend_from_slice(&from.sum[pages]);
+    }
+
     fn get(&self, page: usize, scalar: impl Fn(T) -> Scalar) -> Option<NumberStats> {
         Some(NumberStats {
             min: scalar(*self.min.get(page)?),
@@ -51,6 +60,15 @@ impl<T: Copy> Lists<T> {
 }
 
 impl FieldStats {
+    /// Adds some pages of others as they are.
+    pub(super) fn extend(&mut self, from: &Self, pages: Range<usize>) {
+        match (self, from) {
+            (Self::Float(to), Self::Float(from)) => to.extend(from, pages),
+            (Self::Whole(to), Self::Whole(from)) => to.extend(from, pages),
+            _ => {}
+        }
+    }
+
     /// No pages yet; `None` for strings and booleans.
     pub(crate) fn new(field_type: FieldType) -> Option<Self> {
         match field_type {
@@ -60,11 +78,12 @@ impl FieldStats {
         }
     }
 
-    /// Adds a page, which is not empty and of the type that these statistics were made for.
-    pub(crate) fn push(&mut self, values: &Values) {
+    /// Adds a page: those of the values, which are not none and of the type that these statistics were made for.
+    pub(crate) fn push(&mut self, values: &Values, page: Range<usize>) {
         match (self, values) {
-            (Self::Float(lists), Values::Float(values)) => lists.push(float_page(values)),
+            (Self::Float(lists), Values::Float(values)) => lists.push(float_page(&values[page])),
             (Self::Whole(lists), Values::Integer(values)) => {
+                let values = &values[page];
                 let (min, max) = (reduce::min_i64(values), reduce::max_i64(values));
                 let ends = (values.first().copied(), values.last().copied());
                 lists.push([
@@ -76,6 +95,7 @@ impl FieldStats {
                 ]);
             }
             (Self::Whole(lists), Values::Unsigned(values)) => {
+                let values = &values[page];
                 let (min, max) = (reduce::min_u64(values), reduce::max_u64(values));
                 let ends = (values.first().copied(), values.last().copied());
                 let page = [

@@ -1,12 +1,16 @@
 //! Writes a segment, series by series, in the order of measurements and canonical keys.
 //!
 //! Rows with different sets of fields go to different column groups; a series with few rows in a group goes to the group's
-//! packed twin. After [`MAX_SETS`] sets of a measurement the values of a row go to groups of one field each, so that odd data
-//! cost space, not memory. Memory follows the blocks that are open (one a group), the directory and the index.
+//! packed twin. After many sets of a measurement the values of a row go to groups of one field each, so that odd data cost
+//! space, not memory (`lanes.rs`). Memory follows the open blocks, which have a bound, the directory and the index.
 
+use super::block::WholeBlock;
+use super::cells::{Cells, chunk_rows};
+use super::directory::Group;
 use super::format::{self, Contents, Identity, MeasurementEntry, Section};
-use super::group::{GroupBuilder, Rows};
+use super::group::{Out, Rows};
 use super::index;
+use super::lanes::{Lanes, Plan, SetId};
 use crate::Slot;
 use crate::error::StorageError;
 #[cfg(test)]
@@ -14,13 +18,9 @@ use crate::run::sorted::SortedRun;
 use crate::run::sorted::SortedTable;
 use crate::schema::FieldKey;
 use codec::{Level, crc32, put_u64};
-use model::{Column, Presence, TimeRange, Values};
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// Sets of fields of a measurement that get a column group.
-const MAX_SETS: usize = 64;
-/// A series with fewer rows than this in a group is packed together with others.
-const SHORT: usize = 64;
+use model::{Column, TimeRange, Values};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What the manifest notes of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +55,10 @@ struct Open {
     fields: Vec<FieldKey>,
     index: index::Builder,
     range: TimeRange,
-    level: Level,
-    groups: Vec<GroupBuilder>,
-    /// Where the group of a set of fields is: the set as bits, and whether packed.
-    places: HashMap<(Vec<u64>, bool), usize>,
-    /// The sets of several fields that have a group.
-    sets: HashSet<Vec<u64>>,
+    lanes: Lanes,
+    /// The series at hand, and whether the index has it: it gets there with its first row.
+    key: Vec<u8>,
+    known: bool,
 }
 
 /// A run as a segment: its bytes, and what the manifest notes.
@@ -84,11 +82,48 @@ impl Writer {
     pub(crate) fn table(&mut self, table: &SortedTable) -> Result<(), StorageError> {
         let fields: Vec<FieldKey> = table.columns.iter().map(|(key, _)| key.clone()).collect();
         self.begin(&table.measurement, &fields)?;
-        for (series, key) in table.series.keys().enumerate() {
-            let rows = table.rows(series);
-            let columns: Vec<Column> =
-                table.columns.iter().map(|(_, column)| crate::view::slice(column, rows.clone())).collect();
-            self.series(key, &table.times[rows], &columns)?;
+        let rows = table.times.len();
+        if rows > 0 && table.columns.iter().all(|(_, column)| column.values.len() == rows) {
+            return self.dense_table(table);
+        }
+        let columns: BTreeMap<u32, &Column> = (0..).zip(table.columns.iter().map(|(_, column)| column)).collect();
+        let chunk = chunk_rows(rows, columns.values().copied());
+        let mut cells = (Cells::default(), 0..0);
+        for series in &table.series {
+            self.begin_series(&series.key)?;
+            let (mut at, end) = (series.start as usize, series.end as usize);
+            while at < end {
+                if at >= cells.1.end {
+                    let part = at..(at + chunk).min(rows);
+                    cells = (Cells::of(columns.iter().map(|(&at, &column)| (at, column)), part.clone()), part);
+                }
+                let part = at..end.min(cells.1.end);
+                let whole = part == (series.start as usize..end);
+                let (open, mut out) = self.parts()?;
+                open.came(&table.times[part.clone()]);
+                open.lanes.mixed(&table.times, &columns, &cells.0, part.clone(), whole, &mut out);
+                at = part.end;
+            }
+            self.end_series()?;
+        }
+        Ok(())
+    }
+
+    /// A table whose columns are all dense: series by series, without a copy.
+    fn dense_table(&mut self, table: &SortedTable) -> Result<(), StorageError> {
+        let columns: Vec<&Values> = table.columns.iter().map(|(_, column)| &column.values).collect();
+        let fields: Vec<u32> = (0..).zip(&columns).map(|(at, _)| at).collect();
+        let rows = Rows { times: &table.times, columns: &columns };
+        let Some(set) = self.set(&fields)? else { return Err(StorageError::Bug("no group for a first set".to_owned())) };
+        for series in &table.series {
+            self.begin_series(&series.key)?;
+            let range = series.start as usize..series.end as usize;
+            if !range.is_empty() {
+                let (open, mut out) = self.parts()?;
+                open.came(&table.times[range.clone()]);
+                open.lanes.whole(set, &rows, range, &mut out);
+            }
+            self.end_series()?;
         }
         Ok(())
     }
@@ -99,27 +134,90 @@ impl Writer {
         if self.contents.measurements.last().is_some_and(|last| *last.name >= *measurement) {
             return Err(StorageError::Bug("measurements of a segment out of order".to_owned()));
         }
+        let types = fields.iter().map(|field| field.field_type).collect();
         self.open = Some(Open {
             measurement: measurement.into(),
             fields: fields.to_vec(),
             index: index::Builder::default(),
             range: NO_RANGE,
-            level: self.level,
-            groups: Vec::new(),
-            places: HashMap::default(),
-            sets: HashSet::default(),
+            lanes: Lanes::new(types, self.level),
+            key: Vec::new(),
+            known: false,
         });
         Ok(())
     }
 
-    /// Adds a series, whose canonical key is above those before: its times, ascending strictly, and a column for each field.
-    pub(crate) fn series(&mut self, key: &[u8], times: &[i64], columns: &[Column]) -> Result<(), StorageError> {
+    /// The measurement that is being written, and where its blocks go.
+    fn parts(&mut self) -> Result<(&mut Open, Out<'_>), StorageError> {
         let Some(open) = &mut self.open else { return Err(StorageError::Bug("no measurement is open".to_owned())) };
-        let (Some(&first), Some(&last)) = (times.first(), times.last()) else { return Ok(()) };
+        Ok((open, Out { bytes: &mut self.out, base: self.taken }))
+    }
+
+    /// The group of rows that have just these fields (their places, ascending; not none); `None`: there are too many sets, and
+    /// such rows go through [`Writer::mixed`].
+    pub(crate) fn set(&mut self, fields: &[u32]) -> Result<Option<SetId>, StorageError> {
+        Ok(self.parts()?.0.lanes.set(fields))
+    }
+
+    /// Begins a series, whose canonical key is above those before. Its rows follow in time order, at least in each set of
+    /// fields; if none come it is not written.
+    pub(crate) fn begin_series(&mut self, key: &[u8]) -> Result<(), StorageError> {
+        let (open, _) = self.parts()?;
+        open.key.clear();
+        open.key.extend_from_slice(key);
+        open.known = false;
         let id = u32::try_from(open.index.series()).map_err(|_| StorageError::Bug("too many series".to_owned()))?;
-        open.index.push(key);
-        open.range = open.range.union(&TimeRange::new(first, last));
-        open.push(id, times, columns, self.taken, &mut self.out);
+        open.lanes.begin(id);
+        Ok(())
+    }
+
+    /// Says what is known beforehand of the series' rows of a set.
+    pub(crate) fn plan(&mut self, set: SetId, plan: Plan) -> Result<(), StorageError> {
+        self.parts()?.0.lanes.plan(set, plan);
+        Ok(())
+    }
+
+    /// Adds the rows of a range, which have just the fields of the set.
+    pub(crate) fn append(&mut self, set: SetId, rows: &Rows<'_>, range: Range<usize>) -> Result<(), StorageError> {
+        let (open, mut out) = self.parts()?;
+        open.came(&rows.times[range.clone()]);
+        open.lanes.append(set, rows, range, &mut out);
+        Ok(())
+    }
+
+    /// Adds rows that have values of some fields only; the columns come with their fields' places.
+    pub(crate) fn mixed(&mut self, times: &[i64], columns: &BTreeMap<u32, Column>) -> Result<(), StorageError> {
+        let columns: BTreeMap<u32, &Column> = columns.iter().map(|(&at, column)| (at, column)).collect();
+        let chunk = chunk_rows(times.len(), columns.values().copied());
+        let (open, mut out) = self.parts()?;
+        open.came(times);
+        for start in (0..times.len()).step_by(chunk) {
+            let rows = start..times.len().min(start + chunk);
+            let cells = Cells::of(columns.iter().map(|(&at, &column)| (at, column)), rows.clone());
+            open.lanes.mixed(times, &columns, &cells, rows, false, &mut out);
+        }
+        Ok(())
+    }
+
+    /// Takes a block of another segment as it is: it has rows of this series alone, with the fields of the set. `order` says
+    /// for each column, the timestamps first, which of the source's it is.
+    pub(crate) fn copy(
+        &mut self,
+        set: SetId,
+        from: (&Group, usize, &WholeBlock),
+        order: &[usize],
+    ) -> Result<(), StorageError> {
+        let (open, mut out) = self.parts()?;
+        for page in from.0.block_pages(from.1) {
+            open.came(&[from.0.first[page], from.0.last[page]]);
+        }
+        open.lanes.copy(set, from, order, &mut out).map_err(|error| StorageError::Bug(error.to_string()))
+    }
+
+    /// Ends the series.
+    pub(crate) fn end_series(&mut self) -> Result<(), StorageError> {
+        let (open, mut out) = self.parts()?;
+        open.lanes.end(&mut out);
         Ok(())
     }
 
@@ -139,8 +237,8 @@ impl Writer {
         if open.index.series() == 0 {
             return Ok(());
         }
-        let rows = open.groups.iter().map(GroupBuilder::rows).sum();
-        let groups: Vec<_> = open.groups.into_iter().map(|group| group.finish(self.taken, &mut self.out)).collect();
+        let rows = open.lanes.rows();
+        let groups = open.lanes.finish(&mut Out { bytes: &mut self.out, base: self.taken });
         let mut directory = Vec::new();
         put_u64(&mut directory, groups.len() as u64);
         groups.iter().for_each(|group| group.encode(&mut directory));
@@ -185,101 +283,13 @@ impl Writer {
 }
 
 impl Open {
-    fn push(&mut self, id: u32, times: &[i64], columns: &[Column], base: u64, out: &mut Vec<u8>) {
-        let present: Vec<usize> = (0..columns.len()).filter(|&at| !columns[at].values.is_empty()).collect();
-        if present.iter().all(|&at| columns[at].values.len() == times.len()) {
-            let values: Vec<&Values> = present.iter().map(|&at| &columns[at].values).collect();
-            let fields: Vec<u32> = present.iter().map(|&at| at as u32).collect();
-            if fields.len() == 1 || self.takes(bits_of(&fields, self.fields.len())) {
-                return self.push_set(id, &fields, times, &values, base, out);
-            }
-            for (field, values) in fields.into_iter().zip(values) {
-                self.push_set(id, &[field], times, &[values], base, out);
-            }
-            return;
-        }
-        // Rows by field where a set has no group of its own. A group must get all rows of a series at once.
-        let mut alone: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for (set, rows) in sets_of(times.len(), columns) {
-            let fields = fields_of(&set);
-            if fields.len() > 1 && self.takes(set) {
-                self.push_rows(id, &fields, &rows, times, columns, base, out);
-            } else {
-                fields.iter().for_each(|&field| alone.entry(field).or_default().extend(&rows));
-            }
-        }
-        for (field, mut rows) in alone {
-            rows.sort_unstable();
-            self.push_rows(id, &[field], &rows, times, columns, base, out);
+    /// Notes that the series has rows of these times.
+    fn came(&mut self, times: &[i64]) {
+        let (Some(&first), Some(&last)) = (times.first(), times.last()) else { return };
+        self.range = self.range.union(&TimeRange::new(first, last));
+        if !self.known {
+            self.index.push(&self.key);
+            self.known = true;
         }
     }
-
-    /// Whether a set of several fields has a group, or may get one.
-    fn takes(&mut self, set: Vec<u64>) -> bool {
-        let room = self.sets.len() < MAX_SETS;
-        self.sets.contains(&set) || (room && self.sets.insert(set))
-    }
-
-    /// Adds some rows of a series, all of which have these fields.
-    #[expect(clippy::too_many_arguments, reason = "rows, where they come from, and where they go")]
-    fn push_rows(
-        &mut self,
-        id: u32,
-        fields: &[u32],
-        rows: &[u32],
-        times: &[i64],
-        columns: &[Column],
-        base: u64,
-        out: &mut Vec<u8>,
-    ) {
-        let times: Vec<i64> = rows.iter().map(|&row| times[row as usize]).collect();
-        let values: Vec<Values> = fields.iter().map(|&at| columns[at as usize].take(rows).values).collect();
-        self.push_set(id, fields, &times, &values.iter().collect::<Vec<_>>(), base, out);
-    }
-
-    /// Adds rows of a series that have just these fields.
-    fn push_set(&mut self, id: u32, fields: &[u32], times: &[i64], values: &[&Values], base: u64, out: &mut Vec<u8>) {
-        let key = (bits_of(fields, self.fields.len()), times.len() < SHORT);
-        let packed = key.1;
-        let at = *self.places.entry(key).or_insert_with(|| {
-            let types = fields.iter().map(|&at| self.fields[at as usize].field_type).collect();
-            self.groups.push(GroupBuilder::new(packed, fields.to_vec(), types, self.level));
-            self.groups.len() - 1
-        });
-        self.groups[at].push(id, &Rows { times, columns: values }, base, out);
-    }
-}
-
-fn bits_of(fields: &[u32], count: usize) -> Vec<u64> {
-    let mut bits = vec![0; count.div_ceil(64)];
-    fields.iter().for_each(|&field| bits[field as usize / 64] |= 1 << (field % 64));
-    bits
-}
-
-fn fields_of(bits: &[u64]) -> Vec<u32> {
-    (0..bits.len() as u32 * 64).filter(|field| bits[*field as usize / 64] >> (field % 64) & 1 == 1).collect()
-}
-
-/// The rows by the set of fields that they have, sets in order of first use.
-fn sets_of(rows: usize, columns: &[Column]) -> Vec<(Vec<u64>, Vec<u32>)> {
-    let words = columns.len().div_ceil(64);
-    let mut bits = vec![0u64; rows * words];
-    for (field, column) in columns.iter().enumerate() {
-        let mut set = |row: usize| bits[row * words + field / 64] |= 1 << (field % 64);
-        match &column.presence {
-            Presence::Dense => (0..column.values.len()).for_each(&mut set),
-            Presence::Sparse(present) => present.iter().for_each(|&row| set(row as usize)),
-        }
-    }
-    let mut places: HashMap<&[u64], usize> = HashMap::default();
-    let mut sets: Vec<(Vec<u64>, Vec<u32>)> = Vec::new();
-    for (row, set) in (0u32..).zip(bits.chunks_exact(words)) {
-        let at = *places.entry(set).or_insert_with(|| {
-            sets.push((set.to_vec(), Vec::new()));
-            sets.len() - 1
-        });
-        sets[at].1.push(row);
-    }
-    sets.retain(|(set, _)| set.iter().any(|word| *word != 0));
-    sets
 }
