@@ -109,6 +109,7 @@ fn node_options(config: &Config) -> node::Options {
         memory: Budget::new(config.query_memory),
         query_bytes: config.one_query_memory,
         write_wait: config.write_wait,
+        merges: config.merges,
         max_queries: config.max_queries,
         query_timeout: config.query_timeout,
         retention_interval: config.retention_enabled.then_some(config.retention_interval),

@@ -69,6 +69,8 @@ pub struct Options {
     pub on_fatal: OnFatal,
     /// For SHOW DIAGNOSTICS.
     pub build: Build,
+    /// How merges of segments are held back.
+    pub merges: storage::Merges,
     /// The registry that all counters go to.
     pub stats: Stats,
 }
@@ -90,6 +92,7 @@ impl Default for Options {
             idle_pause: Duration::from_millis(75),
             on_fatal: Arc::new(|_| std::process::abort()),
             build: Build::default(),
+            merges: storage::Merges::default(),
             stats: Stats::new(),
         }
     }
@@ -315,6 +318,7 @@ impl Inner {
             flush_age: options.flush_age,
             cache_bytes: options.cache_bytes,
             cluster_id: state.cluster_id,
+            merges: options.merges,
             stats: options.stats.clone(),
         };
         let engine = Engine::open(world.clone(), engine_options, &state.all_spans())?;

@@ -24,6 +24,7 @@ mod segment;
 mod series;
 pub mod view;
 
+pub use compact::Merges;
 pub use delete::{Deletion, TestReader};
 pub use engine::{Engine, Options, Outcome, RejectReason, Rejected, ShardSpan};
 pub use error::{ErrorKind, StorageError};

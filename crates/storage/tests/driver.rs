@@ -51,6 +51,7 @@ pub(crate) fn options_with(run_bytes: u64, log_bytes: u64) -> Options {
         flush_age: Duration::from_secs(10),
         cache_bytes: 1 << 20,
         cluster_id: [7; 16],
+        merges: storage::Merges::default(),
         stats: Stats::new(),
     }
 }

@@ -157,6 +157,18 @@ pub(crate) const KEYS: &[Key] = &[
         config.data_dir = PathBuf::from(value.text()?);
         Ok(())
     }),
+    key("data", "compact-throughput", |config, value| {
+        config.merges.rate = value.size()?;
+        Ok(())
+    }),
+    key("data", "compact-throughput-burst", |config, value| {
+        config.merges.burst = value.size()?;
+        Ok(())
+    }),
+    key("data", "compact-full-write-cold-duration", |config, value| {
+        config.merges.cold_after = value.duration()?;
+        Ok(())
+    }),
     key("retention", "enabled", |config, value| {
         config.retention_enabled = value.boolean()?;
         Ok(())
@@ -200,9 +212,6 @@ pub(crate) const KEYS: &[Key] = &[
     unused("data", "cache-max-memory-size"),
     unused("data", "cache-snapshot-memory-size"),
     unused("data", "cache-snapshot-write-cold-duration"),
-    unused("data", "compact-full-write-cold-duration"),
-    unused("data", "compact-throughput"),
-    unused("data", "compact-throughput-burst"),
     unused("data", "max-concurrent-compactions"),
     unused("data", "max-index-log-file-size"),
     unused("data", "max-series-per-database"),

@@ -49,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) log_size: u64,
     /// Age at which rows in memory are flushed.
     pub(crate) flush_age: Duration,
+    /// How merges of segments are held back.
+    pub(crate) merges: storage::Merges,
     /// Level of logging.
     pub(crate) log_level: String,
     /// What was odd about file or environment.
@@ -74,6 +76,7 @@ impl Default for Config {
             one_query_memory: 512 << 20,
             log_size: 128 << 20,
             flush_age: Duration::from_secs(600),
+            merges: storage::Merges::default(),
             log_level: "info".to_owned(),
             warnings: Vec::new(),
         }

@@ -18,6 +18,8 @@ const LARGEST_SHARE: u64 = 30;
 const SMALL: u64 = 256 << 10;
 /// Segments that are larger than this (bytes) are full and stay as they are.
 pub(super) const FULL: u64 = 2 << 30;
+/// What is not yet cold must be at least this part of what the last merge takes.
+const LATE_PART: u64 = 4;
 /// A shard has at least this many segments before the second rule counts.
 const FEW: usize = 8;
 
@@ -30,6 +32,25 @@ pub(super) fn choose(sizes: &[u64]) -> Option<Range<usize>> {
         let open: Vec<u64> = sizes.iter().copied().filter(|size| *size <= FULL).collect();
         (open.len() > enough(open.iter().sum())).then(|| cheapest(sizes, |_, _| true)).flatten()
     })
+}
+
+/// What the last merge of a shard takes, to which nothing is written any more: neighbours that fit one segment, most of them
+/// not yet as small as they get. For each segment its size (bytes), and whether it is.
+pub(super) fn choose_last(segments: &[(u64, bool)]) -> Option<Range<usize>> {
+    let mut start = 0;
+    while start < segments.len() {
+        let (mut sum, mut hot, mut end) = (0, 0, start);
+        while end < segments.len() && (end == start || sum + segments[end].0 <= FULL) {
+            let (size, is_cold) = segments[end];
+            (sum, hot, end) = (sum + size, hot + if is_cold { 0 } else { size }, end + 1);
+        }
+        // A little that came late does not make it worth to go through all again.
+        if hot * LATE_PART >= sum && hot > 0 {
+            return Some(start..end);
+        }
+        start = end;
+    }
+    None
 }
 
 /// How many segments may stand beside each other in a shard of so many bytes: three for each fourfold size.
@@ -101,7 +122,12 @@ mod tests {
             ("tiny", Box::new((0..2_000).map(|_| 10_000)), 10.0, 20),
             ("odd", Box::new(odd), 6.0, 36),
             ("one large, one tiny", Box::new((0..200).map(|i| if i % 2 == 0 { 100 * MB } else { 10_000 })), 5.0, 32),
-            ("large ones are rare", Box::new((0..2_000).map(|i| if i % 50 == 0 { 200 * MB } else { MB / 10 })), 5.0, 32),
+            (
+                "large ones are rare",
+                Box::new((0..2_000).map(|i| if i % 50 == 0 { 200 * MB } else { MB / 10 })),
+                5.0,
+                32,
+            ),
             ("growing", Box::new((0..1_000).map(|i| 10_000 + i * i * 20)), 6.0, 32),
             ("shrinking", Box::new((0..1_000).map(|i| 10_000 + (1_000 - i) * (1_000 - i) * 20)), 6.0, 32),
         ];
@@ -111,6 +137,16 @@ mod tests {
             assert!(amplification <= written, "{name}: {amplification}");
             assert!(most <= segments, "{name}: {most}");
         }
+    }
+
+    #[test]
+    fn there_is_one_last_merge() {
+        assert_eq!(choose_last(&[]), None);
+        assert_eq!(choose_last(&[(MB, false)]), Some(0..1));
+        assert_eq!(choose_last(&[(MB, true)]), None);
+        assert_eq!(choose_last(&[(100 * MB, true), (MB, false)]), None, "little is late");
+        assert_eq!(choose_last(&[(100 * MB, true), (MB, false), (40 * MB, false)]), Some(0..3));
+        assert_eq!(choose_last(&[(FULL, true), (FULL, false), (MB, false)]), Some(1..2));
     }
 
     #[test]

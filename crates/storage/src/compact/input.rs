@@ -3,13 +3,15 @@
 //! Each column group is walked from its first series to its last, so that every block is read once; the block and the page at
 //! hand stay in memory, and go where many groups hold too much together.
 
+use crate::delete::marks::{Marks, covered, left, overlapped};
 use crate::error::StorageError;
 use crate::segment::directory::{Directory, Group};
 use crate::segment::index::TagIndex;
 use crate::segment::{PageRows, Segment, SetId, WholeBlock};
-use model::FieldType;
+use model::{FieldType, TimeRange};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -52,6 +54,7 @@ pub(super) struct Target {
     /// For each of them the column in the group, from 0.
     pub(super) columns: Vec<usize>,
     types: Vec<FieldType>,
+    is_dead: bool,
 }
 
 /// See the module.
@@ -60,6 +63,8 @@ pub(super) struct Input {
     measurement: Vec<u8>,
     index: Arc<TagIndex>,
     directory: Arc<Directory>,
+    /// What is deleted.
+    marks: Marks,
     pub(super) targets: Vec<Target>,
     cursors: Vec<Cursor>,
     /// The next series of each group.
@@ -76,6 +81,7 @@ impl Input {
     pub(super) fn open(
         segment: &Arc<Segment>,
         measurement: usize,
+        marks: Marks,
         place: impl Fn(&crate::schema::FieldKey) -> Option<u32>,
         mut set: impl FnMut(&[u32]) -> Result<Option<SetId>, StorageError>,
     ) -> Result<Self, StorageError> {
@@ -86,20 +92,23 @@ impl Input {
         for group in &directory.groups {
             let fields = group.fields.iter().map(|&at| &entry.fields[at as usize]);
             let types = fields.clone().map(|field| field.field_type).collect();
-            let lost = || StorageError::Bug("a field of a merge is not in its output".to_owned());
-            let places = fields.map(|field| place(field).ok_or_else(lost)).collect::<Result<Vec<u32>, _>>()?;
+            // Of a field that is not in the output no row is left, so that the group has none.
+            let places: Option<Vec<u32>> = fields.map(&place).collect();
+            let is_dead = places.is_none();
+            let places = places.unwrap_or_default();
             let mut columns: Vec<usize> = (0..places.len()).collect();
             columns.sort_by_key(|&column| places[column]);
             let fields: Vec<u32> = columns.iter().map(|&column| places[column]).collect();
             let distinct = fields.is_sorted_by(|a, b| a < b) && !fields.is_empty();
             let set = if distinct { set(&fields)? } else { None };
-            targets.push(Target { set, fields, columns, types });
+            targets.push(Target { set, fields, columns, types, is_dead });
         }
         let first = |(at, group): (usize, &Group)| group.series.first().map(|&series| Reverse((series, at)));
         let mut input = Self {
             segment: segment.clone(),
             measurement: entry.name.to_vec(),
             index: segment.index(measurement)?,
+            marks,
             targets,
             cursors: directory.groups.iter().map(|_| Cursor::default()).collect(),
             queue: directory.groups.iter().enumerate().filter_map(first).collect(),
@@ -127,17 +136,11 @@ impl Input {
     /// Appends the pieces of the series at hand, those of a group in time order, and goes on to the next series.
     pub(super) fn take(&mut self, input: usize, out: &mut Vec<Piece>) -> Result<(), StorageError> {
         let directory = self.directory.clone();
-        while let Some(mut top) = self.queue.peek_mut() {
-            let Reverse((series, group)) = *top;
-            if series as usize > self.series {
-                break;
-            }
+        let start = out.len();
+        while let Some((group, at)) = self.next_group() {
             let own = &directory.groups[group];
-            let at = self.cursors[group].next;
-            self.cursors[group].next += 1;
-            match own.series.get(at + 1) {
-                Some(&next) => *top = Reverse((next, group)),
-                None => drop(std::collections::binary_heap::PeekMut::pop(top)),
+            if self.targets[group].is_dead {
+                continue;
             }
             if own.packed {
                 let (page, rows) = own.rows_of(at);
@@ -156,9 +159,48 @@ impl Input {
                 }));
             }
         }
+        if !self.marks.is_empty() {
+            self.cut(start, out)?;
+        }
         self.series += 1;
         self.make_key();
         Ok(())
+    }
+
+    /// Leaves of the pieces from `start` on what is not deleted.
+    fn cut(&mut self, start: usize, pieces: &mut Vec<Piece>) -> Result<(), StorageError> {
+        let ranges = self.marks.ranges(self.series as u32);
+        for piece in pieces.split_off(start) {
+            let bounds = TimeRange::new(piece.first, piece.last);
+            if !overlapped(&ranges, &bounds) {
+                pieces.push(piece);
+            } else if !covered(&ranges, &bounds) {
+                let page = self.page(piece.group, piece.page)?;
+                pieces.extend(left(&page.times, piece.rows.clone(), &ranges).into_iter().map(|rows| Piece {
+                    first: page.times[rows.start],
+                    last: page.times[rows.end - 1],
+                    rows,
+                    ..piece
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// A group that has the series at hand and was not asked yet, and the series' place in it.
+    fn next_group(&mut self) -> Option<(usize, usize)> {
+        let mut top = self.queue.peek_mut()?;
+        let Reverse((series, group)) = *top;
+        if series as usize > self.series {
+            return None;
+        }
+        let at = self.cursors[group].next;
+        self.cursors[group].next += 1;
+        match self.directory.groups[group].series.get(at + 1) {
+            Some(&next) => *top = Reverse((next, group)),
+            None => drop(PeekMut::pop(top)),
+        }
+        Some((group, at))
     }
 
     /// A group.

@@ -5,13 +5,17 @@
 use super::input::{Input, Piece};
 use super::overlap;
 use crate::cache::Cache;
+use crate::delete::marks::Marks;
+use crate::delete::{Tombstone, touching};
+use crate::engine::ShardSpan;
 use crate::error::StorageError;
 use crate::schema::FieldKey;
 use crate::segment::{
     FILLED_ROWS, Identity, PageRows, Plan, Rows, Segment, SetId, Stretch, Summary, Writer, window_of_stretches,
 };
+use crate::view::{ShardSource, View};
 use codec::Level;
-use model::{FieldType, Text};
+use model::{FieldType, Text, TimeRange};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,6 +29,8 @@ const GATHER: usize = 1 << 20;
 pub(super) struct Order<'a> {
     /// Neighbours, in slot order.
     pub(super) inputs: &'a [Arc<Segment>],
+    /// What is deleted.
+    pub(super) tombstones: &'a [Arc<Tombstone>],
     /// Whose it is.
     pub(super) identity: Identity,
     /// How small.
@@ -53,12 +59,13 @@ pub(super) fn merge(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Option<Sum
         order.inputs.iter().map(|segment| Arc::new(segment.with_cache(cache.clone()))).collect();
     let slots = (oldest.entry().slots.0, newest.entry().slots.1);
     let mut writer = Writer::new(&order.identity, slots, order.level);
-    let mut measurements: BTreeSet<Text> = BTreeSet::new();
-    for input in &inputs {
-        measurements.extend(input.contents()?.measurements.iter().map(|entry| entry.name.clone()));
-    }
-    for measurement in measurements {
-        if !Merge::open(order, &inputs, &measurement, &mut writer)?.run(&mut writer, sink)? {
+    // Measurements and fields of which no row is left are not written.
+    let span = ShardSpan { id: order.identity.shard, range: TimeRange::ALL };
+    let (segments, tombstones) = (inputs.clone(), order.tombstones.to_vec());
+    let view = View::new(vec![ShardSource { span, segments, runs: Vec::new(), tombstones }], cache);
+    for measurement in view.measurements()? {
+        let live = view.fields(&measurement)?;
+        if !Merge::open(order, &inputs, (&measurement, &live), &mut writer)?.run(&mut writer, sink)? {
             return Ok(None);
         }
     }
@@ -92,10 +99,10 @@ impl<'a> Merge<'a> {
     fn open(
         order: &'a Order<'a>,
         segments: &[Arc<Segment>],
-        measurement: &[u8],
+        (measurement, live): (&[u8], &[(Text, FieldType)]),
         writer: &mut Writer,
     ) -> Result<Self, StorageError> {
-        let fields = fields(segments, measurement)?;
+        let fields = fields(segments, measurement, live)?;
         writer.begin(measurement, &fields)?;
         let name = |field: &FieldKey| (field.name.clone(), field.field_type as u8);
         let places: HashMap<(Text, u8), u32> = fields.iter().map(name).zip(0..).collect();
@@ -103,7 +110,10 @@ impl<'a> Merge<'a> {
         let mut inputs = Vec::new();
         for segment in segments {
             if let Some(at) = segment.contents()?.find(measurement) {
-                inputs.push(Input::open(segment, at, place, |fields| writer.set(fields))?);
+                let entry = &segment.contents()?.measurements[at];
+                let touching = touching(order.tombstones, segment.entry(), measurement, &entry.range);
+                let marks = Marks::new(touching, || segment.index(at))?;
+                inputs.push(Input::open(segment, at, marks, place, |fields| writer.set(fields))?);
             }
         }
         let types = fields.iter().map(|field| field.field_type).collect();
@@ -196,7 +206,12 @@ impl<'a> Merge<'a> {
     }
 
     /// Takes pieces that are apart; false: it was told to stop.
-    fn take_all(&mut self, pieces: Range<usize>, writer: &mut Writer, sink: &mut dyn Sink) -> Result<bool, StorageError> {
+    fn take_all(
+        &mut self,
+        pieces: Range<usize>,
+        writer: &mut Writer,
+        sink: &mut dyn Sink,
+    ) -> Result<bool, StorageError> {
         for at in pieces {
             self.take(at, writer, sink)?;
             if !drain(writer, sink)? {
@@ -220,8 +235,7 @@ impl<'a> Merge<'a> {
             let input = &self.inputs[piece.input];
             let (group, target) = (input.group(piece.group), &input.targets[piece.group]);
             let whole = input.block(piece.group, block)?;
-            let order: Vec<usize> =
-                std::iter::once(0).chain(target.columns.iter().map(|column| column + 1)).collect();
+            let order: Vec<usize> = std::iter::once(0).chain(target.columns.iter().map(|column| column + 1)).collect();
             writer.copy(set, (group, block, &whole), &order)?;
             sink.copied(whole.bytes().len());
             let copied = (piece.input, piece.group, group.block_pages(block).end);
@@ -259,14 +273,22 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// The fields of a measurement, ascending by id, one for each name and type: the newest.
-fn fields(inputs: &[Arc<Segment>], measurement: &[u8]) -> Result<Vec<FieldKey>, StorageError> {
+/// The fields of a measurement that have a row (sorted by name and type), ascending by id, one for each name and type: the
+/// newest.
+fn fields(
+    inputs: &[Arc<Segment>],
+    measurement: &[u8],
+    live: &[(Text, FieldType)],
+) -> Result<Vec<FieldKey>, StorageError> {
     let mut known: BTreeSet<(Text, u8)> = BTreeSet::new();
     let mut fields: Vec<FieldKey> = Vec::new();
     for segment in inputs.iter().rev() {
         let contents = segment.contents()?;
         let Some(at) = contents.find(measurement) else { continue };
-        let new = |field: &&FieldKey| known.insert((field.name.clone(), field.field_type as u8));
+        let is_live = |field: &FieldKey| {
+            live.binary_search_by(|(name, kind)| (name, kind).cmp(&(&field.name, &field.field_type))).is_ok()
+        };
+        let new = |field: &&FieldKey| is_live(field) && known.insert((field.name.clone(), field.field_type as u8));
         fields.extend(contents.measurements[at].fields.iter().filter(new).cloned());
     }
     fields.sort_unstable_by_key(|field| field.id);

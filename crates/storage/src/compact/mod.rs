@@ -10,13 +10,16 @@ mod input;
 mod merge;
 mod overlap;
 mod pace;
+mod purge;
 #[cfg(test)]
 mod tests;
 
+use crate::Slot;
+use crate::delete::Tombstone;
 use crate::engine::Engine;
 use crate::engine::shard::Shard;
 use crate::error::{ErrorKind, StorageError};
-use crate::manifest::{SegmentEntry, SegmentRef};
+use crate::manifest::{Manifest, SegmentEntry, SegmentRef};
 use crate::segment::{Identity, Segment};
 use codec::Level;
 use merge::{Order, Sink};
@@ -26,6 +29,13 @@ use platform::{Counter, DiskFile, Gauge, Stats};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+/// Inputs of a job (bytes) up to which its output shares a file with others'.
+const SMALL_JOB: u64 = 4 << 20;
+/// Inputs of the jobs (bytes) that share a file, about.
+const SHARED: u64 = 64 << 20;
+/// Jobs that share a file at most.
+const MANY_JOBS: usize = 1_024;
 
 /// How merges are held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +74,11 @@ impl Compaction {
         Self {
             pace: Pace::new(merges.rate, merges.burst),
             merging: Mutex::default(),
-            merges: stats.counter("storage", "merges", "Merges of segments that were put in the place of their inputs."),
+            merges: stats.counter(
+                "storage",
+                "merges",
+                "Merges of segments that were put in the place of their inputs.",
+            ),
             flushed_bytes: stats.counter("storage", "flushedBytes", "Bytes of segments that flushes wrote."),
             merged_bytes: stats.counter("storage", "mergedBytes", "Bytes of segments that merges wrote."),
             copied_bytes: stats.counter("storage", "copiedBytes", "Bytes of blocks that merges took as they were."),
@@ -93,15 +107,36 @@ impl Compaction {
 struct Job {
     shard: Arc<Shard>,
     inputs: Vec<Arc<Segment>>,
+    /// The deletes that are known, which are applied.
+    tombstones: Vec<Arc<Tombstone>>,
+    level: Level,
 }
 
 impl Job {
-    /// What is due in a shard.
-    fn of(shard: &Arc<Shard>) -> Option<Self> {
-        let segments = shard.state.lock().segments.clone();
-        let sizes: Vec<u64> = segments.iter().map(|segment| segment.entry().place.len).collect();
-        let range = choose::choose(&sizes)?;
-        Some(Self { shard: shard.clone(), inputs: segments[range].to_vec() })
+    /// What is due in a shard: a merge, a segment to be rewritten without what is deleted, or the last merge.
+    fn of(shard: &Arc<Shard>, now_ns: u64, cold_after: Duration) -> Option<Self> {
+        let (segments, tombstones, idle_ns) = {
+            let state = shard.state.lock();
+            let idle_ns = if state.runs.is_empty() { now_ns.saturating_sub(state.since_ns) } else { 0 };
+            (state.segments.clone(), state.tombstones.clone(), idle_ns)
+        };
+        let size = |segment: &Arc<Segment>| segment.entry().place.len;
+        let sizes: Vec<u64> = segments.iter().map(size).collect();
+        let purge = || purge::choose(&segments, &tombstones, now_ns).map(|at| at..at + 1);
+        let last = || {
+            let cold: Vec<(u64, bool)> = segments.iter().map(|one| (size(one), one.entry().cold)).collect();
+            let is_idle = u128::from(idle_ns) >= cold_after.as_nanos();
+            is_idle.then(|| choose::choose_last(&cold)).flatten()
+        };
+        let (range, is_last) = match choose::choose(&sizes).or_else(purge) {
+            // What becomes too large for another merge is as good as left alone.
+            Some(range) => (range.clone(), range.len() > 1 && sizes[range].iter().sum::<u64>() > choose::FULL),
+            None => (last()?, true),
+        };
+        let inputs = segments[range].to_vec();
+        let was_cold = matches!(&inputs[..], [only] if only.entry().cold);
+        let level = if is_last || was_cold { Level::Cold } else { Level::Hot };
+        Some(Self { shard: shard.clone(), inputs, tombstones, level })
     }
 
     fn bytes(&self) -> u64 {
@@ -114,107 +149,206 @@ impl Job {
     }
 }
 
-/// Merges some segments, if some should be, and says whether it did.
+/// Does a merge, or several small ones of many shards, if some are due, and says whether it did.
 pub(crate) fn step(engine: &Engine, shards: &[Arc<Shard>]) -> Result<bool, StorageError> {
     let Some(_alone) = engine.compaction.merging.try_lock() else { return Ok(false) };
-    for shard in shards.iter().filter(|shard| !shard.unmergeable.load(Ordering::Relaxed)) {
-        if engine.halted() {
-            return Ok(false);
-        }
-        let Some(job) = Job::of(shard) else { continue };
-        let worked = run(engine, &job).inspect_err(|error| {
-            // A file that cannot be read must not keep other shards from being merged, nor be read again and again.
-            let damaged = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unreadable);
-            shard.unmergeable.store(damaged, Ordering::Relaxed);
-        })?;
-        if worked {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn run(engine: &Engine, job: &Job) -> Result<bool, StorageError> {
-    if engine.world.disk.free_bytes()? < job.bytes().saturating_mul(2) {
+    let jobs = jobs(engine, shards);
+    let bytes: u64 = jobs.iter().map(Job::bytes).sum();
+    if jobs.is_empty() || engine.world.disk.free_bytes()? < bytes.saturating_mul(2) {
         return Ok(false);
     }
-    // A merge replaces what the manifest names, so that it must name all.
-    engine.fold(&job.shard)?;
-    let path = engine.new_segment_path();
-    let mut output = Output::create(engine, &path)?;
-    let entry = output.add(job).and_then(|entry| output.file.sync_all().map(|()| entry).map_err(Into::into));
-    let entry = match entry {
-        Ok(Some(entry)) => entry,
+    let mut output = Output { engine, path: engine.new_segment_path(), file: None, written: 0 };
+    let (made, mut failed) = match make(&jobs, &mut output) {
+        Ok((made, failed)) if !engine.halted() => (made, failed),
         other => {
-            // Nothing names it yet; what cannot be removed now is an orphan for the next start.
-            let _ = engine.world.disk.remove(&path);
+            // Nothing names the file. What cannot be removed now is an orphan for the next start.
+            let _ = output.file.take().map(|_| engine.world.disk.remove(&output.path));
             return other.map(|_| false);
         }
     };
-    engine.world.disk.sync_dir(platform::disk::parent(&path))?;
-    let segment = engine.segment(&entry);
-    if commit(engine, job, &segment)? {
-        engine.compaction.merges.inc();
-        engine.discard(&job.inputs);
-        return Ok(true);
+    let (mut worked, mut in_use, mut old) = (false, false, Vec::new());
+    for (job, made) in made {
+        let (entry, is_new) = match made {
+            Made::New(entry) => (entry, true),
+            Made::Same(entry) => (Some(entry), false),
+            Made::Nothing => continue,
+        };
+        let segment = entry.as_ref().map(|entry| engine.segment(entry));
+        match commit(engine, job, segment.as_ref()) {
+            Ok(false) => {}
+            Ok(true) => {
+                engine.compaction.merges.inc();
+                old.extend_from_slice(&job.inputs);
+                worked = true;
+                in_use |= is_new && segment.is_some();
+            }
+            Err(error) => {
+                // The manifest may name the file.
+                in_use = true;
+                failed.get_or_insert(error);
+                break;
+            }
+        }
     }
-    // Somebody changed the manifest meanwhile: nothing names the new file.
-    segment.file().doom();
-    Ok(false)
+    engine.discard(&old);
+    if !in_use && output.file.take().is_some() {
+        engine.world.disk.remove(&output.path)?;
+    }
+    failed.map_or(Ok(worked), Err)
 }
 
-/// Puts the new segment in the place of the inputs, on disk and for readers; false: they are not there any more.
-fn commit(engine: &Engine, job: &Job, new: &Arc<Segment>) -> Result<bool, StorageError> {
+/// What is due: the first job, and if it is a small one, more of them. Many small shards share a file.
+fn jobs(engine: &Engine, shards: &[Arc<Shard>]) -> Vec<Job> {
+    let (now, cold_after) = (engine.world.clock.monotonic_ns(), engine.options.merges.cold_after);
+    let (mut jobs, mut bytes) = (Vec::new(), 0);
+    for shard in shards.iter().filter(|shard| !shard.unmergeable.load(Ordering::Relaxed)) {
+        if engine.halted() || bytes >= SHARED || jobs.len() >= MANY_JOBS {
+            break;
+        }
+        let Some(job) = Job::of(shard, now, cold_after) else { continue };
+        if job.bytes() > SMALL_JOB {
+            if jobs.is_empty() {
+                return vec![job];
+            }
+            continue;
+        }
+        bytes += job.bytes();
+        jobs.push(job);
+    }
+    jobs
+}
+
+/// What a job came to.
+enum Made {
+    /// It was told to stop.
+    Nothing,
+    /// A segment in the output, or none if no row is left.
+    New(Option<SegmentEntry>),
+    /// The input itself, of which deletes take nothing.
+    Same(SegmentEntry),
+}
+
+/// Writes the segments of some jobs and makes them durable; with the first error of those that concern one job alone.
+fn make<'a>(
+    jobs: &'a [Job],
+    output: &mut Output<'_>,
+) -> Result<(Vec<(&'a Job, Made)>, Option<StorageError>), StorageError> {
+    let engine = output.engine;
+    let (mut made, mut failed) = (Vec::new(), None);
+    for job in jobs {
+        // A merge replaces what the manifest names, so that it must name all.
+        match engine.fold(&job.shard).and_then(|()| output.add(job)) {
+            Ok(Made::Nothing) => {}
+            Ok(entry) => made.push((job, entry)),
+            Err(error) => {
+                // A file that cannot be read must not keep other shards from being merged, nor be read again and again.
+                if !matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unreadable) {
+                    return Err(error);
+                }
+                job.shard.unmergeable.store(true, Ordering::Relaxed);
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(file) = &output.file {
+        file.sync_all()?;
+        engine.world.disk.sync_dir(platform::disk::parent(&output.path))?;
+    }
+    Ok((made, failed))
+}
+
+/// Puts the new segment in the place of the inputs, on disk and for readers; false: they are not there any more, or a delete
+/// came that the merge did not know.
+fn commit(engine: &Engine, job: &Job, new: Option<&Arc<Segment>>) -> Result<bool, StorageError> {
     let shard = &job.shard;
     let _alone = shard.upkeep.lock();
-    if shard.state.lock().dropped {
+    if shard.state.lock().dropped || !is_complete(job) {
         return Ok(false);
     }
     let Some((version, manifest)) = engine.manifests.load(shard.id)? else { return Ok(false) };
     let old: Vec<SegmentRef> = job.inputs.iter().map(|segment| segment.entry().place.clone()).collect();
-    let Some(next) = manifest.replace(&old, new.entry().clone()) else { return Ok(false) };
+    let entry = new.map(|segment| segment.entry());
+    let Some(next) = manifest.replace(&old, entry.cloned()) else { return Ok(false) };
+    let next = with_tombstones(next, job, entry, manifest.folded_up_to(&engine.log_id));
     if !engine.manifests.commit(shard.id, version + 1, &next)? {
         return Ok(false);
     }
-    swap(shard, &job.inputs, new.clone());
+    swap(shard, &job.inputs, new.cloned());
     engine.manifests.trim(shard.id, version + 1)?;
     Ok(true)
 }
 
-/// Puts the new segment where the old ones were.
-fn swap(shard: &Shard, old: &[Arc<Segment>], new: Arc<Segment>) {
+/// Whether a merge knew every delete inside the slots of its inputs: one that it missed would apply to its output no more.
+fn is_complete(job: &Job) -> bool {
+    let last = job.inputs.last().map_or(0, |segment| segment.entry().slots.1);
+    let newest = job.tombstones.last().map_or(0, |tombstone| tombstone.slot);
+    let state = job.shard.state.lock();
+    let mut inside = state.tombstones.iter().filter(|tombstone| tombstone.slot <= last);
+    inside.all(|tombstone| tombstone.slot <= newest)
+}
+
+/// The state with the deletes that it still needs.
+fn with_tombstones(mut next: Manifest, job: &Job, new: Option<&SegmentEntry>, folded: Slot) -> Manifest {
+    let is_old = |segment: &Segment| job.inputs.iter().any(|old| std::ptr::eq(&**old, segment));
+    next.tombstones = job.shard.state.lock().tombstones_for(folded, is_old, new);
+    next
+}
+
+/// Puts the new segment where the old ones were; `None` if nothing of them is left.
+fn swap(shard: &Shard, old: &[Arc<Segment>], new: Option<Arc<Segment>>) {
     let mut state = shard.state.lock();
     let is_old = |segment: &Arc<Segment>| old.iter().any(|old| Arc::ptr_eq(old, segment));
     if let Some(at) = state.segments.iter().position(is_old) {
         state.segments.retain(|segment| !is_old(segment));
-        state.segments.insert(at, new);
+        if let Some(new) = new {
+            state.segments.insert(at, new);
+        }
     }
+    state.forget_spent();
 }
 
 /// A file that merges write, one segment behind the other.
 struct Output<'a> {
     engine: &'a Engine,
     path: String,
-    file: Arc<dyn DiskFile>,
+    /// Made with the first byte.
+    file: Option<Arc<dyn DiskFile>>,
     written: u64,
 }
 
-impl<'a> Output<'a> {
-    fn create(engine: &'a Engine, path: &str) -> Result<Self, StorageError> {
-        Ok(Self { engine, path: path.to_owned(), file: engine.world.disk.create(path)?, written: 0 })
-    }
-
-    /// Merges the inputs of a job; `None`: it was told to stop.
-    fn add(&mut self, job: &Job) -> Result<Option<SegmentEntry>, StorageError> {
+impl Output<'_> {
+    /// Does a job.
+    fn add(&mut self, job: &Job) -> Result<Made, StorageError> {
         let engine = self.engine;
+        if let [only] = &job.inputs[..]
+            && only.entry().cold == (job.level == Level::Cold)
+            && let Some(entry) = purge::unhurt(only, &job.tombstones, &engine.cache)?
+        {
+            return Ok(Made::Same(entry));
+        }
         let (cluster, put_id) = (engine.options.cluster_id, engine.world.random.id());
         let identity = Identity { cluster, put_id, shard: job.shard.id };
-        let order = Order { inputs: &job.inputs, identity, level: Level::Hot, copies: &|_| true };
+        let is_cold = job.level == Level::Cold;
+        let copies = |segment: &Segment| !is_cold || segment.entry().cold;
+        let (inputs, tombstones) = (&job.inputs, &job.tombstones);
+        let order = Order { inputs, tombstones, identity, level: job.level, copies: &copies };
         let offset = self.written;
-        let Some(summary) = merge::merge(&order, &mut JobSink { output: self, job })? else { return Ok(None) };
-        let level = job.inputs.iter().map(|segment| segment.entry().level).max().unwrap_or(0) + 1;
-        let place = SegmentRef { file: self.path.clone(), offset, len: summary.len };
-        Ok(Some(SegmentEntry { place, slots: summary.slots, range: summary.range, rows: summary.rows, level }))
+        let merged = merge::merge(&order, &mut JobSink { output: self, job })?;
+        let Some(summary) = merged else { return Ok(Made::Nothing) };
+        if summary.rows == 0 {
+            return Ok(Made::New(None));
+        }
+        // One that is rewritten alone, for deletes, stays what it was.
+        let level = inputs.iter().map(|segment| segment.entry().level).max().unwrap_or(0);
+        Ok(Made::New(Some(SegmentEntry {
+            place: SegmentRef { file: self.path.clone(), offset, len: summary.len },
+            slots: summary.slots,
+            range: summary.range,
+            rows: summary.rows,
+            level: level + u32::from(inputs.len() > 1),
+            purged: tombstones.iter().map(|tombstone| tombstone.slot).max().unwrap_or(0),
+            cold: is_cold,
+        })))
     }
 }
 
@@ -227,7 +361,11 @@ struct JobSink<'a, 'b> {
 impl Sink for JobSink<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         let engine = self.output.engine;
-        self.output.file.write_at(self.output.written, bytes)?;
+        let file = match &self.output.file {
+            Some(file) => file.clone(),
+            None => self.output.file.insert(engine.world.disk.create(&self.output.path)?).clone(),
+        };
+        file.write_at(self.output.written, bytes)?;
         let len = bytes.len() as u64;
         self.output.written += len;
         engine.compaction.merged_bytes.add(len);

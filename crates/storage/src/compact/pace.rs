@@ -37,7 +37,11 @@ impl Pace {
         if self.rate == 0 {
             return;
         }
-        self.state.lock().left -= i128::from(bytes);
+        {
+            let mut state = self.state.lock();
+            self.fill(&mut state, clock.monotonic_ns());
+            state.left -= i128::from(bytes);
+        }
         while let Some(wait) = self.wait(clock.monotonic_ns()) {
             if stopped() {
                 return;
@@ -46,9 +50,7 @@ impl Pace {
         }
     }
 
-    /// How long it takes until the budget is made up; `None`: it is.
-    fn wait(&self, now_ns: u64) -> Option<Duration> {
-        let mut state = self.state.lock();
+    fn fill(&self, state: &mut State, now_ns: u64) {
         let passed = now_ns.saturating_sub(state.filled_ns);
         let new = i128::from(passed) * i128::from(self.rate) / i128::from(SECOND);
         if new > 0 {
@@ -57,6 +59,12 @@ impl Pace {
             state.filled_ns = state.filled_ns.saturating_add(u64::try_from(used).unwrap_or(passed));
             state.left = (state.left + new).min(i128::from(self.burst));
         }
+    }
+
+    /// How long it takes until the budget is made up; `None`: it is.
+    fn wait(&self, now_ns: u64) -> Option<Duration> {
+        let mut state = self.state.lock();
+        self.fill(&mut state, now_ns);
         let missing = u64::try_from(-state.left).ok().filter(|missing| *missing > 0)?;
         let wait = u128::from(missing) * u128::from(SECOND) / u128::from(self.rate);
         Some(Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX).max(1)))

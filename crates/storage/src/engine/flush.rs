@@ -74,6 +74,7 @@ impl Engine {
             flushed.push((shard.clone(), one));
         }
         if let Some(file) = &file {
+            self.compaction.flushed(offset);
             file.sync_all()?;
             self.world.disk.sync_dir(SEGMENTS_FOLDER)?;
         }
@@ -101,7 +102,7 @@ impl Engine {
         let (bytes, summary) = writer.finish()?;
         let place = SegmentRef { len: summary.len, ..place };
         let Summary { slots, range, rows, .. } = summary;
-        let entry = SegmentEntry { place, slots, range, rows, level: 0, purged };
+        let entry = SegmentEntry { place, slots, range, rows, level: 0, purged, cold: false };
         Ok((bytes, FlushedShard { shard: shard.id, k, entry: Some(entry), schema }))
     }
 

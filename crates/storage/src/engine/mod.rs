@@ -18,6 +18,7 @@ mod stats;
 mod upkeep;
 
 use crate::cache::Cache;
+use crate::compact::{Compaction, Merges};
 use crate::delete::TestReader;
 use crate::error::StorageError;
 use crate::log::append::Writer;
@@ -67,6 +68,8 @@ pub struct Options {
     pub cluster_id: [u8; 16],
     /// Makes the tests of tag values in deletes from what they told of themselves.
     pub read_test: TestReader,
+    /// How merges are held back.
+    pub merges: Merges,
     /// Where the engine counts.
     pub stats: platform::Stats,
 }
@@ -169,6 +172,7 @@ pub struct Engine {
     incarnation: u64,
     next_segment: AtomicU64,
     orphans: Mutex<Orphans>,
+    pub(crate) compaction: Compaction,
     full: FullDisk,
     torn: Option<String>,
     stats: EngineStats,
@@ -454,15 +458,15 @@ impl Engine {
     /// shard's state: files of which no shard has another segment go when the last view of them does.
     pub(crate) fn discard(&self, segments: &[Arc<Segment>]) {
         // No flush may add a segment of one of the files meanwhile; it never does, as each flush makes a file of its own.
+        let mut lost: BTreeMap<&str, &Arc<Segment>> =
+            segments.iter().map(|segment| (&*segment.entry().place.file, segment)).collect();
         let shards: Vec<Arc<Shard>> = self.shards.read().values().cloned().collect();
-        for segment in segments {
-            let path = &segment.entry().place.file;
-            let named =
-                |shard: &Arc<Shard>| shard.state.lock().segments.iter().any(|other| other.entry().place.file == *path);
-            if !shards.iter().any(named) {
-                segment.file().doom();
+        for shard in shards {
+            for segment in &shard.state.lock().segments {
+                lost.remove(&*segment.entry().place.file);
             }
         }
+        lost.values().for_each(|segment| segment.file().doom());
     }
 
     /// Gives back memory of rows.

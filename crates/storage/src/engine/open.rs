@@ -7,6 +7,7 @@ use super::stats::EngineStats;
 use super::{Engine, Options, ShardSpan};
 use crate::SEGMENTS_FOLDER;
 use crate::cache::Cache;
+use crate::compact::Compaction;
 use crate::delete::{LoggedDelete, Tombstone};
 use crate::error::{ErrorKind, StorageError};
 use crate::log::append::Writer;
@@ -115,6 +116,7 @@ impl Engine {
             orphans: Mutex::default(),
             dropped: Mutex::default(),
             broken: Mutex::default(),
+            compaction: Compaction::new(&options.merges, &options.stats),
             full: FullDisk::default(),
             torn: found.torn.clone(),
             stats: EngineStats::new(&options.stats),

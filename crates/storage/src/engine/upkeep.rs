@@ -5,7 +5,7 @@ use super::shard::{Change, Shard};
 use super::{Engine, Step};
 use crate::Slot;
 use crate::compact;
-use crate::error::{ErrorKind, StorageError};
+use crate::error::StorageError;
 use crate::log::append::make_spare;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -132,7 +132,7 @@ impl Engine {
     }
 
     /// Folds all flush records of a shard into its manifest.
-    pub(super) fn fold(&self, shard: &Shard) -> Result<(), StorageError> {
+    pub(crate) fn fold(&self, shard: &Shard) -> Result<(), StorageError> {
         let _alone = shard.upkeep.lock();
         let unfolded = shard.state.lock().unfolded.clone();
         let Some(last) = unfolded.last().map(|(slot, _)| *slot) else { return Ok(()) };
@@ -160,34 +160,14 @@ impl Engine {
         }
     }
 
-    /// Merges segments of one shard, if some should be. A merge may take long and nothing else is done meanwhile, so it waits
-    /// while the log fills: writers would be refused for it.
+    /// Merges segments, if some should be. A merge may take long, so it waits while the log fills: writers would be refused
+    /// for it.
     fn compact(&self) -> Result<bool, StorageError> {
         if self.log_bytes.load(Ordering::Relaxed) > self.options.log_bytes / 4 {
             return Ok(false);
         }
         let shards: Vec<Arc<Shard>> = self.shards.read().values().cloned().collect();
-        for shard in shards.iter().filter(|shard| !shard.unmergeable.load(Ordering::Relaxed)) {
-            let worked = self.compact_shard(shard).inspect_err(|error| {
-                // A file that cannot be read must not keep other shards from being merged, nor be read again and again.
-                let damaged = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unreadable);
-                shard.unmergeable.store(damaged, Ordering::Relaxed);
-            })?;
-            if worked {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn compact_shard(&self, shard: &Shard) -> Result<bool, StorageError> {
-        if self.halted() || !compact::is_due(&shard.state.lock(), self.world.clock.monotonic_ns()) {
-            return Ok(false);
-        }
-        // A merge replaces what the manifest names, so that it must name all.
-        self.fold(shard)?;
-        let _alone = shard.upkeep.lock();
-        compact::step(self, shard)
+        compact::step(self, &shards)
     }
 
     /// Removes, once, what earlier starts left and nothing names.

@@ -7,6 +7,7 @@
 //!   offset, length, lowest slot, highest slot (varints)
 //!   times      least (zigzag varint), greatest minus least (varint)
 //!   rows, level, slot up to which deletes are applied (varints)
+//!   cold       1 byte: 1 if all its blocks are as small as they get, else 0
 //! schema     number of measurements (varint); each: name (length, bytes), fields as in a segment's contents
 //! next field id (varint)
 //! folded     number of logs (varint); each: log id (16 bytes), slot (varint)
@@ -89,6 +90,7 @@ pub(crate) fn put_entry(entry: &SegmentEntry, out: &mut Vec<u8>) {
     put_u64(out, entry.rows);
     put_u64(out, u64::from(entry.level));
     put_u64(out, entry.purged);
+    out.push(u8::from(entry.cold));
 }
 
 /// Reads what [`put_entry`] wrote.
@@ -102,5 +104,10 @@ pub(crate) fn take_entry(reader: &mut Reader<'_>) -> Result<SegmentEntry, CodecE
         rows: reader.varint()?,
         level: take_u32(reader)?,
         purged: reader.varint()?,
+        cold: match reader.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(CodecError::Invalid("whether a segment is cold")),
+        },
     })
 }

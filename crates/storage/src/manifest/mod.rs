@@ -50,6 +50,8 @@ pub(crate) struct SegmentEntry {
     pub(crate) level: u32,
     /// All deletes up to this slot have been applied to its rows; 0 or anything below its highest slot says nothing.
     pub(crate) purged: Slot,
+    /// All its blocks are as small as they get: it had its last merge.
+    pub(crate) cold: bool,
 }
 
 /// The fields of one measurement.

@@ -25,7 +25,7 @@ pub(crate) use format::Identity;
 pub(crate) use group::{FILLED_ROWS, Rows};
 pub(crate) use lanes::{Plan, SetId};
 pub(crate) use reader::{PageId, Segment};
+pub(crate) use windows::{Stretch, window_of_stretches};
 #[cfg(test)]
 pub(crate) use writer::write;
-pub(crate) use windows::{Stretch, window_of_stretches};
 pub(crate) use writer::{Summary, Writer};

@@ -92,7 +92,7 @@ impl Segment {
         &self.file
     }
 
-    pub(super) fn damaged(&self, offset: u64, error: CodecError) -> StorageError {
+    pub(crate) fn damaged(&self, offset: u64, error: CodecError) -> StorageError {
         let offset = self.entry.place.offset.saturating_add(offset);
         StorageError::Damaged { file: self.file.path().to_owned(), offset, what: error.to_string() }
     }

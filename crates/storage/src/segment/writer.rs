@@ -89,16 +89,17 @@ impl Writer {
         let columns: BTreeMap<u32, &Column> = (0..).zip(table.columns.iter().map(|(_, column)| column)).collect();
         let chunk = chunk_rows(rows, columns.values().copied());
         let mut cells = (Cells::default(), 0..0);
-        for series in &table.series {
-            self.begin_series(&series.key)?;
-            let (mut at, end) = (series.start as usize, series.end as usize);
+        for (series, key) in table.series.keys().enumerate() {
+            self.begin_series(key)?;
+            let own = table.rows(series);
+            let (mut at, end) = (own.start, own.end);
             while at < end {
                 if at >= cells.1.end {
                     let part = at..(at + chunk).min(rows);
                     cells = (Cells::of(columns.iter().map(|(&at, &column)| (at, column)), part.clone()), part);
                 }
                 let part = at..end.min(cells.1.end);
-                let whole = part == (series.start as usize..end);
+                let whole = part == own;
                 let (open, mut out) = self.parts()?;
                 open.came(&table.times[part.clone()]);
                 open.lanes.mixed(&table.times, &columns, &cells.0, part.clone(), whole, &mut out);
@@ -114,10 +115,12 @@ impl Writer {
         let columns: Vec<&Values> = table.columns.iter().map(|(_, column)| &column.values).collect();
         let fields: Vec<u32> = (0..).zip(&columns).map(|(at, _)| at).collect();
         let rows = Rows { times: &table.times, columns: &columns };
-        let Some(set) = self.set(&fields)? else { return Err(StorageError::Bug("no group for a first set".to_owned())) };
-        for series in &table.series {
-            self.begin_series(&series.key)?;
-            let range = series.start as usize..series.end as usize;
+        let Some(set) = self.set(&fields)? else {
+            return Err(StorageError::Bug("no group for a first set".to_owned()));
+        };
+        for (series, key) in table.series.keys().enumerate() {
+            self.begin_series(key)?;
+            let range = table.rows(series);
             if !range.is_empty() {
                 let (open, mut out) = self.parts()?;
                 open.came(&table.times[range.clone()]);

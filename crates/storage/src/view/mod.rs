@@ -29,7 +29,6 @@ pub use condition::{TagCondition, TagTest};
 pub use cut::Cut;
 pub use scan::Scan;
 pub use series::SeriesSet;
-pub(crate) use source::slice;
 pub use stats::{NumberStats, Scalar, Stats};
 
 use crate::cache::{Cache, Key, Kind};

@@ -220,7 +220,7 @@ fn page_id(measurement: usize, group: usize, column: u32, page: usize) -> PageId
 }
 
 /// The same column for the rows of a range.
-pub(crate) fn slice(column: &Column, rows: Range<usize>) -> Column {
+fn slice(column: &Column, rows: Range<usize>) -> Column {
     let mut values = Values::new(column.field_type());
     match &column.presence {
         Presence::Dense => {

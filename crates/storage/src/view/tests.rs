@@ -126,8 +126,15 @@ pub(crate) fn store(world: &World, files: &Files, cache: &Arc<Cache>, path: &str
     world.disk.create_dir("segments").unwrap();
     world.disk.create(path).unwrap().write_at(3, &bytes).unwrap();
     let place = SegmentRef { file: path.to_owned(), offset: 3, len: summary.len };
-    let entry =
-        SegmentEntry { place, slots: summary.slots, range: summary.range, rows: summary.rows, level: 0, purged: 0 };
+    let entry = SegmentEntry {
+        place,
+        slots: summary.slots,
+        range: summary.range,
+        rows: summary.rows,
+        level: 0,
+        purged: 0,
+        cold: false,
+    };
     Arc::new(Segment::new(entry, files.get(path), CLUSTER, cache.clone()))
 }
 
