@@ -65,6 +65,7 @@ fn engine() -> Engine {
         flush_age: Duration::from_secs(600),
         cache_bytes: 16 << 20,
         cluster_id: [7; 16],
+        merges: storage::Merges::default(),
         stats: platform::Stats::default(),
     };
     Engine::open(platform::World::sim(1), options, &SHARDS).unwrap()
