@@ -2,7 +2,8 @@
 //!
 //! Plain ([`encode_strings`]): the lengths as a column ([`crate::column`]), then a **text**: the strings joined.
 //! Sorted ([`encode_sorted_strings`]): count (varint), bytes of all strings together (varint), then a text of, for each string,
-//! how many bytes it shares with the one before (varint), how many follow (varint), and those.
+//! how many bytes it shares with the one before (varint) and how many follow (varint), then a text of those that follow. (In one
+//! text they took a quarter more; a million names of pods take 3.7 B each.)
 //! A text is its length (varint), a kind byte (0 as it is, 1 zstd), the length of what follows (varint), and that.
 
 use std::io::Read;
@@ -14,6 +15,8 @@ use crate::{CodecError, Result};
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 const ZSTD_LEVEL: i32 = 3;
+/// Of sorted strings, where little repeats but single bytes: four times as fast, and not larger.
+const SORTED_LEVEL: i32 = 1;
 
 /// Texts shorter than this are not worth a zstd frame.
 const ZSTD_FROM: usize = 64;
@@ -96,9 +99,9 @@ impl<'a> FromIterator<&'a [u8]> for Strings {
     }
 }
 
-fn put_text(text: &[u8], out: &mut Vec<u8>) {
+fn put_text(text: &[u8], level: i32, out: &mut Vec<u8>) {
     put_u64(out, text.len() as u64);
-    let squeezed = if text.len() < ZSTD_FROM { None } else { zstd::bulk::compress(text, ZSTD_LEVEL).ok() };
+    let squeezed = if text.len() < ZSTD_FROM { None } else { zstd::bulk::compress(text, level).ok() };
     match squeezed {
         Some(squeezed) if squeezed.len() * 10 <= text.len() * 9 => {
             out.push(ZSTD);
@@ -142,7 +145,7 @@ pub fn encode_strings(offsets: &[u32], bytes: &[u8], out: &mut Vec<u8>) {
     let lens: Vec<u64> = offsets.windows(2).map(|pair| u64::from(pair[1] - pair[0])).collect();
     encode_u64_column(&lens, out);
     let (start, end) = (offsets.first().map_or(0, |&at| at as usize), offsets.last().map_or(0, |&at| at as usize));
-    put_text(&bytes[start..end], out);
+    put_text(&bytes[start..end], ZSTD_LEVEL, out);
 }
 
 /// Reads a list of strings; more than `max` of them, or more than `max_bytes` together, are refused.
@@ -167,33 +170,36 @@ pub fn decode_strings(reader: &mut Reader<'_>, max: usize, max_bytes: usize) -> 
 
 /// Appends a list of strings front coded: small if they are sorted, right in any order.
 pub fn encode_sorted_strings<'a>(strings: impl IntoIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
-    let (mut text, mut n, mut total) = (Vec::new(), 0u64, 0u64);
+    let (mut lens, mut suffixes, mut n, mut total) = (Vec::new(), Vec::new(), 0u64, 0u64);
     let mut last: &[u8] = &[];
     for string in strings {
         let shared = last.iter().zip(string).take_while(|(a, b)| a == b).count();
-        put_u64(&mut text, shared as u64);
-        put_bytes(&mut text, &string[shared..]);
+        put_u64(&mut lens, shared as u64);
+        put_u64(&mut lens, (string.len() - shared) as u64);
+        suffixes.extend_from_slice(&string[shared..]);
         n += 1;
         total += string.len() as u64;
         last = string;
     }
     put_u64(out, n);
     put_u64(out, total);
-    put_text(&text, out);
+    put_text(&lens, SORTED_LEVEL, out);
+    put_text(&suffixes, SORTED_LEVEL, out);
 }
 
 /// Reads what [`encode_sorted_strings`] wrote; more than `max` strings, or more than `max_bytes` together, are refused.
 pub fn decode_sorted_strings(reader: &mut Reader<'_>, max: usize, max_bytes: usize) -> Result<Strings> {
     let n = reader.count(max)?;
     let total = reader.count(max_bytes.min(u32::MAX as usize))?;
-    // A string takes its suffix and at most two varints of the text.
-    let text = take_text(reader, total.saturating_add(n.saturating_mul(20)))?;
-    let mut text = Reader::new(&text);
-    let mut strings = Strings::default();
+    let lens = take_text(reader, n.saturating_mul(20))?;
+    let suffixes = take_text(reader, total)?;
+    let (mut lens, mut suffixes) = (Reader::new(&lens), Reader::new(&suffixes));
+    let room = total.min(suffixes.remaining().saturating_mul(4));
+    let mut strings = Strings::with_capacity(n.min(lens.remaining()), room);
     let mut last = 0..0;
     for _ in 0..n {
-        let shared = text.count(last.len())?;
-        let suffix = text.bytes()?;
+        let shared = lens.count(last.len())?;
+        let suffix = suffixes.take(lens.count(total)?)?;
         let start = strings.bytes.len();
         if start + shared + suffix.len() > total {
             return Err(CodecError::Invalid("strings longer than they say"));
@@ -202,7 +208,8 @@ pub fn decode_sorted_strings(reader: &mut Reader<'_>, max: usize, max_bytes: usi
         strings.push(suffix);
         last = start..strings.bytes.len();
     }
-    text.finish()?;
+    lens.finish()?;
+    suffixes.finish()?;
     if strings.bytes.len() == total { Ok(strings) } else { Err(CodecError::Invalid("strings shorter than they say")) }
 }
 

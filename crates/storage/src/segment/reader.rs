@@ -46,7 +46,7 @@ pub(crate) struct PageId {
     pub(crate) page: u32,
 }
 
-/// Where in the cache an index is. The weak reference keeps another from taking its address.
+/// An index that the cache, or a set of series, may still hold, and its digest.
 struct IndexRef {
     digest: u64,
     index: Weak<TagIndex>,
@@ -158,9 +158,10 @@ impl Segment {
         let key = self.key(Kind::Index, [measurement as u32, 0, 0, 0]);
         let shared = |digest| Key { owner: digest, kind: Kind::SharedIndex, place: [0; 4] };
         if let Some(known) = self.cache.get::<IndexRef>(&key)
-            && let Some(index) = self.cache.get::<TagIndex>(&shared(known.digest))
-            && std::ptr::eq(known.index.as_ptr(), Arc::as_ptr(&index))
+            && let Some(index) = known.index.upgrade()
         {
+            // So that the cache knows that it is read.
+            let _ = self.cache.get::<TagIndex>(&shared(known.digest));
             return Ok(index);
         }
         let contents = self.contents()?;
