@@ -9,6 +9,10 @@ use super::source::Piece;
 use model::{FieldType, TimeRange};
 use std::sync::Arc;
 
+/// Fields times pieces above which statistics are not sought any more.
+const MANY: usize = 1 << 20;
+/// Cuts that a piece may reach into on average.
+const DEEP: usize = 64;
 /// How many times longer a page must be to give way.
 const LONGER: u64 = 4;
 
@@ -40,7 +44,7 @@ fn arrange(cluster: &[&Piece], fields: &Arc<[FieldType]>, out: &mut Vec<Cut>) {
         out.push(Cut::new(vec![(*only).clone()], only.range, fields.clone()));
         return;
     }
-    let bounds = bounds(cluster, fields.len());
+    let bounds = thinned(cluster, bounds(cluster, fields.len()));
     let end = cluster.iter().map(|piece| piece.range.end).max().unwrap_or(i64::MAX);
     let mut coming = by_start(cluster).into_iter().peekable();
     // The pieces that reach into a cut, in the order of their sources.
@@ -95,6 +99,16 @@ fn bounds(cluster: &[&Piece], fields: usize) -> Vec<i64> {
     bounds
 }
 
+/// Fewer bounds where many pieces overlap many others, so that all cuts together cost by the pieces, not by their square.
+fn thinned(cluster: &[&Piece], bounds: Vec<i64>) -> Vec<i64> {
+    let reach = |piece: &&Piece| {
+        let (start, end) = (piece.range.start, piece.range.end);
+        bounds.partition_point(|&bound| bound <= end) - bounds.partition_point(|&bound| bound <= start)
+    };
+    let every = cluster.iter().map(reach).sum::<usize>() / (cluster.len() * DEEP);
+    if every > 0 { bounds.into_iter().step_by(every + 1).collect() } else { bounds }
+}
+
 fn length(piece: &Piece) -> u64 {
     piece.range.end.abs_diff(piece.range.start)
 }
@@ -102,6 +116,9 @@ fn length(piece: &Piece) -> u64 {
 /// For each piece whether it is a page whose statistics hold for some field of the scan: no other with the field overlaps it.
 fn kept(cluster: &[&Piece], order: &[usize], fields: usize) -> Vec<bool> {
     let mut kept = vec![false; cluster.len()];
+    if cluster.len().saturating_mul(fields) > MANY {
+        return kept;
+    }
     for field in 0..fields {
         // The end of those so far, and the last of them if it overlaps none.
         let (mut reach, mut alone): (Option<i64>, Option<usize>) = (None, None);

@@ -213,6 +213,13 @@ fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
 
 /// Where from `from` on the first mark without a backslash before it stands, or the end.
 fn end_of(text: &[u8], from: usize, mark: u8) -> usize {
-    let protected = |at: usize| at > from && text[at - 1] == b'\\';
-    (from..text.len()).find(|&at| text[at] == mark && !protected(at)).unwrap_or(text.len())
+    let mut at = from;
+    while let Some(found) = codec::scan::find(&text[at..], mark) {
+        let place = at + found;
+        if place == from || text[place - 1] != b'\\' {
+            return place;
+        }
+        at = place + 1;
+    }
+    text.len()
 }
