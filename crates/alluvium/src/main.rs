@@ -1,11 +1,13 @@
 //! Alluvium's command line. The binary reads configuration and arguments, wires the crates together and decides nothing.
 //!
-//! `serve` runs the database; `bench` measures it, or any server with an InfluxDB write API; `version` prints what this is.
+//! `serve` runs the database; `bench` measures it, or any server with an InfluxDB write API; `inspect` describes and checks a data
+//! folder; `version` prints what this is.
 //! Flags may have one dash, as InfluxDB's have: `alluvium -config FILE` is `alluvium serve --config FILE`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the binary talks to its user")]
 
 mod bench;
 mod config;
+mod inspect;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +36,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Measure a database.
     Bench(bench::Arguments),
+    /// Describe and check a data folder.
+    Inspect(inspect::Arguments),
     /// Print the version.
     Version,
 }
@@ -43,6 +47,10 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Inspect(arguments) => match inspect::run(&arguments) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Version => {
             println!(
                 "Alluvium v{} (InfluxDB API {})",

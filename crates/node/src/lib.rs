@@ -4,11 +4,12 @@
 //!
 //! [`node`] opens and closes it; [`write`] takes a batch through policy and shards to storage; [`read`] takes one statement
 //! to items; `catalog/` holds names; `statements/` executes what is not a query over data; `background/` steps storage and
-//! retention on threads of its own; `queries` knows what runs; [`figures`] counts for SHOW STATS and `/debug/vars`.
+//! retention on threads of its own; `queries` knows what runs; [`inspect`] describes what is on disk; [`figures`] counts for SHOW STATS and `/debug/vars`.
 
 mod background;
 mod catalog;
 pub mod figures;
+pub mod inspect;
 pub mod node;
 mod queries;
 pub mod read;

@@ -65,6 +65,12 @@ pub enum Cause {
     /// The folder is not empty and was never a data folder.
     #[error("the folder holds files of another program; choose an empty one for the data")]
     Foreign,
+    /// The folder is missing, or was never a data folder.
+    #[error("not a data folder")]
+    NoData,
+    /// The data folder was opened for reading alone.
+    #[error("the data folder was opened for reading alone")]
+    ReadOnly,
     /// An earlier sync of this folder failed, so that nobody knows which of its names are durable; a restart finds out.
     #[error("an earlier sync of this folder failed; restart to go on")]
     Doubtful,

@@ -29,6 +29,15 @@ impl World {
         })
     }
 
+    /// The real machine, with data in `data_dir` that are only read: see [`LocalDisk::look`].
+    pub fn look(data_dir: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self {
+            disk: Arc::new(LocalDisk::look(data_dir)?),
+            clock: Arc::new(SystemClock::new()),
+            random: Arc::new(SystemRandom),
+        })
+    }
+
     /// A simulated machine that does the same for the same seed. To crash it or to turn its clock, keep a [`SimWorld`].
     pub fn sim(seed: u64) -> Self {
         SimWorld::new(seed).world()

@@ -16,6 +16,7 @@ mod compact;
 mod delete;
 pub mod engine;
 mod error;
+pub mod inspect;
 mod log;
 mod manifest;
 mod run;

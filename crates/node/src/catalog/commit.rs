@@ -45,6 +45,13 @@ impl Catalog {
         Ok(Self { chain, state: RwLock::new(Arc::new(state)), version: Mutex::new(Some(version)) })
     }
 
+    /// The latest state, without making anything.
+    pub(crate) fn look(world: &World) -> Result<State, CatalogError> {
+        let chain = Chain::new(Blobs::new(world.disk.clone()), FOLDER, NAME, NO_CLUSTER, world.random.clone());
+        let (version, payload) = chain.latest()?.ok_or_else(|| CatalogError::Missing(FOLDER.to_owned()))?;
+        format::decode(version, &payload)
+    }
+
     /// The current state.
     pub(crate) fn state(&self) -> Arc<State> {
         self.state.read().clone()

@@ -32,7 +32,8 @@ pub struct LocalDisk {
     /// Folders whose names this process has synced: an existing one may be left un-synced by a process that was killed.
     settled: Mutex<BTreeSet<String>>,
     /// Held for its lock.
-    _lock: File,
+    /// None where only reads are allowed.
+    lock: Option<File>,
 }
 
 impl LocalDisk {
@@ -48,7 +49,26 @@ impl LocalDisk {
             return Err(DiskError::new("open data folder", &shown, Cause::Foreign));
         }
         let lock = lock_folder(&root, &shown)?;
-        Ok(Self { root, settled: Mutex::default(), _lock: lock })
+        Ok(Self { root, settled: Mutex::default(), lock: Some(lock) })
+    }
+
+    /// Opens the folder for reading alone: without the lock, so that another process may use it at the same time, and every change
+    /// is refused ([`Cause::ReadOnly`]). [`Cause::NoData`] if it is no data folder.
+    pub fn look(root: impl AsRef<Path>) -> Result<Self> {
+        let root = root.as_ref();
+        let shown = root.display().to_string();
+        if !root.join(LOCK_FILE).exists() {
+            return Err(DiskError::new("open data folder", &shown, Cause::NoData));
+        }
+        let root = root.canonicalize().map_err(|error| DiskError::io("open data folder", &shown, &error))?;
+        Ok(Self { root, settled: Mutex::default(), lock: None })
+    }
+
+    fn check_writable(&self, operation: &'static str, path: &str) -> Result<()> {
+        match self.lock {
+            Some(_) => Ok(()),
+            None => Err(DiskError::new(operation, path, Cause::ReadOnly)),
+        }
     }
 
     /// The data folder, absolute.
@@ -147,6 +167,7 @@ impl Disk for LocalDisk {
     fn create_dir(&self, dir: &str) -> Result<()> {
         const DO: &str = "create folder";
         check_dir(DO, dir)?;
+        self.check_writable(DO, dir)?;
         if dir.is_empty() || (self.settled.lock().contains(dir) && self.at(dir).is_dir()) {
             return Ok(());
         }
@@ -159,6 +180,7 @@ impl Disk for LocalDisk {
 
     fn remove_dir(&self, dir: &str) -> Result<()> {
         check_path("remove folder", dir)?;
+        self.check_writable("remove folder", dir)?;
         self.settled.lock().remove(dir);
         std::fs::remove_dir(self.at(dir)).map_err(|error| DiskError::io("remove folder", dir, &error))
     }
@@ -198,21 +220,24 @@ impl Disk for LocalDisk {
     }
 
     fn create(&self, path: &str) -> Result<Arc<dyn DiskFile>> {
+        self.check_writable("create", path)?;
         self.open_with("create", path, options().create_new(true))
     }
 
     fn open(&self, path: &str) -> Result<Arc<dyn DiskFile>> {
-        self.open_with("open", path, &options())
+        self.open_with("open", path, options().write(self.lock.is_some()))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
         check_path("rename", from)?;
         check_path("rename to", to)?;
+        self.check_writable("rename", from)?;
         std::fs::rename(self.at(from), self.at(to)).map_err(|error| DiskError::io("rename", from, &error))
     }
 
     fn remove(&self, path: &str) -> Result<()> {
         check_path("remove", path)?;
+        self.check_writable("remove", path)?;
         std::fs::remove_file(self.at(path)).map_err(|error| DiskError::io("remove", path, &error))
     }
 

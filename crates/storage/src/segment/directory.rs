@@ -52,6 +52,8 @@ pub(crate) struct ColumnDirectory {
     pub(super) crcs: Vec<u32>,
     pub(super) lens: Vec<u64>,
     pub(super) stats: Option<FieldStats>,
+    /// Bytes that the statistics take in the directory.
+    pub(super) stats_len: usize,
     /// End of each page inside its part of a block, the header included; made on reading.
     pub(super) ends: Vec<u64>,
 }
@@ -196,6 +198,7 @@ impl Group {
         let headers = exactly(codec::decode_u64_column(&mut reader, blocks)?, blocks)?;
         let crcs = (0..blocks).map(|_| reader.u32()).collect::<Result<Vec<_>, _>>()?;
         let lens = exactly(codec::decode_u64_column(&mut reader, pages)?, pages)?;
+        let fixed = reader.offset();
         let stats = match self.types[column] {
             Some(field_type) if !self.packed && FieldStats::new(field_type).is_some() => {
                 Some(FieldStats::decode(&mut reader, field_type, &self.rows)?)
@@ -203,6 +206,7 @@ impl Group {
             _ => None,
         };
         reader.finish()?;
+        let stats_len = reader.offset() - fixed;
         let mut ends = Vec::with_capacity(pages);
         for (block, &header) in headers.iter().enumerate() {
             let mut end = header;
@@ -214,7 +218,7 @@ impl Group {
                 return Err(CodecError::Invalid("a block above 4 GiB"));
             }
         }
-        Ok(ColumnDirectory { starts, headers, crcs, lens, stats, ends })
+        Ok(ColumnDirectory { starts, headers, crcs, lens, stats, stats_len, ends })
     }
 
     /// Where a column's part of a block lies.
@@ -228,6 +232,11 @@ impl Group {
             header: u32::try_from(directory.headers[block]).map_err(|_| CodecError::Invalid("a header above 4 GiB"))?,
             crc: directory.crcs[block],
         })
+    }
+
+    /// Bytes that a column takes in the directory, and how many of these are statistics.
+    pub(crate) fn directory_len(&self, column: usize) -> Result<(usize, usize), CodecError> {
+        Ok((self.raw[column].len(), self.column(column)?.stats_len))
     }
 
     /// The bytes of a page inside its column's part of a block.

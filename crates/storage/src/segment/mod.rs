@@ -24,7 +24,7 @@ pub(crate) use file::Files;
 pub(crate) use format::Identity;
 pub(crate) use group::{FILLED_ROWS, Rows};
 pub(crate) use lanes::{Plan, SetId};
-pub(crate) use reader::{PageId, Segment};
+pub(crate) use reader::{PageId, Segment, inspect};
 pub(crate) use windows::{Stretch, window_of_stretches};
 #[cfg(test)]
 pub(crate) use writer::write;

@@ -3,6 +3,8 @@
 //! Every byte is checked before it is believed: head, footer, contents, directories, indexes and each column's part of a
 //! block have their checksums. What does not fit is [`StorageError::Damaged`] with file and offset.
 
+pub(crate) mod inspect;
+
 use super::block::{Decoded, Model};
 use super::directory::{self, Directory, PartRef};
 use super::file::SegmentFile;
