@@ -9,6 +9,16 @@
 mod background;
 mod catalog;
 pub mod figures;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    //! What the fuzz targets reach.
+
+    /// Any bytes as the payload of a catalog entry.
+    pub fn catalog(bytes: &[u8]) {
+        crate::catalog::fuzz_payload(bytes);
+    }
+}
 pub mod inspect;
 pub mod node;
 mod queries;

@@ -18,6 +18,17 @@ use crate::random::Random;
 
 mod format;
 
+/// Any bytes as a chain's entry, for the fuzz targets: they get the right checksum and must be refused or decoded.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub fn fuzz_entry(bytes: &[u8]) {
+    let sum = crc32fast::hash(bytes);
+    let whole = [bytes, &sum.to_le_bytes()].concat();
+    if let Ok((header, payload)) = format::decode("entry", whole.clone()) {
+        assert_eq!(format::encode(&header, &payload), whole);
+    }
+}
+
 use format::Header;
 
 /// The version of a chain's first entry.

@@ -16,6 +16,9 @@ mod compact;
 mod delete;
 pub mod engine;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod inspect;
 mod log;
 mod manifest;

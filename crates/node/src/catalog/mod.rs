@@ -19,6 +19,15 @@ mod tests;
 pub(crate) use commit::Catalog;
 pub(crate) use view::{Database, Policy, Shard, State};
 
+/// Any bytes as the payload of a catalog entry, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_payload(bytes: &[u8]) {
+    if let Ok(state) = format::decode(1, bytes) {
+        let again = format::decode(1, &format::encode(&state)).expect("what was decoded is a catalog");
+        assert_eq!(again, state);
+    }
+}
+
 use platform::{ChainError, DiskError};
 use thiserror::Error;
 

@@ -50,7 +50,7 @@ pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
     out
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Manifest, CodecError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, CodecError> {
     let mut reader = Reader::new(bytes);
     if reader.u8()? != FORMAT {
         return Err(CodecError::Invalid("the manifest has a format of a later release"));

@@ -8,6 +8,8 @@ mod invariants;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use format::decode;
 pub(crate) use format::{put_entry, take_entry};
 pub(crate) use invariants::check;
 
