@@ -329,3 +329,46 @@ fn deletes_do_what_a_map_does() {
         assert!(result.is_ok(), "SEED={seed}");
     }
 }
+
+fn delete(engine: &Engine, measurement: Option<&str>, condition: TagCondition) {
+    let measurements = measurement.map(|name| vec![text(name)]);
+    let deletion = Deletion { measurements, condition, range: TimeRange::ALL };
+    let shards: Vec<ShardId> = SHARDS.iter().map(|span| span.id).collect();
+    engine.delete(&shards, vec![deletion], Box::new(|result| result.expect("durable"))).expect("there is room");
+    engine.commit_step().expect("the disk is whole");
+}
+
+fn background(engine: &Engine) {
+    while engine.background_step().expect("the disk is whole") == Step::Worked {}
+}
+
+#[test]
+fn a_segment_goes_with_its_last_row_and_many_deletes_are_purged() {
+    let mut history = History::new(1);
+    let mut builder = Builder::default();
+    for row in 0..150 {
+        builder.row("cpu", &format!("cpu,host=h{row}"), row, &[("x", Value::Integer(1))]);
+    }
+    let (batch, engine) = (builder.build(), history.engine());
+    engine.submit(batch, &Plain, &SHARDS, Box::new(|result| result.expect("durable"))).expect("there is room");
+    engine.flush().expect("the disk is whole");
+    let figures = |at: usize| engine.figures(SHARDS[at].id);
+    // More than a shard keeps, all different; none takes a row of the second shard.
+    for host in 0..70 {
+        delete(engine, Some("cpu"), TagCondition::Equal(text("host"), text(&format!("h{host}"))));
+    }
+    assert_eq!(figures(0).deletes, 70);
+    let before = figures(1).disk_bytes;
+    background(engine);
+    assert_eq!((figures(0).deletes, figures(0).segments), (0, 1));
+    assert_eq!((figures(1).deletes, figures(1).disk_bytes), (0, before), "what loses nothing is not rewritten");
+    (0..70).for_each(|_| delete(engine, Some("mem"), TagCondition::True));
+    assert_eq!(figures(0).deletes, 1, "the last one covers the others");
+    delete(engine, None, TagCondition::True);
+    background(engine);
+    for at in 0..SHARDS.len() {
+        assert_eq!((figures(at).segments, figures(at).disk_bytes, figures(at).deletes), (0, 0, 0));
+    }
+    history.reopen();
+    history.check();
+}

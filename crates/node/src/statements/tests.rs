@@ -137,3 +137,56 @@ fn a_full_disk_lets_databases_be_dropped() {
     assert_eq!(ask("SHOW DATABASES"), ["databases{name}"]);
     bench.node.close().unwrap();
 }
+
+/// Writes one row of measurement m with tag h and field f, and waits until it is durable.
+fn write(bench: &Bench, tag: &str, time: i64) {
+    let key = format!("m,h={tag}");
+    let span = model::KeySpan { start: 0, len: u32::try_from(key.len()).unwrap() };
+    let column =
+        model::TableColumn { name: b"f".as_slice().into(), column: Column::dense(model::Values::Integer(vec![1])) };
+    let measurement = b"m".as_slice().into();
+    let table = model::Table { measurement, keys: vec![span], times: vec![time], columns: vec![column] };
+    let batch = model::Batch { text: Arc::new(key.into_bytes()), tables: vec![table] };
+    let (told, heard) = std::sync::mpsc::channel();
+    let done = Box::new(move |result: Result<(), crate::write::WriteError>| told.send(result.is_ok()).unwrap());
+    let target = crate::write::WriteTarget { database: "t", policy: None };
+    let write = crate::write::Write::new(batch, &Canonical, crate::write::Undecoded::nothing(), done);
+    let left_out = bench.node.write(&target, write).unwrap();
+    assert!(left_out.is_none() && heard.recv().unwrap());
+}
+
+/// Raw keys that are canonical.
+struct Canonical;
+
+impl model::KeyText for Canonical {
+    fn canonical(&self, raw: &[u8], key: &mut Vec<u8>) -> Result<(), model::KeyError> {
+        key.extend_from_slice(raw);
+        Ok(())
+    }
+}
+
+#[test]
+fn deletes_tell_what_they_cannot_do_and_shards_are_dropped() {
+    let bench = bench();
+    let request = QueryRequest { database: Some("t".to_owned()), ..QueryRequest::default() };
+    let ask = |text: &str| bench.ask(text, &request);
+    assert_eq!(ask("DELETE FROM m"), ["database not found: t"]);
+    ask("CREATE DATABASE t WITH DURATION INF SHARD DURATION 1h");
+    write(&bench, "a", 0);
+    write(&bench, "b", 2 * HOUR);
+    let on_field = ["shard 1: fields not supported in WHERE clause during deletion"];
+    assert_eq!(ask("DELETE FROM m WHERE f = 1"), on_field);
+    assert_eq!(ask("DELETE WHERE h = 'a' AND f > 'x'"), on_field);
+    assert_eq!(ask("DROP SERIES FROM m WHERE h = 3"), on_field);
+    assert_eq!(ask("DELETE FROM m WHERE h = g"), ["not supported in WHERE clause during deletion: h = g"]);
+    assert_eq!(ask("DROP SHARD 3"), ["shard not found"]);
+    assert_eq!(ask("SHOW SERIES"), ["{key}", "m,h=a", "m,h=b"]);
+    assert_eq!(ask("DROP SHARD 1"), [""; 0]);
+    assert_eq!(ask("SHOW SERIES"), ["{key}", "m,h=b"]);
+    write(&bench, "c", 1);
+    assert_eq!(ask("SHOW SERIES"), ["{key}", "m,h=b", "m,h=c"]);
+    assert!(ask("SHOW SHARDS")[1].starts_with("3|t|autogen|3|1970-01-01T00:00:00Z"), "a new number");
+    assert_eq!(ask("DELETE FROM /m/ WHERE h !~ /b/"), [""; 0]);
+    assert_eq!(ask("SHOW SERIES"), ["{key}", "m,h=b"]);
+    bench.node.close().unwrap();
+}

@@ -16,12 +16,14 @@ const LONGEST_NS: u64 = 86_400 * 1_000_000_000;
 /// Deletes of a shard above which segments are rewritten.
 const MANY: usize = 64;
 
-/// The segment (its place) that should be rewritten next, if one should be. `now_ns` is monotonic.
+/// The segment (its place) that should be rewritten next, if one should be: at once where that costs nothing, as all of it is
+/// deleted. `now_ns` is monotonic.
 pub(super) fn choose(segments: &[Arc<Segment>], tombstones: &[Arc<Tombstone>], now_ns: u64) -> Option<usize> {
     let many = tombstones.len() > MANY;
     let due = |tombstone: &&Arc<Tombstone>| many || now_ns.saturating_sub(tombstone.since_ns) > LONGEST_NS;
     let under = |tombstone: &Arc<Tombstone>| segments.iter().position(|segment| tombstone.applies(segment.entry()));
-    tombstones.iter().filter(due).find_map(under)
+    let gone = |segment: &Arc<Segment>| tombstones.iter().any(|tombstone| tombstone.takes_all(segment.entry()));
+    segments.iter().position(gone).or_else(|| tombstones.iter().filter(due).find_map(under))
 }
 
 /// A segment of which deletes take no row stays as it is: its entry, which says so. `None` if they take some.

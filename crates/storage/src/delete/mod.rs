@@ -12,6 +12,8 @@
 mod format;
 pub(crate) mod marks;
 pub(crate) mod purge;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use format::{LoggedDelete, check_predicate, encode_record};
 
@@ -83,6 +85,15 @@ impl Tombstone {
     /// Whether it applies to a segment, by slots and times: whether it takes rows depends on what the segment holds.
     pub(crate) fn applies(&self, entry: &SegmentEntry) -> bool {
         reach(entry) < self.slot && self.deletion.range.overlaps(&entry.range)
+    }
+
+    /// Whether it takes all rows of a segment, whatever these are.
+    pub(crate) fn takes_all(&self, entry: &SegmentEntry) -> bool {
+        let Deletion { measurements, condition, range } = &self.deletion;
+        measurements.is_none()
+            && matches!(condition, TagCondition::True)
+            && range.covers(&entry.range)
+            && self.applies(entry)
     }
 
     /// Whether it takes all that an earlier one takes, so that the earlier one is needed no more.

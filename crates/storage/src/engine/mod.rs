@@ -133,6 +133,8 @@ pub struct ShardFigures {
     pub segments: u64,
     /// Bytes of its rows in memory.
     pub run_bytes: u64,
+    /// Deletes that may still take rows of it.
+    pub deletes: u64,
     /// The highest slot applied to it.
     pub slot: Slot,
 }
@@ -384,6 +386,7 @@ impl Engine {
             disk_bytes: state.segments.iter().map(|segment| segment.entry().place.len).sum(),
             segments: state.segments.len() as u64,
             run_bytes: state.runs.bytes(),
+            deletes: state.tombstones.len() as u64,
             slot: state.applied,
         }
     }
