@@ -2,7 +2,8 @@
 //!
 //! A client writes requests into slots. All rows of a request have the request's number as their value, and every request to a slot
 //! writes the same rows, over several series and shards. So after a restart each slot must hold all of its rows with one and
-//! the same number: the last acknowledged one, or one that was under way when the server died.
+//! the same number: the last acknowledged one, or one that was under way when the server died. Now and then a client deletes
+//! all rows of a slot instead: then there must be none, until the next write.
 
 use super::server;
 use crate::number;
@@ -19,7 +20,8 @@ const WEEK: i64 = 7 * 86_400 * 1_000_000_000;
 #[derive(Debug, Default)]
 struct Knowledge {
     acknowledged: BTreeMap<usize, u64>,
-    under_way: Option<(usize, u64)>,
+    /// The number that is written to a slot; `None`: its rows are being deleted.
+    under_way: Option<(usize, Option<u64>)>,
     next: u64,
 }
 
@@ -37,11 +39,17 @@ fn write(client: &Client, own: usize, known: &mut Knowledge, random: &mut Random
     while !stop.load(Ordering::Relaxed) {
         let (slot, request) = (random.below(SLOTS), known.next);
         known.next += 1;
+        if slot.is_multiple_of(10) && random.once_in(3) {
+            if !delete(client, own, known, slot) {
+                return;
+            }
+            continue;
+        }
         let lines: Vec<String> = rows(slot)
             .iter()
             .map(|(tag, time)| format!("w,c=c{own},{tag} slot={slot}i,v={request}i,t=\"{request}\" {time}"))
             .collect();
-        known.under_way = Some((slot, request));
+        known.under_way = Some((slot, Some(request)));
         match client.request("POST", "/write?db=d", &[], lines.join("\n").as_bytes()) {
             Ok(reply) if reply.status == 204 => {
                 known.acknowledged.insert(slot, request);
@@ -52,6 +60,22 @@ fn write(client: &Client, own: usize, known: &mut Knowledge, random: &mut Random
             Err(_) => return, // killed: this request may be there or not
         }
     }
+}
+
+/// Deletes the rows of a slot that has many; false if the server was killed meanwhile.
+fn delete(client: &Client, own: usize, known: &mut Knowledge, slot: usize) -> bool {
+    let (first, last) = (rows(slot)[0].1, rows(slot)[799].1);
+    known.under_way = Some((slot, None));
+    let statement = format!("DELETE FROM w WHERE c = 'c{own}' AND time >= {first} AND time <= {last}");
+    let Ok(reply) = client.try_query("db=d", &statement) else { return false };
+    let text = reply.text();
+    let done = reply.status == 200 && !text.contains("error");
+    assert!(done || text.contains("try again later"), "a delete was refused: {} {text}", reply.status);
+    if done {
+        known.acknowledged.remove(&slot);
+    }
+    known.under_way = None;
+    true
 }
 
 /// Reads all rows of a client and settles what was under way.
@@ -75,12 +99,13 @@ fn check(client: &Client, own: usize, known: &mut Knowledge) {
         let acknowledged = known.acknowledged.get(&slot).copied();
         let maybe = known.under_way.filter(|(under_way, _)| *under_way == slot).map(|(_, request)| request);
         let Some(&(value, count)) = found.get(&slot) else {
-            assert_eq!(acknowledged, None, "client {own}: slot {slot} is lost");
+            assert!(acknowledged.is_none() || maybe == Some(None), "client {own}: slot {slot} is lost");
+            known.acknowledged.remove(&slot);
             continue;
         };
         assert_eq!(count, rows(slot).len(), "client {own}, slot {slot}: not all rows of request {value}");
         assert!(
-            Some(value) == acknowledged || Some(value) == maybe,
+            Some(value) == acknowledged || Some(Some(value)) == maybe,
             "client {own}, slot {slot}: {value}, not {acknowledged:?} (or {maybe:?})"
         );
         known.acknowledged.insert(slot, value);

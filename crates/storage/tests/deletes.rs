@@ -17,8 +17,11 @@ const MEASUREMENTS: [&str; 3] = ["cpu", "disk", "mem"];
 
 /// A row: its fields by name, each a type and a printed value.
 type Row = BTreeMap<&'static str, (FieldType, String)>;
+type Tags = Vec<(&'static str, String)>;
 /// Measurement, tags, time.
-type Rows = BTreeMap<(&'static str, Vec<(&'static str, String)>, i64), Row>;
+type Rows = BTreeMap<(&'static str, Tags, i64), Row>;
+/// Whether a condition holds for tags.
+type Says = Box<dyn Fn(&[(&'static str, String)]) -> bool>;
 
 /// Passes values that begin with a text, which is its source.
 #[derive(Debug)]
@@ -84,11 +87,12 @@ impl History {
         let measurement = MEASUREMENTS[self.below(3)];
         let long = self.below(6) == 0;
         let mut builder = Builder::default();
-        let mut written: Vec<(Vec<(&'static str, String)>, i64, Row)> = Vec::new();
+        let mut written: Vec<(Tags, i64, Row)> = Vec::new();
         let as_float = self.below(2) == 0;
         for _ in 0..1 + self.below(8) {
             let (tags, start) = (self.tags(), self.below(300) as i64);
-            for step in 0..if long { 70 } else { 1 } {
+            let count = if long { 70 } else { 1 };
+            for step in 0..count {
                 self.counter += 1;
                 let time = (start + step).min(299);
                 let pairs = tags.iter().map(|(key, value)| (text(key), text(value))).collect();
@@ -151,7 +155,7 @@ impl History {
         types
     }
 
-    fn condition(&self, depth: u32) -> (TagCondition, Box<dyn Fn(&[(&'static str, String)]) -> bool>) {
+    fn condition(&self, depth: u32) -> (TagCondition, Says) {
         let key = ["area", "host", "none"][self.below(3)];
         let value = format!("{}{}", &key[..1], self.below(4));
         let of = move |tags: &[(&'static str, String)]| {
