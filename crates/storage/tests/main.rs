@@ -5,6 +5,7 @@
 //! * [`crash`] – power cuts at any operation, and long lives on a disk that fails
 //! * [`deletes`] – deletes against a map of rows, over flushes, merges and restarts
 //! * [`faults`] – the n-th operation fails, the disk is full, a bit flips
+//! * [`large`] – many shards, many fields, long strings
 //! * [`odd`] – data at the ends of what is allowed
 //! * [`threads`] – writers, readers, committer and background at once
 //! * [`writes`] – what becomes of single batches
@@ -13,6 +14,7 @@ mod crash;
 mod deletes;
 mod driver;
 mod faults;
+mod large;
 mod model;
 mod odd;
 mod seeds;

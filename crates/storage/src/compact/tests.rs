@@ -1,11 +1,17 @@
-//! A merge changes no answer.
+//! A merge changes no answer, whether blocks are copied or not; and what it costs.
 
 use super::*;
 use crate::cache::Cache;
-use crate::segment::Summary;
-use crate::view::tests::{CLUSTER, bursts, expected, parts, read, view_of};
-use model::TimeRange;
-use platform::World;
+use crate::delete::Deletion;
+use crate::run::rank::SeriesList;
+use crate::run::sorted::{SortedRun, SortedTable};
+use crate::schema::FieldKey;
+use crate::segment::{Files, Summary};
+use crate::view::tests::{CLUSTER, bursts, expected, parts, read, store, view_of};
+use crate::view::{Scalar, TagCondition};
+use model::{Column, FieldType, TimeRange, Values};
+use platform::sim::SimWorld;
+use platform::{Random, SeededRandom, World};
 use proptest::prelude::*;
 
 /// Takes what a merge writes, and stops it after some bytes.
@@ -41,13 +47,8 @@ fn merged(inputs: &[Arc<Segment>], level: Level, copies: bool) -> (Summary, Gath
 }
 
 /// The segment that a merge has written.
-fn stored(
-    world: &World,
-    files: &crate::segment::Files,
-    cache: &Arc<Cache>,
-    summary: &Summary,
-    bytes: &[u8],
-) -> Arc<Segment> {
+fn stored(world: &World, files: &Files, cache: &Arc<Cache>, summary: &Summary, bytes: &[u8]) -> Arc<Segment> {
+    let _ = world.disk.remove("segments/new");
     world.disk.create("segments/new").unwrap().write_at(0, bytes).unwrap();
     let place = SegmentRef { file: "segments/new".to_owned(), offset: 0, len: summary.len };
     let entry = SegmentEntry {
@@ -78,5 +79,152 @@ proptest! {
         segment.verify().unwrap();
         let all = [0, 1, 2, 3, 4];
         prop_assert_eq!(read(&view_of(vec![segment], Vec::new(), &cache), &all, TimeRange::ALL).unwrap(), expected(&model, &all, TimeRange::ALL));
+    }
+}
+
+/// Integers that walk, one a second from `start` on, in each of some series, with the rows that `keep` leaves.
+fn walk(slot: u64, series: u32, start: i64, rows: i64, step: i64) -> SortedRun {
+    let random = SeededRandom::new(slot);
+    let keys: Vec<Vec<u8>> = (0..series).map(|at| format!("cpu,host=h{at:07}").into_bytes()).collect();
+    let mut at = 50i64;
+    let mut values = || {
+        at = (at + random.below(3) as i64 - 1).clamp(0, 100);
+        at
+    };
+    let count = series * rows as u32;
+    let key = |id: u32| FieldKey { name: format!("f{id}").into_bytes().into(), field_type: FieldType::Integer, id };
+    let column = |id| (key(id), Column::dense(Values::Integer((0..count).map(|_| values()).collect())));
+    let table = SortedTable {
+        measurement: b"cpu".as_slice().into(),
+        series: SeriesList::of_keys(keys.iter().map(Vec::as_slice)),
+        starts: (0..=series).map(|at| at * rows as u32).collect(),
+        times: (0..series).flat_map(|_| (0..rows).map(|row| (start + row * step) * 1_000_000_000)).collect(),
+        columns: (0..2).map(column).collect(),
+    };
+    SortedRun { tables: vec![table], slots: (slot, slot) }
+}
+
+/// Segments of some runs.
+fn segments(world: &World, files: &Files, cache: &Arc<Cache>, runs: &[SortedRun]) -> Vec<Arc<Segment>> {
+    runs.iter().map(|run| store(world, files, cache, &format!("segments/{}", run.slots.0), run)).collect()
+}
+
+/// All rows of a view: series, times and values one after the other.
+fn rows_of(segments: Vec<Arc<Segment>>, cache: &Arc<Cache>) -> Vec<(Vec<u8>, Vec<i64>, Vec<i64>)> {
+    let view = view_of(segments, Vec::new(), cache);
+    let set = view.series(b"cpu", &TagCondition::True).unwrap();
+    let fields = [0, 1].map(|at| (format!("f{at}").into_bytes().into(), FieldType::Integer));
+    let mut scan = view.scan(&set, &fields, TimeRange::ALL).unwrap();
+    let series = |series| {
+        let (mut times, mut values) = (Vec::new(), Vec::new());
+        for cut in scan.cuts(series, 0).unwrap() {
+            times.extend_from_slice(&cut.times().unwrap());
+            for field in 0..2 {
+                let column = cut.column(field).unwrap();
+                let Values::Integer(own) = &column.values else { panic!("of another type") };
+                if let Some(stats) = cut.stats(field) {
+                    assert_eq!(stats.count, own.len() as u64);
+                    let sum = stats.numbers.map(|numbers| numbers.sum);
+                    assert_eq!(sum, Some(Scalar::Integer(own.iter().sum())));
+                }
+                values.extend(own.iter().enumerate().map(|(row, value)| (row as i64, field as i64, *value)));
+            }
+        }
+        // By field and time, wherever the cuts are.
+        let sums = values.iter().map(|(_, field, value)| field * 1_000 + value).collect();
+        (set.key(series), times, sums)
+    };
+    (0..set.len()).map(series).collect()
+}
+
+fn sums(rows: &[(Vec<u8>, Vec<i64>, Vec<i64>)]) -> Vec<(Vec<u8>, Vec<i64>, i64)> {
+    rows.iter().map(|(key, times, values)| (key.clone(), times.clone(), values.iter().sum())).collect()
+}
+
+#[test]
+fn blocks_that_nothing_overlaps_are_copied() {
+    let world = SimWorld::new(1).world();
+    let (files, cache) = (Files::new(world.disk.clone()), Arc::new(Cache::new(1 << 26)));
+    // Two days after each other of three series, and a second of one of them that was late.
+    let mut runs = vec![walk(1, 3, 0, 40_000, 1), walk(2, 3, 40_000, 40_000, 1)];
+    let inputs = segments(&world, &files, &cache, &runs);
+    let before = sums(&rows_of(inputs.clone(), &cache));
+    let total: u64 = inputs.iter().map(|segment| segment.entry().place.len).sum();
+    let check = |inputs: &[Arc<Segment>], before: &Vec<_>, tombstones: &[Arc<Tombstone>], copies: bool| {
+        let mut sink = Gathered { bytes: Vec::new(), copied: 0, stop_after: None };
+        let order = Order { inputs, tombstones, identity: IDENTITY, level: Level::Hot, copies: &|_| copies };
+        let summary = merge::merge(&order, &mut sink).unwrap().expect("nothing stops it");
+        let segment = stored(&world, &files, &cache, &summary, &sink.bytes);
+        segment.verify().unwrap();
+        assert_eq!(sums(&rows_of(vec![segment], &cache)), *before);
+        sink.copied as u64
+    };
+    assert_eq!(check(&inputs, &before, &[], false), 0);
+    let all = check(&inputs, &before, &[], true);
+    assert!(all * 10 > total * 8, "{all} of {total} bytes were copied");
+    runs.push(walk(3, 1, 20_000, 1, 1));
+    let inputs = segments(&world, &files, &cache, &runs);
+    let before = sums(&rows_of(inputs.clone(), &cache));
+    let some = check(&inputs, &before, &[], true);
+    assert!(some < all && some * 10 > all * 7, "one late row costs a block: {some} of {all} bytes");
+    // A delete that cuts a page of one series leaves the blocks of the others.
+    let deletion = Deletion {
+        measurements: None,
+        condition: TagCondition::Equal(b"host".as_slice().into(), b"h0000001".as_slice().into()),
+        range: TimeRange::new(100_500_000_000, 30_000_500_000_000),
+    };
+    let tombstone = Tombstone::new(9, deletion.encode().unwrap(), |_| None, 0).unwrap();
+    let mut left = rows_of(inputs.clone(), &cache);
+    let gone = |time: &i64| deletion.range.contains(*time);
+    assert_eq!(left[1].1.iter().filter(|time| gone(time)).count(), 29_900);
+    let mut sink = Gathered { bytes: Vec::new(), copied: 0, stop_after: None };
+    let tombstones = [Arc::new(tombstone)];
+    let order =
+        Order { inputs: &inputs, tombstones: &tombstones, identity: IDENTITY, level: Level::Cold, copies: &|_| true };
+    let summary = merge::merge(&order, &mut sink).unwrap().expect("nothing stops it");
+    let after = rows_of(vec![stored(&world, &files, &cache, &summary, &sink.bytes)], &cache);
+    left[1].1.retain(|time| !gone(time));
+    assert!(left.iter().map(|series| &series.1).eq(after.iter().map(|series| &series.1)));
+    assert!(sink.copied > 0);
+}
+
+/// What merges cost: `cargo test -p storage --lib costs_of_merges -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints figures, checks nothing"]
+fn costs_of_merges() {
+    let world = SimWorld::new(1).world();
+    let (files, cache) = (Files::new(world.disk.clone()), Arc::new(Cache::new(1 << 26)));
+    let cases: [(&str, Vec<SortedRun>); 4] = [
+        (
+            "a million series, a row each in three inputs",
+            (1..=3).map(|i| walk(i, 1_000_000, i as i64 * 10, 1, 1)).collect(),
+        ),
+        (
+            "a million series, three rows each in one of two inputs",
+            (1..=2).map(|i| walk(i, 500_000, i as i64 * 10, 3, 1)).collect(),
+        ),
+        (
+            "100 series, 6,480 rows each in four inputs",
+            (1..=4).map(|i| walk(i, 100, i as i64 * 64_800, 6_480, 10)).collect(),
+        ),
+        (
+            "10 series, 100,000 rows each in four inputs",
+            (1..=4).map(|i| walk(i, 10, i as i64 * 1_000_000, 100_000, 10)).collect(),
+        ),
+    ];
+    for (name, runs) in cases {
+        let inputs = segments(&world, &files, &cache, &runs);
+        for (level, copies) in [(Level::Hot, true), (Level::Hot, false), (Level::Cold, false)] {
+            #[expect(clippy::disallowed_methods, reason = "a figure, not a test")]
+            let start = std::time::Instant::now();
+            let (summary, sink) = merged(&inputs, level, copies);
+            println!(
+                "{name}, {level:?}, copies {copies}: {:?}, {} rows, {} of {} bytes copied",
+                start.elapsed(),
+                summary.rows,
+                sink.copied,
+                summary.len
+            );
+        }
     }
 }

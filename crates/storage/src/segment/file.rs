@@ -1,9 +1,10 @@
-//! Files that hold segments: opened when first read, removed when nobody can read them any more.
+//! Files that hold segments: opened when first read, removed when nobody can read them any more. A bounded number is open at a
+//! time; beyond it those are closed that were not read for longest, and open again with their next read.
 
 use crate::error::StorageError;
 use parking_lot::Mutex;
 use platform::{Disk, DiskFile};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -13,7 +14,41 @@ pub(crate) struct SegmentFile {
     disk: Arc<dyn Disk>,
     path: String,
     handle: Mutex<Option<Arc<dyn DiskFile>>>,
+    /// It was read since the hand of [`Handles`] passed.
+    read: AtomicBool,
     doomed: AtomicBool,
+    handles: Arc<Handles>,
+    me: Weak<SegmentFile>,
+}
+
+/// Files that are open at a time, at most.
+const MOST_OPEN: usize = 512;
+
+/// The files that are open, the next to be looked at first.
+#[derive(Debug)]
+struct Handles {
+    most: usize,
+    queue: Mutex<VecDeque<Weak<SegmentFile>>>,
+}
+
+impl Handles {
+    /// Notes a file that was opened, and closes others where there are too many.
+    fn add(&self, file: Weak<SegmentFile>) {
+        let mut queue = self.queue.lock();
+        queue.push_back(file);
+        // Each gets a second chance, so that two rounds are enough.
+        for _ in 0..2 * queue.len() {
+            if queue.len() <= self.most {
+                return;
+            }
+            let Some(file) = queue.pop_front().and_then(|file| file.upgrade()) else { continue };
+            if file.read.swap(false, Ordering::Relaxed) {
+                queue.push_back(file.me.clone());
+            } else {
+                *file.handle.lock() = None;
+            }
+        }
+    }
 }
 
 impl SegmentFile {
@@ -46,6 +81,7 @@ impl SegmentFile {
 
     fn open(&self) -> Result<Arc<dyn DiskFile>, StorageError> {
         let mut handle = self.handle.lock();
+        self.read.store(true, Ordering::Relaxed);
         if let Some(open) = &*handle {
             return Ok(open.clone());
         }
@@ -56,6 +92,8 @@ impl SegmentFile {
             false => error.into(),
         })?;
         *handle = Some(open.clone());
+        drop(handle);
+        self.handles.add(self.me.clone());
         Ok(open)
     }
 }
@@ -74,12 +112,18 @@ impl Drop for SegmentFile {
 pub(crate) struct Files {
     disk: Arc<dyn Disk>,
     open: Mutex<HashMap<String, Weak<SegmentFile>>>,
+    handles: Arc<Handles>,
 }
 
 impl Files {
     /// Files of a disk; none is opened yet.
     pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, open: Mutex::default() }
+        Self::with_most(disk, MOST_OPEN)
+    }
+
+    fn with_most(disk: Arc<dyn Disk>, most: usize) -> Self {
+        let handles = Arc::new(Handles { most, queue: Mutex::default() });
+        Self { disk, open: Mutex::default(), handles }
     }
 
     /// The file of that path; the same one as long as somebody holds it.
@@ -88,14 +132,44 @@ impl Files {
         if let Some(file) = open.get(path).and_then(Weak::upgrade) {
             return file;
         }
-        let file = Arc::new(SegmentFile {
+        let file = Arc::new_cyclic(|me| SegmentFile {
             disk: self.disk.clone(),
             path: path.to_owned(),
             handle: Mutex::default(),
+            read: AtomicBool::new(false),
             doomed: AtomicBool::new(false),
+            handles: self.handles.clone(),
+            me: me.clone(),
         });
-        open.retain(|_, file| file.strong_count() > 0);
+        // Names that nobody holds any more go where there is no room, so that a new one costs little.
+        if open.len() == open.capacity() {
+            open.retain(|_, file| file.strong_count() > 0);
+        }
         open.insert(path.to_owned(), Arc::downgrade(&file));
         file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platform::sim::SimWorld;
+
+    #[test]
+    fn few_files_are_open() {
+        let disk = SimWorld::new(1).world().disk;
+        disk.create_dir("segments").unwrap();
+        let files = Files::with_most(disk.clone(), 10);
+        let path = |at: u8| format!("segments/{at}");
+        let held: Vec<Arc<SegmentFile>> = (0..100).map(|at| files.get(&path(at))).collect();
+        for at in 0..100 {
+            disk.create(&path(at)).unwrap().write_at(0, &[at]).unwrap();
+        }
+        for (at, file) in (0..).zip(&held).chain((0..).zip(&held)) {
+            assert_eq!(file.read(0, 1).unwrap(), [at]);
+            assert_eq!(held[0].read(0, 1).unwrap(), [0]);
+            assert!(held.iter().filter(|file| file.handle.lock().is_some()).count() <= 10);
+        }
+        assert!(held[0].handle.lock().is_some(), "what is read all the time stays open");
     }
 }
