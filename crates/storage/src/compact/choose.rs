@@ -112,12 +112,15 @@ mod tests {
         ((flushed + merged) as f64 / flushed as f64, most)
     }
 
+    /// Its name and sizes, what it may come to.
+    type Stream = (&'static str, Box<dyn Iterator<Item = u64>>, f64, usize);
+
     #[test]
     fn streams_of_flushes_stay_short_and_cheap() {
         let random = SeededRandom::new(7);
         // Sizes over five orders of magnitude.
-        let odd = (0..2_000).map(|_| (MB << random.below(9)) >> random.below(9));
-        let streams: [(&str, Box<dyn Iterator<Item = u64>>, f64, usize); 7] = [
+        let odd = (0..2_000).map(move |_| (MB << random.below(9)) >> random.below(9));
+        let streams: [Stream; 7] = [
             ("even", Box::new((0..2_000).map(|_| MB)), 7.0, 20),
             ("tiny", Box::new((0..2_000).map(|_| 10_000)), 10.0, 20),
             ("odd", Box::new(odd), 6.0, 36),
@@ -153,8 +156,8 @@ mod tests {
     fn what_is_late_waits_beside_what_is_large() {
         // One late point each: a large segment is not rewritten for them.
         let mut sizes = vec![500 * MB];
-        for _ in 0..100 {
-            sizes.push(1_000);
+        for late in 1_000..1_100 {
+            sizes.push(late);
             while let Some(range) = choose(&sizes) {
                 assert!(range.start > 0, "{sizes:?}");
                 let sum = sizes[range.clone()].iter().sum();

@@ -228,11 +228,11 @@ enum Made {
     Same(SegmentEntry),
 }
 
+/// Jobs, and what they came to.
+type MadeJobs<'a> = Vec<(&'a Job, Made)>;
+
 /// Writes the segments of some jobs and makes them durable; with the first error of those that concern one job alone.
-fn make<'a>(
-    jobs: &'a [Job],
-    output: &mut Output<'_>,
-) -> Result<(Vec<(&'a Job, Made)>, Option<StorageError>), StorageError> {
+fn make<'a>(jobs: &'a [Job], output: &mut Output<'_>) -> Result<(MadeJobs<'a>, Option<StorageError>), StorageError> {
     let engine = output.engine;
     let (mut made, mut failed) = (Vec::new(), None);
     for job in jobs {

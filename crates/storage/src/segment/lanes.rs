@@ -190,7 +190,6 @@ impl Lanes {
 
     /// Adds rows of the series that have values of some fields only: those of `rows` of the columns, which come with their
     /// places, ascending, and whose cells are given. `whole`: these are all its rows.
-    #[expect(clippy::too_many_arguments, reason = "rows, where they come from, and where they go")]
     pub(super) fn mixed(
         &mut self,
         times: &[i64],
