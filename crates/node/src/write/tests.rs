@@ -3,10 +3,13 @@
 use super::report::Report;
 use super::*;
 use crate::catalog::State;
+use crate::{Node, Options};
 use influxql::CreateDatabase;
 use model::time::HOUR;
-use model::{FieldType, KeyError, KeySpan, Table};
-use std::sync::Arc;
+use model::{Column, FieldType, KeyError, KeySpan, Table, TableColumn, Values};
+use platform::sim::{SimClock, SimDisk};
+use platform::{SeededRandom, World};
+use std::sync::{Arc, mpsc};
 use storage::{RejectReason, Rejected};
 
 fn state() -> State {
@@ -88,4 +91,50 @@ fn errors_are_sorted_by_what_to_do() {
     assert_eq!((missing.kind(), &*missing.to_string()), (WriteErrorKind::NotFound, "database not found: \"x\""));
     let policy = WriteError::from(CatalogError::PolicyNotFound("zz".to_owned()));
     assert_eq!((policy.kind(), &*policy.to_string()), (WriteErrorKind::Internal, "retention policy not found: zz"));
+}
+
+/// Keys that are canonical as they are.
+struct Plain;
+
+impl KeyText for Plain {
+    fn canonical(&self, raw: &[u8], key: &mut Vec<u8>) -> Result<(), KeyError> {
+        key.extend_from_slice(raw);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_request_over_ten_years_of_days_takes_few_syncs() {
+    const DAYS: usize = 3650;
+    const DAY: i64 = 24 * HOUR;
+    let (clock, disk) = (Arc::new(SimClock::new(0)), Arc::new(SimDisk::new(3)));
+    let world = World { disk: disk.clone(), clock, random: Arc::new(SeededRandom::new(5)) };
+    let node = Node::open(world, Options { on_fatal: Arc::new(|_| {}), ..Options::default() }).unwrap();
+    let create =
+        CreateDatabase { name: "d".to_owned(), with_policy: true, shard_duration: Some(DAY), ..Default::default() };
+    node.inner.catalog.change(|state| state.create_database(&create, true).map(drop)).unwrap();
+    let times: Vec<i64> = (0..DAYS as i64).map(|day| day * DAY + 1).collect();
+    let column = Column::dense(Values::Integer(times.clone()));
+    let table = Table {
+        measurement: b"m".as_slice().into(),
+        keys: vec![KeySpan { start: 0, len: 1 }; DAYS],
+        times,
+        columns: vec![TableColumn { name: b"v".as_slice().into(), column }],
+    };
+    let batch = Batch { text: Arc::new(b"m".to_vec()), tables: vec![table] };
+    let target = WriteTarget { database: "d", policy: None };
+    let (sender, done) = mpsc::channel();
+    let write = Write::new(batch, &Plain, Undecoded::nothing(), Box::new(move |result| sender.send(result).unwrap()));
+    disk.start_trace();
+    let Err(write) = node.write_at_once(&target, write) else { panic!("shards are made without waiting") };
+    assert_eq!(node.write(&target, write).unwrap(), None);
+    done.recv().unwrap().unwrap();
+    let calls = disk.take_trace();
+    let syncs = calls.iter().filter(|call| call.contains("sync") || call.contains("create folder")).count();
+    assert!(syncs <= 10, "{syncs}: {calls:?}");
+    let entries = calls.iter().filter(|call| call.contains("rename catalog")).count();
+    assert_eq!(entries, 1, "{calls:?}");
+    let shards = node.shard_figures().len();
+    assert_eq!(shards, DAYS);
+    node.close().unwrap();
 }

@@ -53,6 +53,8 @@ pub(crate) struct Received {
     gzip: bool,
 }
 
+/// Packed bodies up to here inflate to a megabyte at most.
+const SMALL_GZIP: usize = 1 << 10;
 /// Offsets into a body are 32 bits wide.
 const LONGEST: u64 = u32::MAX as u64;
 
@@ -80,9 +82,10 @@ pub(crate) async fn receive(shared: &Shared, headers: &HeaderMap, body: Incoming
 }
 
 impl Received {
-    /// What it will be once inflated, in bytes, if it is honest.
-    pub(crate) fn probable_len(&self) -> usize {
-        if self.gzip { probable_len(&self.sent.bytes) } else { self.sent.bytes.len() }
+    /// Whether the body is of at most `bytes`; of a packed one, whose length is only a claim, at most a megabyte may come of it.
+    pub(crate) fn is_small(&self, bytes: usize) -> bool {
+        let sent = &self.sent.bytes;
+        if self.gzip { sent.len() <= SMALL_GZIP && probable_len(sent) <= bytes } else { sent.len() <= bytes }
     }
 
     /// The body that was meant. Takes a while if it is large.

@@ -83,7 +83,7 @@ const SMALL: usize = 16 << 10;
 
 /// Decodes a body and stores it, on this thread if it is small and need not wait; waits until it is durable.
 async fn store(shared: &Arc<Shared>, target: Target, received: Received) -> Result<Reply, Refused> {
-    let small = received.probable_len() <= SMALL;
+    let small = received.is_small(SMALL);
     let (told, durable) = if small {
         let (task, durable) = Task::decode(shared, &target, received)?;
         let Some(task) = task else { return Ok(reply::no_content()) };

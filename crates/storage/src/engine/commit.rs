@@ -35,6 +35,8 @@ pub(super) struct Waiting {
     pub(super) queue: Vec<Entry>,
     /// Bytes of the queue's records, about.
     pub(super) bytes: u64,
+    /// The committer gathers a group and need not be woken before so many wait; 0 if it does not.
+    pub(super) wanted: usize,
 }
 
 /// The rows of a batch with a slot.
@@ -111,6 +113,10 @@ impl Engine {
         for (done, answer) in answers {
             done(answer);
         }
+        // Nobody waits for the claim.
+        if result.is_ok() && self.waiting.lock().queue.is_empty() {
+            self.log.lock().claim().inspect_err(|error| self.poison(error))?;
+        }
         result
     }
 
@@ -126,8 +132,9 @@ impl Engine {
             return Err(error);
         }
         if queue.is_empty() {
-            return log.claim().map(|()| 0).inspect_err(|error| self.poison(error));
+            return Ok(0);
         }
+        let begun = self.world.clock.monotonic_ns();
         let failed = queue.iter().try_fold(0, |added, entry| {
             log.add(entry.slot(), &entry.content()).map(|()| added + 1).map_err(|error| (added, error))
         });
@@ -141,6 +148,7 @@ impl Engine {
         queue.into_iter().for_each(|entry| self.apply(entry, answers));
         self.note_log(log);
         self.stats.syncs.inc();
+        self.last_group.note(batches, self.world.clock.monotonic_ns().saturating_sub(begun));
         if let Err(error) = synced {
             self.poison(&error);
             self.refuse(rest, &error, answers);
@@ -150,8 +158,6 @@ impl Engine {
         }
         if let Err((_, error)) = failed {
             self.give_back(rest, &error, answers);
-        } else if self.waiting.lock().queue.is_empty() {
-            log.claim().inspect_err(|error| self.poison(error))?;
         }
         Ok(batches)
     }

@@ -1,7 +1,7 @@
 //! The engine: owns log, runs, segments and manifests of all shards of a node, and does its work in steps.
 //!
-//! `accept` takes a batch apart, `commit` makes groups of them durable and visible, `flush` turns rows into segments, `upkeep`
-//! does the rest in the background, `open` begins. `shard` is what readers see.
+//! `accept` takes a batch apart, `gather` lets groups of them gather, `commit` makes these durable and visible, `flush` turns rows
+//! into segments, `upkeep` does the rest in the background, `open` begins. `shard` is what readers see.
 //!
 //! Always: a `done` with success is called after its rows are durable and visible; rows go from runs to segments in one step
 //! under the shard's lock, so that a view sees each of them once; a shard gets the rows of a slot in one step, so that the
@@ -12,6 +12,7 @@ mod commit;
 mod delete;
 mod flush;
 mod full;
+mod gather;
 mod open;
 pub(crate) mod shard;
 mod stats;
@@ -32,6 +33,7 @@ use crate::view::{ShardSource, View};
 use crate::{ShardId, Slot};
 use commit::{Condition, Entry, LoggedBatch, Waiting};
 use full::FullDisk;
+use gather::LastGroup;
 use model::{Batch, FieldType, KeyError, KeyText, Text, TimeRange};
 use open::Orphans;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -162,6 +164,7 @@ pub struct Engine {
     deciding: RwLock<()>,
     /// Something waits for the log.
     arrived: Condvar,
+    last_group: LastGroup,
     /// Held over a flush: a shard is in one at a time.
     flushing: Mutex<()>,
     /// Bytes charged for rows in memory, those that wait included.
@@ -252,14 +255,6 @@ impl Engine {
     /// A write or sync of the log failed: no batch is acknowledged any more, the process must exit and recover.
     pub fn commit_step(&self) -> Result<usize, StorageError> {
         self.commit()
-    }
-
-    /// Waits until a batch waits for the log, at most `timeout`; for the committer's loop.
-    pub fn wait_for_batches(&self, timeout: Duration) {
-        let mut waiting = self.waiting.lock();
-        if waiting.queue.is_empty() {
-            self.arrived.wait_for(&mut waiting, timeout);
-        }
     }
 
     /// Does one piece of the work that writers wait for, if some is due: flush, merge of runs, folding of flush records, trim
@@ -435,7 +430,7 @@ impl Engine {
             last.done = Some(done);
         }
         let chunks = batches.iter().flat_map(|batch| &batch.parts).map(|(_, chunk)| chunk.bytes()).sum();
-        {
+        let enough = {
             let mut waiting = self.waiting.lock();
             waiting.check_open()?;
             for mut batch in batches {
@@ -446,8 +441,11 @@ impl Engine {
             }
             let used = self.run_bytes.fetch_add(chunks, Ordering::Relaxed) + chunks;
             self.stats.run_bytes.set(i64::try_from(used).unwrap_or(i64::MAX));
+            waiting.queue.len() >= waiting.wanted
+        };
+        if enough {
+            self.arrived.notify_one();
         }
-        self.arrived.notify_one();
         Ok(())
     }
 

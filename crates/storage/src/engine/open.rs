@@ -2,6 +2,7 @@
 
 use super::commit::{Condition, Waiting};
 use super::full::FullDisk;
+use super::gather::LastGroup;
 use super::shard::{Change, Shard, ShardState};
 use super::stats::EngineStats;
 use super::{Engine, Options, ShardSpan};
@@ -91,7 +92,8 @@ impl Engine {
             durable,
             found.next_number,
         );
-        let waiting = Waiting { condition: Condition::Open, next_slot: found.next_slot, queue: Vec::new(), bytes: 0 };
+        let (condition, next_slot) = (Condition::Open, found.next_slot);
+        let waiting = Waiting { condition, next_slot, queue: Vec::new(), bytes: 0, wanted: 0 };
         let age = u64::try_from(options.flush_age.as_nanos()).unwrap_or(u64::MAX);
         let series =
             SeriesTables::new(&*world.random, options.run_bytes / 2, age.saturating_mul(SERIES_AGE).max(SERIES_AGE_NS));
@@ -107,6 +109,7 @@ impl Engine {
             waiting: Mutex::new(waiting),
             deciding: RwLock::default(),
             arrived: Condvar::new(),
+            last_group: LastGroup::default(),
             flushing: Mutex::default(),
             pressed: AtomicBool::new(false),
             halt: AtomicBool::new(false),
