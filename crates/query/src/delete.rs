@@ -2,7 +2,7 @@
 //!
 //! The condition must be over tags and time. It falls apart into alternatives, each a condition on tags and a range of time,
 //! so that times under OR take just the rows that they name. Names are looked up where it matters: measurements for a
-//! regular expression, fields for a condition, which must not name one.
+//! regular expression, fields for a condition, which must not name one. Both without a look at rows where possible.
 
 use crate::pattern::{Order, Ordered, Pattern};
 use crate::when::{self, Part};
@@ -72,20 +72,19 @@ pub fn doomed(
         let of: Vec<&str> =
             policies.iter().map(String::as_str).filter(|name| policy.is_none_or(|one| one == *name)).collect();
         // InfluxDB says nothing of a policy that is not there.
-        let look = |policy: &&str| names.view(database, Some(policy), when.range);
-        let measurements = if sources.iter().any(|source| source.regex.is_some()) || !matches!(when.rest, Part::True) {
-            let views = of.iter().map(look).collect::<Result<Vec<View>, _>>()?;
-            resolve(&sources, &views, &when.rest)?
-        } else {
-            (!sources.is_empty()).then(|| sources.iter().map(|source| source.name.as_bytes().into()).collect())
-        };
+        let target = Target { names, database, policies: of, range: when.range };
+        let measurements = target.measurements(&sources)?;
+        target.check_fields(measurements.as_deref(), &when.rest)?;
         let deletion = |(condition, range): &(TagCondition, TimeRange)| Deletion {
             measurements: measurements.clone(),
             condition: condition.clone(),
             range: range.intersect(&when.range),
         };
         let deletions: Vec<Deletion> = found.iter().map(deletion).filter(|one| !one.range.is_empty()).collect();
-        if !of.is_empty() && measurements.as_ref().is_none_or(|names| !names.is_empty()) && !deletions.is_empty() {
+        if !target.policies.is_empty()
+            && measurements.as_ref().is_none_or(|names| !names.is_empty())
+            && !deletions.is_empty()
+        {
             all.push(Doomed { policy: policy.map(str::to_owned), deletions });
         }
     }
@@ -102,49 +101,64 @@ fn has_time(expr: &Expr) -> bool {
     }
 }
 
-/// The measurements that the sources name and some view has, after a look whether the condition names a field of one.
-/// `None`: all of them.
-fn resolve(sources: &[&Measurement], views: &[View], rest: &Part) -> Result<Option<Vec<Text>>, QueryError> {
-    let mut found: BTreeSet<Text> = BTreeSet::new();
-    let mut is_all = true;
-    for view in views {
-        for name in view.measurements()? {
-            if !is_named(sources, &name)? {
-                is_all = false;
-                continue;
-            }
-            check_fields(view, &name, rest)?;
-            found.insert(name);
-        }
-    }
-    Ok(if is_all && sources.is_empty() { None } else { Some(found.into_iter().collect()) })
+/// Shards to delete from.
+struct Target<'a> {
+    names: &'a dyn Names,
+    database: &'a str,
+    policies: Vec<&'a str>,
+    range: TimeRange,
 }
 
-fn is_named(sources: &[&Measurement], name: &[u8]) -> Result<bool, QueryError> {
-    for source in sources {
-        let fits = match &source.regex {
-            Some(regex) => Pattern::new(regex)?.matches(name),
-            None => source.name.as_bytes() == name,
-        };
-        if fits {
-            return Ok(true);
+impl Target<'_> {
+    /// The measurements that sources name; `None`: all of them. Some may not be there, which does no harm.
+    fn measurements(&self, sources: &[&Measurement]) -> Result<Option<Vec<Text>>, QueryError> {
+        let mut found: BTreeSet<Text> = BTreeSet::new();
+        for source in sources {
+            let Some(regex) = &source.regex else {
+                found.insert(source.name.as_bytes().into());
+                continue;
+            };
+            let pattern = Pattern::new(regex)?;
+            for policy in &self.policies {
+                let known = self.names.known_measurements(self.database, policy, self.range)?;
+                found.extend(known.into_iter().filter(|name| pattern.matches(name)));
+            }
         }
+        Ok((!sources.is_empty()).then(|| found.into_iter().collect()))
     }
-    Ok(sources.is_empty())
+
+    /// Fails if a term of the condition is on a field of one of the measurements. Rows are looked at only where the names of
+    /// fields leave it open, so that a delete of few series among very many costs little.
+    fn check_fields(&self, measurements: Option<&[Text]>, rest: &Part) -> Result<(), QueryError> {
+        for policy in &self.policies {
+            let may = |name: &str| self.names.may_have_field(self.database, policy, self.range, measurements, name);
+            if !names_field(rest, &mut |name, cast| match cast {
+                Some(cast) => Ok(cast != DataType::Tag),
+                None => may(name),
+            })? {
+                continue;
+            }
+            let view = self.names.view(self.database, Some(policy), self.range)?;
+            for name in view.measurements()? {
+                if measurements.is_none_or(|names| names.binary_search(&name).is_ok()) {
+                    check_fields(&view, &name, rest)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Fails if a term of the condition is on a field of the measurement.
 fn check_fields(view: &View, measurement: &[u8], rest: &Part) -> Result<(), QueryError> {
-    if matches!(rest, Part::True) {
-        return Ok(());
-    }
     let fields = view.fields(measurement)?;
-    let is_field = |name: &str, cast: Option<DataType>| match cast {
-        Some(DataType::Tag) => false,
-        Some(_) => true,
-        None => fields.iter().any(|(field, _)| **field == *name.as_bytes()),
+    let mut is_field = |name: &str, cast: Option<DataType>| {
+        Ok(match cast {
+            Some(cast) => cast != DataType::Tag,
+            None => fields.iter().any(|(field, _)| **field == *name.as_bytes()),
+        })
     };
-    if names_field(rest, &is_field) {
+    if names_field(rest, &mut is_field)? {
         let shard = view.shards().iter().map(|span| span.id).min().unwrap_or(0);
         return Err(QueryError::Invalid(format!(
             "shard {shard}: fields not supported in WHERE clause during deletion"
@@ -153,22 +167,28 @@ fn check_fields(view: &View, measurement: &[u8], rest: &Part) -> Result<(), Quer
     Ok(())
 }
 
-fn names_field(part: &Part, is_field: &dyn Fn(&str, Option<DataType>) -> bool) -> bool {
+/// Whether a name in a term is a field's.
+type IsField<'a> = dyn FnMut(&str, Option<DataType>) -> Result<bool, QueryError> + 'a;
+
+fn names_field(part: &Part, is_field: &mut IsField<'_>) -> Result<bool, QueryError> {
     match part {
-        Part::True | Part::Time(_) => false,
-        Part::And(parts) | Part::Or(parts) => parts.iter().any(|part| names_field(part, is_field)),
-        Part::Other(Expr::Binary { lhs, rhs, .. }) => {
-            let (left, right) = (lhs.without_parens(), rhs.without_parens());
-            match (left, right) {
-                (Expr::VarRef { name, cast }, other) | (other, Expr::VarRef { name, cast }) => {
-                    // A tag is a string; what is compared with anything else is taken for a field.
-                    let is_text = matches!(other, Expr::String(_) | Expr::Regex(_) | Expr::VarRef { .. });
-                    !is_text || is_field(name, *cast)
+        Part::And(parts) | Part::Or(parts) => {
+            for part in parts {
+                if names_field(part, is_field)? {
+                    return Ok(true);
                 }
-                _ => false,
             }
+            Ok(false)
         }
-        Part::Other(_) => false,
+        Part::Other(Expr::Binary { lhs, rhs, .. }) => match (lhs.without_parens(), rhs.without_parens()) {
+            (Expr::VarRef { name, cast }, other) | (other, Expr::VarRef { name, cast }) => {
+                // A tag is a string; what is compared with anything else is taken for a field.
+                let is_text = matches!(other, Expr::String(_) | Expr::Regex(_) | Expr::VarRef { .. });
+                Ok(!is_text || is_field(name, *cast)?)
+            }
+            _ => Ok(false),
+        },
+        Part::True | Part::Time(_) | Part::Other(_) => Ok(false),
     }
 }
 

@@ -30,7 +30,7 @@ pub use error::QueryError;
 pub use pattern::read_test;
 
 use influxql::ast::Select;
-use model::{Item, TimeRange};
+use model::{Item, Text, TimeRange};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,6 +49,31 @@ pub trait Names {
     /// # Errors
     /// [`QueryError::DatabaseNotFound`].
     fn policies(&self, database: &str) -> Result<Vec<String>, QueryError>;
+
+    /// The measurements of a policy's shards that overlap `range`, and perhaps some of which no row is left: cheaper than a
+    /// view.
+    ///
+    /// # Errors
+    /// As [`Names::view`].
+    fn known_measurements(&self, database: &str, policy: &str, range: TimeRange) -> Result<Vec<Text>, QueryError> {
+        Ok(self.view(database, Some(policy), range)?.measurements()?)
+    }
+
+    /// Whether a measurement (out of these, or any) may have a field of this name there; a view knows for sure.
+    ///
+    /// # Errors
+    /// As [`Names::view`].
+    fn may_have_field(
+        &self,
+        database: &str,
+        policy: &str,
+        range: TimeRange,
+        measurements: Option<&[Text]>,
+        field: &str,
+    ) -> Result<bool, QueryError> {
+        let _ = (database, policy, range, measurements, field);
+        Ok(true)
+    }
 }
 
 /// What bounds one query.

@@ -32,6 +32,11 @@ impl Schema {
         self.measurements.get(measurement)?.get(name)
     }
 
+    /// The measurements that have a field here.
+    pub fn measurements(&self) -> impl Iterator<Item = &Text> {
+        self.measurements.iter().filter(|(_, fields)| !fields.is_empty()).map(|(name, _)| name)
+    }
+
     /// The field of this name; made with the given type and a new number if there is none.
     pub fn decide(&mut self, measurement: &[u8], name: &[u8], field_type: FieldType) -> FieldKey {
         if let Some(known) = self.get(measurement, name) {

@@ -3,10 +3,10 @@
 use super::query_error;
 use crate::catalog::{CatalogError, State};
 use crate::node::Inner;
-use model::TimeRange;
+use model::{Text, TimeRange};
 use query::{Names, QueryError};
 use std::sync::Arc;
-use storage::View;
+use storage::{ShardId, View};
 
 /// The names of one state of the catalog: a statement sees the same throughout.
 pub(super) struct NodeNames<'a> {
@@ -17,6 +17,11 @@ pub(super) struct NodeNames<'a> {
 impl<'a> NodeNames<'a> {
     pub(super) fn new(inner: &'a Inner) -> Self {
         Self { inner, state: inner.catalog.state() }
+    }
+
+    fn shards(&self, database: &str, policy: &str, range: TimeRange) -> Result<Vec<ShardId>, QueryError> {
+        let (_, policy) = self.state.policy(database, Some(policy)).map_err(query_error)?;
+        Ok(policy.spans_in(range).iter().map(|span| span.id).collect())
     }
 }
 
@@ -30,5 +35,21 @@ impl Names for NodeNames<'_> {
         let missing = || query_error(CatalogError::DatabaseNotFound(database.to_owned()));
         let database = self.state.database(database).ok_or_else(missing)?;
         Ok(database.policies.iter().map(|policy| policy.name.clone()).collect())
+    }
+
+    fn known_measurements(&self, database: &str, policy: &str, range: TimeRange) -> Result<Vec<Text>, QueryError> {
+        Ok(self.inner.engine.known_measurements(&self.shards(database, policy, range)?))
+    }
+
+    fn may_have_field(
+        &self,
+        database: &str,
+        policy: &str,
+        range: TimeRange,
+        measurements: Option<&[Text]>,
+        field: &str,
+    ) -> Result<bool, QueryError> {
+        let shards = self.shards(database, policy, range)?;
+        Ok(self.inner.engine.may_have_field(&shards, measurements, field.as_bytes()))
     }
 }

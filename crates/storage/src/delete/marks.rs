@@ -51,7 +51,11 @@ struct Mark {
 
 /// What is taken of a source.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Marks(Vec<Mark>);
+pub(crate) struct Marks {
+    list: Vec<Mark>,
+    /// The series that a mark has; `None` for all.
+    touched: Option<Bits>,
+}
 
 impl Marks {
     /// Evaluates tombstones on a source's index, which is asked for only if a condition needs it.
@@ -86,12 +90,20 @@ impl Marks {
                 (Some(_), Some(_)) => {}
             }
         }
-        Ok(Self(marks))
+        let mut all = marks.iter().map(|mark| mark.series.as_ref());
+        let first = all.next().flatten().cloned();
+        let touched = first.and_then(|first| {
+            all.try_fold(first, |mut joined, bits| {
+                joined.join(bits?);
+                Some(joined)
+            })
+        });
+        Ok(Self { list: marks, touched })
     }
 
     /// Whether nothing is taken.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// Whether all rows at these times are taken, whatever their series is.
@@ -101,12 +113,15 @@ impl Marks {
 
     /// The times at which a series loses its rows: ranges that neither overlap nor touch, ascending.
     pub(crate) fn ranges(&self, series: u32) -> Vec<TimeRange> {
+        if self.touched.as_ref().is_some_and(|touched| !touched.has(series)) {
+            return Vec::new();
+        }
         self.joined(|mark| mark.series.as_ref().is_none_or(|bits| bits.has(series)))
     }
 
     fn joined(&self, chosen: impl Fn(&Mark) -> bool) -> Vec<TimeRange> {
         let mut ranges: Vec<TimeRange> =
-            self.0.iter().filter(|mark| chosen(mark) && !mark.range.is_empty()).map(|mark| mark.range).collect();
+            self.list.iter().filter(|mark| chosen(mark) && !mark.range.is_empty()).map(|mark| mark.range).collect();
         ranges.sort_unstable_by_key(|range| range.start);
         ranges.dedup_by(|next, last| {
             let joins = next.start <= last.end.saturating_add(1);
@@ -120,7 +135,8 @@ impl Marks {
 
     /// Bytes of memory.
     pub(crate) fn bytes(&self) -> u64 {
-        self.0.iter().map(|mark| 64 + mark.series.as_ref().map_or(0, Bits::bytes)).sum()
+        let bits = self.list.iter().map(|mark| &mark.series).chain([&self.touched]);
+        bits.map(|bits| 64 + bits.as_ref().map_or(0, Bits::bytes)).sum()
     }
 }
 

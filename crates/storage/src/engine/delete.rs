@@ -15,7 +15,8 @@ use crate::delete::{Deletion, Tombstone, encode_record};
 use crate::error::StorageError;
 use crate::schema::{FieldKey, Schema};
 use crate::view::{ShardSource, View};
-use model::{Batch, Table, TimeRange};
+use model::{Batch, Table, Text, TimeRange};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -33,10 +34,7 @@ impl Engine {
     /// conditions are too large or cannot be written down (`Invalid`), the engine is closed.
     pub fn delete(&self, shards: &[ShardId], deletions: Vec<Deletion>, done: Done) -> Result<(), StorageError> {
         self.waiting.lock().check_open()?;
-        let owned: Vec<Arc<Shard>> = {
-            let known = self.shards.read();
-            shards.iter().filter_map(|id| known.get(id).cloned()).collect()
-        };
+        let owned = self.known(shards);
         let mut predicates = Vec::new();
         for mut deletion in deletions {
             if let Some(names) = &mut deletion.measurements {
@@ -67,6 +65,33 @@ impl Engine {
         }
         self.arrived.notify_one();
         Ok(())
+    }
+
+    /// The measurements that some shards have, and some of which all rows are deleted; no row is looked at.
+    #[must_use]
+    pub fn known_measurements(&self, shards: &[ShardId]) -> Vec<Text> {
+        let mut names = BTreeSet::new();
+        for shard in self.known(shards) {
+            names.extend(shard.schema.lock().measurements().cloned());
+        }
+        names.into_iter().collect()
+    }
+
+    /// Whether some measurement (out of these, or any) may have a field of this name in some shards; no row is looked at.
+    #[must_use]
+    pub fn may_have_field(&self, shards: &[ShardId], measurements: Option<&[Text]>, field: &[u8]) -> bool {
+        self.known(shards).iter().any(|shard| {
+            let schema = shard.schema.lock();
+            match measurements {
+                Some(names) => names.iter().any(|name| schema.get(name, field).is_some()),
+                None => schema.measurements().any(|name| schema.get(name, field).is_some()),
+            }
+        })
+    }
+
+    fn known(&self, shards: &[ShardId]) -> Vec<Arc<Shard>> {
+        let known = self.shards.read();
+        shards.iter().filter_map(|id| known.get(id).cloned()).collect()
     }
 
     fn check_room_to_delete(&self, shards: &[Arc<Shard>], bytes: u64) -> Result<(), StorageError> {

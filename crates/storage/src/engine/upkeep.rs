@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 /// Unsorted rows of a shard are sorted before a reader asks if they are more than this share of the memory for rows.
 const SEAL_SHARE: u64 = 8;
 /// Deletes that are not applied to a shard's rows in memory, above which they are (number).
-const SEAL_FENCES: usize = 16;
+const SEAL_FENCES: usize = 64;
 
 /// One kind of work: says whether it did something.
 type Work = fn(&Engine) -> Result<bool, StorageError>;
