@@ -38,7 +38,7 @@ const RAW: u8 = 6;
 /// Below this many values a block is not worth an entropy model.
 const ENTROPY_FROM: usize = 32;
 /// The entropy coder is tried on so many values of a block that has twice as many.
-const TRIAL: usize = 4_096;
+const TRIAL: usize = 2_048;
 /// Where floats may be split: how many lower bits.
 const CUTS: [u32; 7] = [28, 32, 36, 40, 44, 48, 52];
 /// So many values are looked at to say where.

@@ -50,7 +50,7 @@ const ENTROPY: u8 = 6;
 /// Below this many values a block is not worth a prefix code or an entropy model.
 const MODEL_FROM: usize = 64;
 /// The entropy coder is tried on so many values of a block that has twice as many.
-const TRIAL: usize = 4_096;
+const TRIAL: usize = 2_048;
 
 /// The two integer types of columns, seen as distances from a base.
 pub trait Int: Copy + Ord + Default + 'static {
