@@ -129,7 +129,8 @@ impl Plan {
                 let literals = (matches!(left, Node::Literal(_)), matches!(right, Node::Literal(_)));
                 let field_type = match (left_type, right_type) {
                     (Some(l), Some(r)) => Some(binary_type(*op, (l, r), literals, &|| typed(expr, schema))?),
-                    _ => None,
+                    // What is not known takes the type of the other side.
+                    (known, None) | (None, known) => known,
                 };
                 Ok((Node::Binary(*op, Box::new(left), Box::new(right)), field_type))
             }
@@ -151,7 +152,8 @@ impl Plan {
             reference = Reference::Missing;
         }
         let input = reference_type(&reference).unwrap_or(FieldType::Float);
-        if !function.accepts(input) {
+        let is_read = matches!(&reference, Reference::Field(field, wanted) if schema.readable(field, *wanted));
+        if is_read && !function.accepts(input) {
             let text = format!("unsupported {name} iterator type: *query.{}InterruptIterator", input.name());
             return Err(QueryError::Invalid(text));
         }

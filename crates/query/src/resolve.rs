@@ -131,24 +131,26 @@ impl Schema {
         let wanted = match cast {
             None if !self.fields.contains_key(name) => return self.tag(name),
             Some(DataType::Tag) => return self.tag(name),
-            None | Some(DataType::AnyField) => self.fields.get(name).copied(),
-            Some(DataType::Float) => Some(FieldType::Float),
-            Some(DataType::Integer) => Some(FieldType::Integer),
-            Some(DataType::Unsigned) => Some(FieldType::Unsigned),
-            Some(DataType::String) => Some(FieldType::String),
-            Some(DataType::Boolean) => Some(FieldType::Boolean),
+            None | Some(DataType::AnyField) => match self.fields.get(name) {
+                Some(known) => *known,
+                None => return Reference::Missing,
+            },
+            Some(DataType::Float) => FieldType::Float,
+            Some(DataType::Integer) => FieldType::Integer,
+            Some(DataType::Unsigned) => FieldType::Unsigned,
+            Some(DataType::String) => FieldType::String,
+            Some(DataType::Boolean) => FieldType::Boolean,
         };
-        match wanted {
-            Some(wanted) if self.readable(name, wanted) => Reference::Field(name.into(), wanted),
-            _ => Reference::Missing,
-        }
+        // A cast says the type of the expression even where nothing can be read as that.
+        Reference::Field(name.into(), wanted)
     }
 
     fn tag(&self, name: &[u8]) -> Reference {
         if self.tags.contains(name) { Reference::Tag(name.into()) } else { Reference::Missing }
     }
 
-    fn readable(&self, name: &[u8], wanted: FieldType) -> bool {
+    /// Whether anything stored under a name can be read as a type.
+    pub(crate) fn readable(&self, name: &[u8], wanted: FieldType) -> bool {
         FieldType::ALL
             .into_iter()
             .any(|stored| converts(stored, wanted) && self.types.contains(&(Text::from(name), stored)))

@@ -11,7 +11,8 @@ use crate::Sink;
 use crate::datum::Datum;
 use crate::functions::Function;
 use crate::partial::{Partial, fill_value};
-use crate::plan::{Input, Variable};
+use crate::plan::Variable;
+use crate::resolve::Reference;
 use crate::vector::{Operand, Vector, evaluate};
 use influxql::ast::Fill;
 use model::{FieldType, Frame, FrameColumn, Item};
@@ -264,11 +265,11 @@ impl<'g> Emitter<'g> {
                 Variable::Call(call) => calls[*call].clone(),
                 Variable::Reference(_) => extra.next().cloned().flatten(),
             };
-            // A call whose type is that of its field has nothing to fill where the field is not there.
+            // A call whose type is that of its field has nothing to fill where no source has such a field.
             let is_missing = |call: usize| {
                 let planned = &job.plan.calls[call];
                 let typed = matches!(planned.function, Function::Count | Function::Mean);
-                !typed && matches!(job.bound.inputs[planned.reference], Input::Missing)
+                !typed && matches!(job.plan.references[planned.reference], Reference::Missing)
             };
             if matches!(variable, Variable::Call(call) if is_missing(*call)) {
                 value = None;
