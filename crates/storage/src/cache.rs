@@ -26,6 +26,10 @@ pub(crate) enum Kind {
     Index,
     /// The index of a measurement by its digest, whatever segments have it; whoever asks compares.
     SharedIndex,
+    /// The tag keys of a measurement in a segment, alone.
+    TagKeys,
+    /// One tag of a measurement in a segment, alone.
+    TagColumn,
     /// The index of a table of a run.
     RunIndex,
     /// The series that some indexes have for a condition; the owner is a hash, and whoever asks compares.

@@ -9,12 +9,12 @@ use super::block::{Decoded, Model};
 use super::directory::{self, Directory, PartRef};
 use super::file::SegmentFile;
 use super::format::{self, Contents, Section};
-use super::index::TagIndex;
+use super::index::{TagColumn, TagIndex};
 use crate::cache::{Cache, Key, Kind};
 use crate::error::StorageError;
 use crate::manifest::SegmentEntry;
 use codec::{CodecError, Pages};
-use model::{Column, FieldType};
+use model::{Column, FieldType, Text};
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
@@ -52,6 +52,10 @@ pub(crate) struct PageId {
 struct IndexRef {
     digest: u64,
     index: Weak<TagIndex>,
+}
+
+fn shared_index(digest: u64) -> Key {
+    Key { owner: digest, kind: Kind::SharedIndex, place: [0; 4] }
 }
 
 /// A column's part of a block: its bytes, checked, and its model. The model is behind a lock since decoding uses its buffers.
@@ -157,28 +161,71 @@ impl Segment {
 
     /// The index of a measurement (its place in the contents).
     pub(crate) fn index(&self, measurement: usize) -> Result<Arc<TagIndex>, StorageError> {
-        let key = self.key(Kind::Index, [measurement as u32, 0, 0, 0]);
-        let shared = |digest| Key { owner: digest, kind: Kind::SharedIndex, place: [0; 4] };
-        if let Some(known) = self.cache.get::<IndexRef>(&key)
-            && let Some(index) = known.index.upgrade()
-        {
-            // So that the cache knows that it is read.
-            let _ = self.cache.get::<TagIndex>(&shared(known.digest));
+        if let Some(index) = self.index_in_use(measurement) {
             return Ok(index);
         }
+        let index = self.decode_index(measurement, TagIndex::decode)?;
+        let mut index = Arc::new(index);
+        // Steady writers give one segment after the other the same series: these are held once.
+        let digest = index.digest();
+        match self.cache.get::<TagIndex>(&shared_index(digest)).filter(|known| *known == index) {
+            Some(equal) => index = equal,
+            None => self.cache.put(shared_index(digest), index.clone(), index.bytes()),
+        }
+        let key = self.key(Kind::Index, [measurement as u32, 0, 0, 0]);
+        self.cache.put(key, Arc::new(IndexRef { digest, index: Arc::downgrade(&index) }), 64);
+        Ok(index)
+    }
+
+    /// The index of a measurement, if someone holds it.
+    fn index_in_use(&self, measurement: usize) -> Option<Arc<TagIndex>> {
+        let known = self.cache.get::<IndexRef>(&self.key(Kind::Index, [measurement as u32, 0, 0, 0]))?;
+        let index = known.index.upgrade()?;
+        // So that the cache knows that it is read.
+        let _ = self.cache.get::<TagIndex>(&shared_index(known.digest));
+        Some(index)
+    }
+
+    fn decode_index<T>(
+        &self,
+        measurement: usize,
+        decode: impl FnOnce(&[u8], u32) -> Result<T, CodecError>,
+    ) -> Result<T, StorageError> {
         let contents = self.contents()?;
         let entry = &contents.measurements[measurement];
         let bytes = self.read_section(&entry.index)?;
-        let index = TagIndex::decode(&bytes, entry.series);
-        let mut index = Arc::new(index.map_err(|error| self.damaged(entry.index.offset, error))?);
-        // Steady writers give one segment after the other the same series: these are held once.
-        let digest = index.digest();
-        match self.cache.get::<TagIndex>(&shared(digest)).filter(|known| *known == index) {
-            Some(equal) => index = equal,
-            None => self.cache.put(shared(digest), index.clone(), index.bytes()),
+        decode(&bytes, entry.series).map_err(|error| self.damaged(entry.index.offset, error))
+    }
+
+    /// The tag keys of a measurement (its place in the contents), without the rest of its index.
+    pub(crate) fn tag_keys(&self, measurement: usize) -> Result<Arc<Vec<Text>>, StorageError> {
+        if let Some(index) = self.index_in_use(measurement) {
+            return Ok(Arc::new(index.keys.clone()));
         }
-        self.cache.put(key, Arc::new(IndexRef { digest, index: Arc::downgrade(&index) }), 64);
-        Ok(index)
+        self.cache.get_or(self.key(Kind::TagKeys, [measurement as u32, 0, 0, 0]), || {
+            let (keys, _) =
+                self.decode_index(measurement, |bytes, series| TagIndex::decode_part(bytes, series, None))?;
+            let size = keys.iter().map(|key| key.len() + 32).sum::<usize>() as u64;
+            Ok((keys, size))
+        })
+    }
+
+    /// One tag of a measurement (its place in the contents), without the rest of its index; `None` if it has none.
+    pub(crate) fn tag_column(&self, measurement: usize, key: &[u8]) -> Result<Option<Arc<TagColumn>>, StorageError> {
+        if let Some(index) = self.index_in_use(measurement) {
+            return Ok(index.shared_column(key));
+        }
+        let Ok(place) = self.tag_keys(measurement)?.binary_search_by(|known| (**known).cmp(key)) else {
+            return Ok(None);
+        };
+        let column = self.cache.get_or(self.key(Kind::TagColumn, [measurement as u32, place as u32, 0, 0]), || {
+            let part = |bytes: &[u8], series| TagIndex::decode_part(bytes, series, Some(key));
+            let (_, column) = self.decode_index(measurement, part)?;
+            let column = column.ok_or_else(|| StorageError::Bug("a tag key without a column".to_owned()))?;
+            let size = column.bytes() as u64 + 64;
+            Ok::<_, StorageError>((column, size))
+        })?;
+        Ok(Some(column))
     }
 
     /// The timestamps of a page; `id.column` must be 0.

@@ -162,7 +162,12 @@ impl View {
     pub fn tag_keys(&self, measurement: &[u8]) -> Result<Vec<Text>, StorageError> {
         let mut keys = BTreeSet::new();
         for source in self.sources(measurement)? {
-            keys.extend(source.tag_keys(&*self.index(&source)?)?);
+            match &source.kind {
+                SourceKind::Segment(segment, at) if source.deleted.is_none() => {
+                    keys.extend(segment.tag_keys(*at)?.iter().cloned());
+                }
+                _ => keys.extend(source.tag_keys(&*self.index(&source)?)?),
+            }
         }
         Ok(keys.into_iter().collect())
     }
@@ -210,10 +215,16 @@ impl View {
             return Ok(values.into_iter().filter(|value| !value.is_empty()).take(most).collect());
         }
         // Every value of a dictionary occurs in a series of its index.
-        let indexes: Vec<Arc<TagIndex>> = sources.iter().map(|source| self.index(source)).collect::<Result<_, _>>()?;
-        let mut columns: Vec<&TagColumn> = indexes.iter().filter_map(|index| index.column(key)).collect();
-        columns.sort_unstable_by_key(|column| std::ptr::from_ref(*column));
-        columns.dedup_by_key(|column| std::ptr::from_ref(*column));
+        let mut columns: Vec<Arc<TagColumn>> = Vec::new();
+        for source in &sources {
+            columns.extend(match &source.kind {
+                SourceKind::Segment(segment, at) => segment.tag_column(*at, key)?,
+                SourceKind::Run(..) => self.index(source)?.shared_column(key),
+            });
+        }
+        columns.sort_unstable_by_key(Arc::as_ptr);
+        columns.dedup_by_key(|column| Arc::as_ptr(column));
+        let columns: Vec<&TagColumn> = columns.iter().map(|column| &**column).collect();
         let mut values: Vec<Text> = Vec::new();
         union::each_value(&columns, |_, value| {
             let is_new = values.last().is_none_or(|last| **last != *value);

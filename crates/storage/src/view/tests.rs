@@ -283,6 +283,10 @@ proptest! {
             (TagCondition::And(vec![no_area.clone(), TagCondition::Not(Box::new(is_host.clone()))]), &|key| both(key).1 && !both(key).0),
             (TagCondition::Or(vec![no_area, is_host]), &|key| both(key).1 || both(key).0),
         ];
+        let hosts: std::collections::BTreeSet<Text> =
+            model.keys().filter_map(|key| series_key::parse(key).1.get(b"host").map(Text::from)).collect();
+        prop_assert!(view.tag_values(b"cpu", b"host", &TagCondition::True, usize::MAX).unwrap().iter().eq(&hosts));
+        prop_assert!(view.tag_values(b"cpu", b"none", &TagCondition::True, usize::MAX).unwrap().is_empty());
         for (condition, holds) in conditions {
             let set = view.series(b"cpu", &condition).unwrap();
             let keys: Vec<Vec<u8>> = (0..set.len()).map(|series| set.key(series)).collect();
@@ -294,6 +298,11 @@ proptest! {
                 let tags: Vec<TagSet> = (0..set.len()).map(|series| set.tags(series)).collect();
                 prop_assert_eq!(column, tags.iter().map(|tags| tags.get(tag).unwrap_or_default()).collect::<Vec<_>>());
                 prop_assert!((0..values.len() as u32).all(|id| ids.contains(&id)));
+                let present: Vec<Text> = values.into_iter().filter(|value| !value.is_empty()).collect();
+                for most in [0, 1, 2, usize::MAX] {
+                    let expected = &present[..present.len().min(most)];
+                    prop_assert_eq!(view.tag_values(b"cpu", tag, &condition, most).unwrap(), expected);
+                }
             }
         }
     }

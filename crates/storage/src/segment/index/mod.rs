@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! tag keys   sorted strings (`codec::strings`)
-//! per key:
+//! per key    length of what follows (varint), so that one column can be read alone, then
 //!   values     sorted strings, distinct, not empty
 //!   ids        `ids.rs`: for each series 0 without the tag, else the value's place plus 1
 //! ```
@@ -67,7 +67,17 @@ impl TagColumn {
         (place < self.values.len() && self.values.get(place) == value).then_some(place as u32 + 1)
     }
 
-    fn bytes(&self) -> usize {
+    fn decode(bytes: &[u8], series: usize) -> Result<Self, CodecError> {
+        let mut reader = Reader::new(bytes);
+        let values = codec::decode_sorted_strings(&mut reader, series, MAX_TEXT)?;
+        ascending(&values)?;
+        let ids = Ids::decode(&mut reader, series, values.len() as u32)?;
+        reader.finish()?;
+        Ok(Self { values, ids })
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
         self.ids.bytes() + self.values.bytes().len() + self.values.offsets().len() * 4
     }
 }
@@ -122,6 +132,11 @@ impl TagIndex {
         self.keys.binary_search_by(|known| (**known).cmp(key)).ok().map(|at| &*self.columns[at])
     }
 
+    /// The column of a tag key, shared.
+    pub(crate) fn shared_column(&self, key: &[u8]) -> Option<Arc<TagColumn>> {
+        self.keys.binary_search_by(|known| (**known).cmp(key)).ok().map(|at| self.columns[at].clone())
+    }
+
     /// The tags of a series.
     pub(crate) fn tags(&self, series: usize) -> TagSet {
         let pairs = self.keys.iter().zip(&self.columns).map(|(key, column)| (key, column.value(series)));
@@ -148,28 +163,53 @@ impl TagIndex {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         codec::encode_sorted_strings(self.keys.iter().map(|key| &**key), out);
         for column in &self.columns {
-            codec::encode_sorted_strings(column.values.iter(), out);
-            column.ids.encode(column.values.len() as u32, out);
+            let mut bytes = Vec::new();
+            codec::encode_sorted_strings(column.values.iter(), &mut bytes);
+            column.ids.encode(column.values.len() as u32, &mut bytes);
+            codec::put_bytes(out, &bytes);
         }
     }
 
     /// Reads an index of `series` series.
     pub(crate) fn decode(bytes: &[u8], series: u32) -> Result<Self, CodecError> {
-        const MAX_TEXT: usize = 1 << 30;
         let series = series as usize;
         let mut reader = Reader::new(bytes);
-        let keys = codec::decode_sorted_strings(&mut reader, bytes.len(), MAX_TEXT)?;
-        ascending(&keys)?;
+        let keys = take_keys(&mut reader, bytes.len())?;
         let mut columns = Vec::new();
         for _ in 0..keys.len() {
-            let values = codec::decode_sorted_strings(&mut reader, series, MAX_TEXT)?;
-            ascending(&values)?;
-            let ids = Ids::decode(&mut reader, series, values.len() as u32)?;
-            columns.push(Arc::new(TagColumn { values, ids }));
+            columns.push(Arc::new(TagColumn::decode(reader.bytes()?, series)?));
         }
         reader.finish()?;
         Ok(Self::new(series, keys.iter().map(Text::from).collect(), columns))
     }
+
+    /// Reads the tag keys of an index, and the column of one of them if it is asked for and there.
+    pub(crate) fn decode_part(
+        bytes: &[u8],
+        series: u32,
+        key: Option<&[u8]>,
+    ) -> Result<(Vec<Text>, Option<TagColumn>), CodecError> {
+        let mut reader = Reader::new(bytes);
+        let keys = take_keys(&mut reader, bytes.len())?;
+        let mut column = None;
+        for known in keys.iter() {
+            let bytes = reader.bytes()?;
+            if Some(known) == key {
+                column = Some(TagColumn::decode(bytes, series as usize)?);
+            }
+        }
+        reader.finish()?;
+        Ok((keys.iter().map(Text::from).collect(), column))
+    }
+}
+
+/// Bytes that the values of a tag may take.
+const MAX_TEXT: usize = 1 << 30;
+
+fn take_keys(reader: &mut Reader<'_>, most: usize) -> Result<Strings, CodecError> {
+    let keys = codec::decode_sorted_strings(reader, most, MAX_TEXT)?;
+    ascending(&keys)?;
+    Ok(keys)
 }
 
 fn ascending(strings: &Strings) -> Result<(), CodecError> {

@@ -44,6 +44,8 @@ fn check(measurement: &[u8], keys: &[Vec<u8>]) {
         assert_eq!(index.tags(series), all[series]);
     }
     for (name, column) in index.keys.iter().zip(&index.columns) {
+        let (names, alone) = TagIndex::decode_part(&bytes, keys.len() as u32, Some(name)).unwrap();
+        assert_eq!((&names, alone.as_ref()), (&index.keys, Some(&**column)));
         let values: BTreeSet<&[u8]> = all.iter().filter_map(|tags| tags.get(name)).collect();
         assert!(column.values.iter().eq(values.iter().copied()));
         let mut walk = column.ids.walk();
@@ -74,6 +76,9 @@ proptest! {
         TagIndex::build(keys.iter().map(Vec::as_slice)).encode(&mut bytes);
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
+        if let Ok((_, Some(column))) = TagIndex::decode_part(&bytes, keys.len() as u32, Some(b"host")) {
+            (0..keys.len()).for_each(|series| drop(column.value(series).to_vec()));
+        }
         if let Ok(index) = TagIndex::decode(&bytes, keys.len() as u32) {
             (0..keys.len()).for_each(|series| drop(index.tags(series)));
         }
