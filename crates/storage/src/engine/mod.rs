@@ -58,7 +58,7 @@ pub struct ShardSpan {
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Memory for rows that are not yet in segments (bytes): at half of it the engine flushes, at all of it writes wait. The
-    /// series that are written have half as much again; what they take above that is taken from the rows.
+    /// series that are written have as much again; what they take above that is taken from the rows.
     pub run_bytes: u64,
     /// Greatest length of the log (bytes) before the shards that hold it back are flushed.
     pub log_bytes: u64,

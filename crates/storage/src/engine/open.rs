@@ -96,7 +96,7 @@ impl Engine {
         let waiting = Waiting { condition, next_slot, queue: Vec::new(), bytes: 0, wanted: 0 };
         let age = u64::try_from(options.flush_age.as_nanos()).unwrap_or(u64::MAX);
         let series =
-            SeriesTables::new(&*world.random, options.run_bytes / 2, age.saturating_mul(SERIES_AGE).max(SERIES_AGE_NS));
+            SeriesTables::new(&*world.random, options.run_bytes, age.saturating_mul(SERIES_AGE).max(SERIES_AGE_NS));
         Self {
             series,
             files: Files::new(world.disk.clone()),

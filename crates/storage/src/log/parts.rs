@@ -27,11 +27,12 @@ pub(super) struct Parts {
 
 /// The place of a part; the same in every process.
 fn place_of(part: &[u8]) -> usize {
-    let mut hash = part.len() as u64;
-    for chunk in part.chunks(8) {
-        let word = chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
-        hash = (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (words, rest) = part.as_chunks::<8>();
+    let hash = words.iter().fold(part.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let hash = mix(hash, u64::from_le_bytes(last));
     (hash >> 52) as usize % PLACES
 }
 
@@ -55,8 +56,13 @@ impl Parts {
 
     /// Appends a key.
     pub(super) fn put(&mut self, key: &[u8], out: &mut Vec<u8>) {
-        put_u64(out, key.split(|&byte| byte == b',').count() as u64);
-        for (index, part) in key.split(|&byte| byte == b',').enumerate() {
+        let commas = key.iter().filter(|&&byte| byte == b',').count();
+        put_u64(out, commas as u64 + 1);
+        let mut rest = key;
+        for index in 0..=commas {
+            let end = rest.iter().position(|&byte| byte == b',').unwrap_or(rest.len());
+            let part = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
             match self.place(index, part) {
                 Some(place) => put_u64(out, place as u64 + 1),
                 None => {
