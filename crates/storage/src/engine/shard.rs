@@ -226,7 +226,7 @@ impl Shard {
     pub(crate) fn begin_flush(&self) -> Option<Flushable> {
         let _alone = self.sealing.lock();
         let copy = self.state.lock().runs.clone();
-        let sealed = copy.seal();
+        let sealed = copy.apart().seal();
         let mut state = self.state.lock();
         state.runs.replace(sealed);
         let runs = state.runs.sorted();

@@ -128,7 +128,13 @@ impl ShardRuns {
         self.purged = tombstones.iter().fold(self.purged, |purged, tombstone| purged.max(tombstone.slot));
     }
 
-    /// Sorts chunks to a run behind the others.
+    /// The same, but what is sealed from now on is not merged with what is there: a flush merges all at once.
+    pub(crate) fn apart(mut self) -> Self {
+        self.barrier = Slot::MAX;
+        self
+    }
+
+    /// Sorts chunks to a run behind the others, merged with those before that are no larger than all behind them.
     fn add(&mut self, chunks: &[Arc<Chunk>]) {
         if chunks.is_empty() {
             return;
@@ -137,10 +143,17 @@ impl ShardRuns {
         let bytes = chunks.iter().map(|chunk| chunk.bytes()).sum();
         let mut last = Sealed { rows: rows(&run), run, bytes };
         let barrier = self.barrier;
-        let small = |before: &mut Sealed, last: &Sealed| before.rows <= last.rows && before.run.slots.1 > barrier;
-        while let Some(before) = self.sealed.pop_if(|before| small(before, &last)) {
-            let run = Arc::new(merge(&[before.run, last.run]));
-            last = Sealed { rows: rows(&run), run, bytes: before.bytes + last.bytes };
+        let mut small = Vec::new();
+        let mut total = last.rows;
+        while let Some(before) = self.sealed.pop_if(|before| before.rows <= total && before.run.slots.1 > barrier) {
+            total += before.rows;
+            small.push(before);
+        }
+        if !small.is_empty() {
+            let bytes = last.bytes + small.iter().map(|sealed| sealed.bytes).sum::<u64>();
+            let runs: Vec<_> = small.into_iter().rev().chain([last]).map(|sealed| sealed.run).collect();
+            let run = Arc::new(merge(&runs));
+            last = Sealed { rows: rows(&run), run, bytes };
         }
         self.sealed.push(last);
     }
