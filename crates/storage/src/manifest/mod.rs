@@ -215,7 +215,8 @@ fn folder(shard: ShardId) -> String {
     format!("{FOLDER}/{shard}")
 }
 
-fn chain_error(error: ChainError) -> StorageError {
+/// An error of a chain as one of storage.
+pub(crate) fn chain_error(error: ChainError) -> StorageError {
     match error {
         ChainError::Disk(error) => error.into(),
         ChainError::Damaged { path, offset, what } => StorageError::Damaged { file: path, offset, what },
