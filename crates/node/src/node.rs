@@ -319,6 +319,7 @@ impl Inner {
             cache_bytes: options.cache_bytes,
             cluster_id: state.cluster_id,
             merges: options.merges,
+            catalog_version: catalog.version_seen(),
             stats: options.stats.clone(),
         };
         let engine = Engine::open(world.clone(), engine_options, &state.all_spans())?;

@@ -52,6 +52,7 @@ pub(crate) fn options_with(run_bytes: u64, log_bytes: u64) -> Options {
         cache_bytes: 1 << 20,
         cluster_id: [7; 16],
         merges: storage::Merges::default(),
+        catalog_version: Arc::default(),
         stats: Stats::new(),
     }
 }

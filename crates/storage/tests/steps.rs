@@ -5,6 +5,7 @@ use crate::model::{Fate, Written, differences, print};
 use model::{Batch, FieldType, Value};
 use platform::sim::Fault;
 use platform::{Random, SeededRandom};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use storage::engine::Step;
 use storage::{ErrorKind, Outcome, ShardSpan, StorageError};
@@ -120,6 +121,7 @@ impl Driver {
         self.settle()?;
         self.model.drop_range(&range);
         self.spans[at].id = self.spans.iter().map(|span| span.id).max().unwrap_or(0) + 1;
+        self.options.catalog_version.fetch_add(1, Ordering::SeqCst);
         self.engine().drop_shards(&[id])
     }
 

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use platform::chain::FIRST_VERSION;
 use platform::{Blobs, Chain, World};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The catalog's folder.
 const FOLDER: &str = "catalog";
@@ -27,6 +28,8 @@ pub(crate) struct Catalog {
     state: RwLock<Arc<State>>,
     /// Held over a change; inside, the version of `state`, or `None` when the chain must be read again.
     version: Mutex<Option<u64>>,
+    /// The latest version that was durable, for the log to remember.
+    seen: Arc<AtomicU64>,
 }
 
 impl Catalog {
@@ -42,7 +45,13 @@ impl Catalog {
                 (FIRST_VERSION, state)
             }
         };
-        Ok(Self { chain, state: RwLock::new(Arc::new(state)), version: Mutex::new(Some(version)) })
+        let (state, seen) = (RwLock::new(Arc::new(state)), Arc::new(AtomicU64::new(version)));
+        Ok(Self { chain, state, version: Mutex::new(Some(version)), seen })
+    }
+
+    /// The latest version that is durable, as a number that goes on with each change.
+    pub(crate) fn version_seen(&self) -> Arc<AtomicU64> {
+        self.seen.clone()
     }
 
     /// The latest state, without making anything.
@@ -79,6 +88,7 @@ impl Catalog {
             if self.chain.append(current + 1, &format::encode(&next))? {
                 *self.state.write() = Arc::new(next);
                 *version = Some(current + 1);
+                self.seen.store(current + 1, Ordering::SeqCst);
                 self.forget_old(current + 1);
                 return Ok(result);
             }

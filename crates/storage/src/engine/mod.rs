@@ -68,6 +68,8 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Identity of the data folder, in every file's head.
     pub cluster_id: [u8; 16],
+    /// The version of the catalog, kept up to date by its owner: the log remembers it, so that an older one is noticed.
+    pub catalog_version: Arc<AtomicU64>,
     /// Makes the tests of tag values in deletes from what they told of themselves.
     pub read_test: TestReader,
     /// How merges are held back.

@@ -15,7 +15,8 @@ use crate::log::append::Writer;
 use crate::log::batch::LoggedPart;
 use crate::log::dictionary::ReaderDictionary;
 use crate::log::recover::{Found, Replay, scan};
-use crate::manifest::{Manifest, Manifests};
+use crate::log::state::{Known, States};
+use crate::manifest::{self, Manifest, Manifests};
 use crate::run::Chunk;
 use crate::schema::Schema;
 use crate::segment::Files;
@@ -48,13 +49,13 @@ impl Engine {
     pub(super) fn start(world: World, options: Options, spans: &[ShardSpan]) -> Result<Self, StorageError> {
         let found = scan(&world, &options.cluster_id)?;
         let blobs = Blobs::new(world.disk.clone());
-        let manifests = Manifests::new(blobs, options.cluster_id, world.random.clone());
+        let known = Arc::new(Known { catalog: options.catalog_version.clone(), ..Known::default() });
+        let states = States::new(blobs.clone(), options.cluster_id, world.random.clone(), known.clone());
+        let manifests = Manifests::new(blobs, options.cluster_id, world.random.clone()).with_known(known);
         let (mut loaded, mut broken) = (BTreeMap::new(), BTreeMap::new());
         for span in spans {
-            match manifests.load(span.id) {
-                Ok(manifest) => {
-                    drop(loaded.insert(span.id, manifest.map(|(_, manifest)| manifest).unwrap_or_default()))
-                }
+            match manifests.load(span.id).and_then(|manifest| check_version(&found, span.id, manifest)) {
+                Ok(manifest) => drop(loaded.insert(span.id, manifest)),
                 Err(error) if error.kind() == ErrorKind::Damaged => drop(broken.insert(span.id, error)),
                 Err(error) => return Err(error),
             }
@@ -63,11 +64,12 @@ impl Engine {
         // Without a manifest nobody knows which rows of the log are in segments: nothing may be flushed, trimmed or removed.
         damage.extend(broken.values().map(ToString::to_string));
         damage.extend(check_log(&found, &loaded));
+        damage.extend(check_catalog(&found, options.catalog_version.load(Ordering::SeqCst)));
         if damage.is_empty() {
             found.settle(&world)?;
             found.remove_unbegun(&world)?;
         }
-        let engine = Self::assemble(world, options, manifests, &found);
+        let engine = Self::assemble(world, options, manifests, states, &found);
         *engine.broken.lock() = broken;
         for (id, manifest) in loaded {
             let shard = engine.shard_of(id, &manifest)?;
@@ -84,14 +86,12 @@ impl Engine {
         Ok(engine)
     }
 
-    fn assemble(world: World, options: Options, manifests: Manifests, found: &Found) -> Self {
+    fn assemble(world: World, options: Options, manifests: Manifests, states: States, found: &Found) -> Self {
         let log_id = found.log_id.unwrap_or_else(|| world.random.id());
         let durable = found.next_slot - 1;
-        let writer = Writer::new(world.clone(), options.cluster_id, log_id, options.log_bytes).behind(
-            found.old_files(),
-            durable,
-            found.next_number,
-        );
+        let writer = Writer::new(world.clone(), options.cluster_id, log_id, options.log_bytes)
+            .with_states(states, found.state_version, found.state.clone())
+            .behind(found.old_files(), durable, found.next_number);
         let (condition, next_slot) = (Condition::Open, found.next_slot);
         let waiting = Waiting { condition, next_slot, queue: Vec::new(), bytes: 0, wanted: 0 };
         let age = u64::try_from(options.flush_age.as_nanos()).unwrap_or(u64::MAX);
@@ -198,6 +198,25 @@ impl Engine {
         let shards = self.manifests.shards()?.into_iter().filter(|shard| !live.contains(shard));
         Ok(Orphans { files: files.collect(), shards: shards.collect() })
     }
+}
+
+/// The latest manifest of a shard, unless the log's state knows of a later one.
+fn check_version(found: &Found, shard: ShardId, manifest: Option<(u64, Manifest)>) -> Result<Manifest, StorageError> {
+    let (version, manifest) = manifest.unwrap_or_default();
+    let named = found.state.iter().flat_map(|state| &state.manifests).find(|(id, _)| *id == shard);
+    match named {
+        Some(&(_, named)) if named > version => {
+            let what = "it is missing: the log's state names it".to_owned();
+            Err(StorageError::Damaged { file: manifest::path(shard, named), offset: 0, what })
+        }
+        _ => Ok(manifest),
+    }
+}
+
+/// Whether the catalog is an older one than the log's state knows of: its shards are not all, or too many.
+fn check_catalog(found: &Found, version: u64) -> Option<String> {
+    let named = found.state.as_ref().map_or(0, |state| state.catalog);
+    (named > version).then(|| format!("catalog: version {named} is missing, the latest found is {version}"))
 }
 
 /// What manifests know and the log does not.

@@ -9,10 +9,11 @@ use super::FOLDER;
 use super::batch;
 use super::dictionary::WriterDictionary;
 use super::format::{Head, Kind, RECORDS, SECOND_HEAD, path_of, put_record, record_len};
-use crate::error::StorageError;
+use super::state::{LogState, States};
+use crate::error::{ErrorKind, StorageError};
 use crate::run::Chunk;
 use crate::{ShardId, Slot};
-use platform::{DiskError, DiskFile, World};
+use platform::{Blobs, DiskError, DiskFile, World};
 use std::sync::Arc;
 
 /// The name of the file that stands ready.
@@ -28,6 +29,8 @@ pub(crate) struct OldFile {
     pub(crate) last_slot: Slot,
     /// Its length in bytes.
     pub(crate) len: u64,
+    /// Whether it may have records: false if it could not be begun.
+    pub(crate) is_begun: bool,
 }
 
 /// The file that is written.
@@ -58,7 +61,9 @@ pub(crate) enum Content<'a> {
 pub(crate) struct Writer {
     world: World,
     cluster: [u8; 16],
-    log_id: [u8; 16],
+    states: States,
+    /// The latest state, and its version.
+    state: (u64, LogState),
     file_len: u64,
     current: Option<Current>,
     old: Vec<OldFile>,
@@ -75,10 +80,13 @@ pub(crate) struct Writer {
 impl Writer {
     /// A writer of a new log whose files have a quarter of `log_bytes`; the first record begins a file.
     pub(crate) fn new(world: World, cluster: [u8; 16], log_id: [u8; 16], log_bytes: u64) -> Self {
+        let blobs = Blobs::new(world.disk.clone());
+        let states = States::new(blobs, cluster, world.random.clone(), Arc::default());
         Self {
             world,
             cluster,
-            log_id,
+            states,
+            state: (0, LogState { log_id, ..LogState::default() }),
             file_len: (log_bytes / 4).max(RECORDS * 2),
             current: None,
             old: Vec::new(),
@@ -88,6 +96,13 @@ impl Writer {
             added: 0,
             claimed: 0,
         }
+    }
+
+    /// The same, going on behind a state.
+    pub(crate) fn with_states(mut self, states: States, version: u64, state: Option<LogState>) -> Self {
+        self.states = states;
+        self.state = (version, state.unwrap_or(self.state.1));
+        self
     }
 
     /// The same, going on behind `old` files whose last slot is `durable`.
@@ -203,16 +218,38 @@ impl Writer {
         }
         // From here on the number is used up, whatever happens.
         self.next_number += 1;
-        match self.put_heads(number, slot) {
+        let begun = self.put_heads(number, slot).and_then(|file| {
+            let oldest = self.oldest().unwrap_or(number);
+            self.put_state(LogState { oldest, newest: number, first_slot: slot, ..self.state.1.clone() }).map(|()| file)
+        });
+        match begun {
             Ok((file, put_id, len)) => {
                 self.current = Some(Current { file, number, put_id, len, offset: RECORDS, dictionary });
                 Ok(())
             }
             Err(error) => {
-                // It may have a head. Left behind when its elders go, it would look like a file whose records are lost.
-                self.old.push(OldFile { number, last_slot: slot.saturating_sub(1), len: RECORDS });
+                let last_slot = slot.saturating_sub(1);
+                self.old.push(OldFile { number, last_slot, len: RECORDS, is_begun: false });
                 Err(error)
             }
+        }
+    }
+
+    /// The number of the oldest file that may have records.
+    fn oldest(&self) -> Option<u64> {
+        let current = self.current.as_ref().map(|current| current.number);
+        self.old.iter().find(|old| old.is_begun).map(|old| old.number).or(current)
+    }
+
+    fn put_state(&mut self, state: LogState) -> Result<(), StorageError> {
+        let (version, _) = self.state;
+        match self.states.put(version, state.clone()) {
+            Ok(()) => {
+                self.state = (version + 1, state);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Full => Err(error),
+            Err(error) => Err(StorageError::Closed(format!("the log cannot be written: {error}"))),
         }
     }
 
@@ -224,7 +261,7 @@ impl Writer {
         disk.rename(SPARE, &path)?;
         let file = disk.open(&path)?;
         let put_id = self.world.random.id();
-        let head = Head { cluster: self.cluster, put_id, log_id: self.log_id, number, first_slot };
+        let head = Head { cluster: self.cluster, put_id, log_id: self.state.1.log_id, number, first_slot };
         let bytes = head.encode();
         file.write_at(0, &bytes)?;
         file.write_at(SECOND_HEAD, &bytes)?;
@@ -236,7 +273,7 @@ impl Writer {
     /// The current file takes no more records.
     fn retire(&mut self, last_slot: Slot) {
         if let Some(current) = self.current.take() {
-            self.old.push(OldFile { number: current.number, last_slot, len: current.offset });
+            self.old.push(OldFile { number: current.number, last_slot, len: current.offset, is_begun: true });
         }
     }
 
@@ -287,20 +324,25 @@ impl Writer {
         Ok(())
     }
 
-    /// Removes the oldest `count` files, each durably before the next, so that what is left has no gap; one of them becomes
-    /// the spare if there is none.
+    /// Removes the oldest `count` files; one of them becomes the spare if there is none. The state says first that they are not
+    /// needed, so that one which comes back is no file of the log.
     ///
     /// # Errors
     /// The disk refused.
     pub(crate) fn trim(&mut self, count: usize) -> Result<(), StorageError> {
+        let count = count.min(self.old_files().len());
+        let rest = self.old[count..].iter().find(|old| old.is_begun).map(|old| old.number);
+        let Some(oldest) = rest.or(self.current.as_ref().map(|current| current.number)) else { return Ok(()) };
+        if oldest > self.state.1.oldest {
+            self.put_state(LogState { oldest, ..self.state.1.clone() })?;
+        }
         let disk = &self.world.disk;
-        for _ in 0..count.min(self.old_files().len()) {
+        for _ in 0..count {
             let path = path_of(self.old[0].number);
             if disk.exists(&path)? {
                 let usable = disk.len(&path)? == self.file_len && !disk.exists(SPARE)?;
                 if usable { disk.rename(&path, SPARE)? } else { disk.remove(&path)? }
             }
-            disk.sync_dir(FOLDER).map_err(fatal)?;
             self.old.remove(0);
         }
         Ok(())

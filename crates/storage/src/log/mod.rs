@@ -8,6 +8,7 @@
 //! * [`batch`], [`flush`] – the payloads of records
 //! * [`dictionary`] – the definitions of one file, for writing and for reading; `parts` – series keys in them
 //! * [`append`] – the writer
+//! * [`state`] – which files there must be
 //! * [`recover`] – what is found at a start: torn tail, damage, rows
 //!
 //! Always: slots of records ascend by one through all files; a record that was acknowledged is followed, sooner or later, by
@@ -20,6 +21,7 @@ pub(crate) mod flush;
 pub(crate) mod format;
 mod parts;
 pub(crate) mod recover;
+pub(crate) mod state;
 #[cfg(test)]
 mod tests;
 

@@ -14,10 +14,12 @@ use super::batch::{self, LoggedPart};
 use super::dictionary::ReaderDictionary;
 use super::flush::{self, FlushedShard};
 use super::format::{BadHead, Head, Kind, RECORDS, Record, SECOND_HEAD, next_record, number_of, path_of, record_at};
+use super::state::{LogState, States};
 use crate::Slot;
 use crate::delete::LoggedDelete;
-use crate::error::StorageError;
-use platform::World;
+use crate::error::{ErrorKind, StorageError};
+use platform::{Blobs, World};
+use std::sync::Arc;
 
 /// A record that counts.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +41,12 @@ struct FoundFile {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     files: Vec<FoundFile>,
-    /// Files that were never begun, by path.
+    /// Files that were never begun, or are not needed any more, by path.
     unbegun: Vec<String>,
+    /// The version of the log's state; 0 if there is none.
+    pub(crate) state_version: u64,
+    /// The log's state, if it has one that can be read.
+    pub(crate) state: Option<LogState>,
     /// The log's id, if there is a log.
     pub(crate) log_id: Option<[u8; 16]>,
     /// The slot after the last.
@@ -64,18 +70,23 @@ pub(crate) struct Found {
 /// The disk refused, or a file is of another data folder or a later release.
 pub(crate) fn scan(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageError> {
     let mut found = Found { next_slot: 1, next_number: 1, ..Found::default() };
+    found.load_state(world, cluster)?;
     let mut last_bytes = Vec::new();
     for name in world.disk.list(FOLDER)? {
         let Some(number) = number_of(&name) else { continue };
-        found.next_number = number + 1;
+        found.next_number = found.next_number.max(number.saturating_add(1));
+        if found.state.as_ref().is_some_and(|state| !(state.oldest..=state.newest).contains(&number)) {
+            found.unbegun.push(path_of(number));
+            continue;
+        }
         let bytes = read_file(world, number)?;
         match read_head(&bytes, number, cluster)? {
-            Some(head) => {
+            Some(head) if found.is_of_log(&head, &bytes) => {
                 found.check_log_id(&head)?;
                 found.files.push(FoundFile { head, places: Vec::new() });
                 last_bytes = bytes;
             }
-            None => found.unbegun.push(path_of(number)),
+            _ => found.unbegun.push(path_of(number)),
         }
     }
     for at in 0..found.files.len() {
@@ -83,6 +94,7 @@ pub(crate) fn scan(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageEr
     }
     found.follow_slots();
     found.check_tail(&last_bytes);
+    found.check_state();
     found.read_changes(world)?;
     Ok(found)
 }
@@ -114,6 +126,53 @@ fn read_head(bytes: &[u8], number: u64, cluster: &[u8; 16]) -> Result<Option<Hea
 }
 
 impl Found {
+    fn load_state(&mut self, world: &World, cluster: &[u8; 16]) -> Result<(), StorageError> {
+        let blobs = Blobs::new(world.disk.clone());
+        let states = States::new(blobs, *cluster, world.random.clone(), Arc::default());
+        match states.load() {
+            Ok(Some((version, state))) => {
+                self.log_id = Some(state.log_id);
+                self.durable = state.first_slot.saturating_sub(1);
+                self.next_number = state.newest.saturating_add(1);
+                (self.state_version, self.state) = (version, Some(state));
+            }
+            Ok(None) => {}
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                self.state_version = states.latest_version()?;
+                self.damage.push(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Whether a file with a head has been begun. Without a state none was, unless there are records: then the state is lost.
+    fn is_of_log(&mut self, head: &Head, bytes: &[u8]) -> bool {
+        if self.state.is_some() || !self.damage.is_empty() {
+            return true;
+        }
+        let any = next_record(bytes, RECORDS as usize, &head.put_id).is_some();
+        if any {
+            self.damage.push(format!("{FOLDER}: the file `state-NUMBER` that names the log's files is missing"));
+        }
+        any
+    }
+
+    /// Misses files that the state names.
+    fn check_state(&mut self) {
+        let Some(state) = &self.state else { return };
+        let has = |number: u64| self.files.iter().any(|file| file.head.number == number);
+        let missing: Vec<u64> = [state.oldest, state.newest].into_iter().filter(|&number| !has(number)).collect();
+        let (newest, first_slot) = (state.newest, state.first_slot);
+        for number in missing {
+            let slots = if number == newest { format!("slots from {first_slot} on") } else { "slots".to_owned() };
+            let what =
+                format!("{}: {slots} are lost: the file is missing, or its heads cannot be read", path_of(number));
+            self.damage.extend((!self.damage.contains(&what)).then_some(what));
+        }
+        self.next_slot = self.next_slot.max(first_slot);
+    }
+
     fn check_log_id(&mut self, head: &Head) -> Result<(), StorageError> {
         match self.log_id {
             Some(known) if known != head.log_id => {
@@ -268,7 +327,7 @@ impl Found {
         Ok(world.disk.sync_dir(FOLDER)?)
     }
 
-    /// Removes files that were never begun.
+    /// Removes files that were never begun or are not needed any more.
     ///
     /// # Errors
     /// The disk refused.
@@ -285,6 +344,7 @@ impl Found {
             number: file.head.number,
             last_slot: self.files.get(at + 1).map_or(self.next_slot, |next| next.head.first_slot) - 1,
             len: file.places.last().map_or(RECORDS, |place| place.end as u64),
+            is_begun: true,
         };
         self.files.iter().enumerate().map(old).collect()
     }

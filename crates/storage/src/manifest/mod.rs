@@ -13,7 +13,8 @@ pub(crate) use format::decode;
 pub(crate) use format::{put_entry, take_entry};
 pub(crate) use invariants::check;
 
-use crate::error::StorageError;
+use crate::error::{ErrorKind, StorageError};
+use crate::log::state::Known;
 use crate::schema::{FieldId, FieldKey};
 use crate::{ShardId, Slot};
 use model::{Text, TimeRange};
@@ -149,32 +150,63 @@ pub(crate) struct Manifests {
     random: Arc<dyn Random>,
     /// One chain a shard, made when first asked for: its lock keeps appends and deletions apart.
     chains: Mutex<BTreeMap<ShardId, Chain>>,
+    /// The versions that this process has seen, for the log's state.
+    known: Arc<Known>,
+    /// The latest payload of each shard: what a file must hold even if its bytes have changed since.
+    kept: Mutex<BTreeMap<ShardId, (u64, Arc<[u8]>)>>,
 }
 
 impl Manifests {
     /// The manifests of a data folder; nothing is read yet.
     pub(crate) fn new(blobs: Blobs, cluster: [u8; 16], random: Arc<dyn Random>) -> Self {
-        Self { blobs, cluster, random, chains: Mutex::default() }
+        let (chains, kept) = (Mutex::default(), Mutex::default());
+        Self { blobs, cluster, random, chains, known: Arc::default(), kept }
     }
 
-    /// The latest version of a shard's manifest; `None` if it has none. What it returns is durable.
+    /// The same, telling the versions to `known`.
+    pub(crate) fn with_known(mut self, known: Arc<Known>) -> Self {
+        self.known = known;
+        self
+    }
+
+    /// The latest version of a shard's manifest; `None` if it has none. What it returns is durable. One that this process has
+    /// read or written before is returned even if the file has been damaged since: the next commit takes its place.
     pub(crate) fn load(&self, shard: ShardId) -> Result<Option<(u64, Manifest)>, StorageError> {
-        let Some((version, bytes)) = self.chain(shard).latest().map_err(chain_error)? else { return Ok(None) };
-        let damaged = |what: String| StorageError::Damaged {
-            file: format!("{}/{CHAIN}-{version:020}", folder(shard)),
-            offset: 0,
-            what,
+        let damaged =
+            |version: u64, what: String| StorageError::Damaged { file: path(shard, version), offset: 0, what };
+        let kept = self.kept.lock().get(&shard).cloned();
+        let (version, bytes) = match self.chain(shard).latest().map_err(chain_error) {
+            Ok(Some((version, bytes))) if kept.as_ref().is_none_or(|(known, _)| version >= *known) => {
+                (version, bytes.into())
+            }
+            Ok(_) => match kept {
+                Some(kept) => kept,
+                None => return Ok(None),
+            },
+            Err(error) if error.kind() == ErrorKind::Damaged => kept.ok_or(error)?,
+            Err(error) => return Err(error),
         };
-        let manifest = format::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
-        check(&manifest).map_err(|what| damaged(what.to_owned()))?;
+        let manifest = format::decode(&bytes).map_err(|error| damaged(version, error.to_string()))?;
+        check(&manifest).map_err(|what| damaged(version, what.to_owned()))?;
+        self.keep(shard, version, bytes);
         Ok(Some((version, manifest)))
+    }
+
+    fn keep(&self, shard: ShardId, version: u64, bytes: Arc<[u8]>) {
+        self.known.manifests.lock().insert(shard, version);
+        self.kept.lock().insert(shard, (version, bytes));
     }
 
     /// Commits a state as `version`, which must be one above the latest (1 for the first); durable when this returns true.
     /// False: somebody else has committed that version; load again and retry.
     pub(crate) fn commit(&self, shard: ShardId, version: u64, manifest: &Manifest) -> Result<bool, StorageError> {
         check(manifest).map_err(|what| StorageError::Bug(format!("manifest of shard {shard}: {what}")))?;
-        self.chain(shard).append(version, &format::encode(manifest)).map_err(chain_error)
+        let bytes = format::encode(manifest);
+        let is_new = self.chain(shard).append(version, &bytes).map_err(chain_error)?;
+        if is_new {
+            self.keep(shard, version, bytes.into());
+        }
+        Ok(is_new)
     }
 
     /// Deletes the versions below `version`.
@@ -186,6 +218,8 @@ impl Manifests {
     pub(crate) fn remove(&self, shard: ShardId) -> Result<(), StorageError> {
         let folder = folder(shard);
         self.chains.lock().remove(&shard);
+        self.kept.lock().remove(&shard);
+        self.known.manifests.lock().remove(&shard);
         let names = self.blobs.list(&folder)?;
         if names.is_empty() {
             return Ok(());
@@ -213,6 +247,11 @@ impl Manifests {
 
 fn folder(shard: ShardId) -> String {
     format!("{FOLDER}/{shard}")
+}
+
+/// The file of a version.
+pub(crate) fn path(shard: ShardId, version: u64) -> String {
+    format!("{}/{CHAIN}-{version:020}", folder(shard))
 }
 
 /// An error of a chain as one of storage.

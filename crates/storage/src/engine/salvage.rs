@@ -1,0 +1,107 @@
+//! Salvage: a data folder of which something is lost is made fit for writes again.
+//!
+//! What is whole goes to segments; what is not is set aside under `damaged/`, nothing is thrown away; the log goes on above
+//! every slot that is named anywhere. It may be broken off at any instant and run again: the log's state forgets the damage last.
+
+use super::open::{Opened, Purpose};
+use super::{Engine, Options, ShardSpan};
+use crate::error::StorageError;
+use crate::manifest;
+use crate::{ShardId, Slot};
+use platform::{Disk, DiskError, World};
+use std::sync::atomic::Ordering;
+
+/// Where files go that are damaged or that nothing names any more.
+const FOLDER: &str = "damaged";
+
+/// What a salvage did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Salvaged {
+    /// What is lost, in words, a line each.
+    pub lost: Vec<String>,
+    /// Rows that were in the log alone and are in segments now.
+    pub rows: u64,
+    /// Files that were set aside: where they were, where they are.
+    pub set_aside: Vec<(String, String)>,
+    /// The slot at which the log goes on.
+    pub next_slot: Slot,
+}
+
+impl Engine {
+    /// What is lost in a data folder, in words, a line each; empty if nothing is. Changes nothing.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn examine(world: World, options: Options, shards: &[ShardSpan]) -> Result<Vec<String>, StorageError> {
+        Ok(Self::start(world, options, shards, Purpose::Salvage)?.damage)
+    }
+
+    /// Makes a damaged data folder fit for writes; does nothing if nothing is lost.
+    ///
+    /// # Errors
+    /// The disk refused: some may be done, and it can be run again.
+    pub fn salvage(world: World, options: Options, shards: &[ShardSpan]) -> Result<Salvaged, StorageError> {
+        let opened = Self::start(world, options, shards, Purpose::Salvage)?;
+        if opened.damage.is_empty() {
+            return Ok(Salvaged::default());
+        }
+        let Opened { engine, found, damage, broken } = opened;
+        let disk = &*engine.world.disk;
+        disk.create_dir(FOLDER)?;
+        let mut set_aside = Vec::new();
+        for shard in broken {
+            engine.set_manifests_aside(shard, &mut set_aside)?;
+        }
+        engine.take_writes();
+        let rows = engine.shards.read().values().map(|shard| shard.state.lock().runs.rows()).sum();
+        engine.log.lock().forget_damage();
+        engine.flush()?;
+        engine.fold_up_to(Slot::MAX)?;
+        let old = engine.log.lock().paths_of_old();
+        for path in old.iter().chain(found.unbegun()) {
+            move_aside(disk, path, &mut set_aside)?;
+        }
+        for path in engine.find_orphans(shards)?.files {
+            move_aside(disk, &path, &mut set_aside)?;
+        }
+        let next_slot = engine.waiting.lock().next_slot;
+        engine.close()?;
+        Ok(Salvaged { lost: damage, rows, set_aside, next_slot })
+    }
+
+    /// The files of a manifest that cannot be read; the shard begins a new one.
+    fn set_manifests_aside(&self, shard: ShardId, moved: &mut Vec<(String, String)>) -> Result<(), StorageError> {
+        let folder = manifest::folder(shard);
+        for name in self.world.disk.list(&folder)? {
+            move_aside(&*self.world.disk, &format!("{folder}/{name}"), moved)?;
+        }
+        self.manifests.forget(shard);
+        Ok(())
+    }
+
+    /// From now on rows may be flushed.
+    fn take_writes(&self) {
+        self.waiting.lock().condition = super::commit::Condition::Open;
+        self.broken.lock().clear();
+        self.halt.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Gives a file a name of its own in the folder of damaged files.
+fn move_aside(disk: &dyn Disk, path: &str, moved: &mut Vec<(String, String)>) -> Result<(), DiskError> {
+    if !disk.exists(path)? {
+        return Ok(());
+    }
+    let plain = format!("{FOLDER}/{}", path.replace('/', "-"));
+    let mut to = plain.clone();
+    for turn in 1u32.. {
+        if !disk.exists(&to)? {
+            break;
+        }
+        to = format!("{plain}-{turn}");
+    }
+    disk.rename(path, &to)?;
+    disk.sync_dir(FOLDER)?;
+    moved.push((path.to_owned(), to));
+    Ok(())
+}
