@@ -1,13 +1,14 @@
 //! Alluvium's command line. The binary reads configuration and arguments, wires the crates together and decides nothing.
 //!
-//! `serve` runs the database; `bench` measures it, or any server with an InfluxDB write API; `inspect` describes and checks a data
-//! folder; `version` prints what this is.
+//! `serve` runs the database; `salvage` mends a data folder that has lost something; `bench` measures it, or any server with an
+//! InfluxDB write API; `inspect` describes and checks a data folder; `version` prints what this is.
 //! Flags may have one dash, as InfluxDB's have: `alluvium -config FILE` is `alluvium serve --config FILE`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the binary talks to its user")]
 
 mod bench;
 mod config;
 mod inspect;
+mod salvage;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +35,8 @@ struct Arguments {
 enum Command {
     /// Run the database.
     Serve(serve::Arguments),
+    /// Make a data folder of which something is lost fit for writes again.
+    Salvage(salvage::Arguments),
     /// Measure a database.
     Bench(bench::Arguments),
     /// Describe and check a data folder.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse_from(normalised(std::env::args().collect()));
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Salvage(arguments) => salvage::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Inspect(arguments) => match inspect::run(&arguments) {
             Ok(code) => return code,

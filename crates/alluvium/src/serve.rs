@@ -14,14 +14,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 /// Flags of `serve`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Arguments {
     /// A configuration file, InfluxDB 1.x's TOML.
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Folder of the data [default: ./alluvium-data].
     #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// Where HTTP listens [default: 127.0.0.1:8086].
     #[arg(long, value_name = "ADDR")]
     http_bind_address: Option<String>,
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     runtime.block_on(serve(config))
 }
 
-fn configuration(arguments: &Arguments) -> Result<Config> {
+pub(crate) fn configuration(arguments: &Arguments) -> Result<Config> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(PathBuf::from);
     let file =
         arguments.config.clone().or_else(|| variable("ALLUVIUM_CONFIG")).or_else(|| variable("INFLUXDB_CONFIG_PATH"));
@@ -100,10 +100,11 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-fn node_options(config: &Config) -> node::Options {
+pub(crate) fn node_options(config: &Config) -> node::Options {
     node::Options {
         run_bytes: config.run_memory,
         log_bytes: config.log_size,
+        reserve_bytes: config.disk_reserve.unwrap_or(config.log_size / 4 * 5),
         flush_age: config.flush_age,
         cache_bytes: config.cache_memory,
         memory: Budget::new(config.query_memory),

@@ -18,6 +18,7 @@ use platform::{Budget, Stats, World};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use storage::engine::Salvaged;
 use storage::{Engine, ShardId, StorageError};
 use thiserror::Error;
 
@@ -45,6 +46,8 @@ pub struct Options {
     pub run_bytes: u64,
     /// Greatest length of the log (bytes).
     pub log_bytes: u64,
+    /// Space on the disk that is set aside for flushes (bytes), at most an eighth of it; 0 for none.
+    pub reserve_bytes: u64,
     /// Rows older than this are flushed.
     pub flush_age: Duration,
     /// Memory for decoded pages, directories and indexes (bytes).
@@ -80,6 +83,7 @@ impl Default for Options {
         Self {
             run_bytes: 256 << 20,
             log_bytes: 64 << 20,
+            reserve_bytes: 80 << 20,
             flush_age: Duration::from_secs(600),
             cache_bytes: 256 << 20,
             memory: Budget::new(1 << 30),
@@ -94,6 +98,23 @@ impl Default for Options {
             build: Build::default(),
             merges: storage::Merges::default(),
             stats: Stats::new(),
+        }
+    }
+}
+
+impl Options {
+    fn of_engine(&self, catalog: &Catalog) -> storage::Options {
+        storage::Options {
+            run_bytes: self.run_bytes,
+            log_bytes: self.log_bytes,
+            reserve_bytes: self.reserve_bytes,
+            read_test: query::read_test,
+            flush_age: self.flush_age,
+            cache_bytes: self.cache_bytes,
+            cluster_id: catalog.state().cluster_id,
+            merges: self.merges,
+            catalog_version: catalog.version_seen(),
+            stats: self.stats.clone(),
         }
     }
 }
@@ -158,6 +179,24 @@ impl Node {
         let inner = Arc::new(Inner::open(world, options)?);
         let threads = Threads::start(&inner)?;
         Ok(Arc::new(Self { inner, threads: Mutex::new(Some(threads)) }))
+    }
+
+    /// What is lost in a data folder, in words, a line each; empty if nothing is. Changes nothing.
+    ///
+    /// # Errors
+    /// The catalog is damaged or missing, or the disk refuses.
+    pub fn examine(world: World, options: &Options) -> Result<Vec<String>, NodeError> {
+        let catalog = Catalog::open(&world)?;
+        Ok(Engine::examine(world, options.of_engine(&catalog), &catalog.state().all_spans())?)
+    }
+
+    /// Makes a data folder of which something is lost fit for writes again.
+    ///
+    /// # Errors
+    /// The catalog is damaged or missing, or the disk refuses.
+    pub fn salvage(world: World, options: &Options) -> Result<Salvaged, NodeError> {
+        let catalog = Catalog::open(&world)?;
+        Ok(Engine::salvage(world, options.of_engine(&catalog), &catalog.state().all_spans())?)
     }
 
     /// What the operator should know of this start, in words: a log that was cut at its end, or damage that leaves the node
@@ -311,17 +350,7 @@ impl Inner {
     fn open(world: World, options: Options) -> Result<Self, NodeError> {
         let catalog = Catalog::open(&world)?;
         let state = catalog.state();
-        let engine_options = storage::Options {
-            run_bytes: options.run_bytes,
-            log_bytes: options.log_bytes,
-            read_test: query::read_test,
-            flush_age: options.flush_age,
-            cache_bytes: options.cache_bytes,
-            cluster_id: state.cluster_id,
-            merges: options.merges,
-            catalog_version: catalog.version_seen(),
-            stats: options.stats.clone(),
-        };
+        let engine_options = options.of_engine(&catalog);
         let engine = Engine::open(world.clone(), engine_options, &state.all_spans())?;
         let queries = Queries::new(&options);
         let writes = write::Counters::new(&options.stats);

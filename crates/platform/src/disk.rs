@@ -163,6 +163,9 @@ pub trait Disk: Send + Sync + Debug {
 
     /// Bytes that this process could still write.
     fn free_bytes(&self) -> Result<u64>;
+
+    /// Bytes of the whole file system, used or not.
+    fn total_bytes(&self) -> Result<u64>;
 }
 
 /// An open file.
@@ -192,6 +195,10 @@ pub trait DiskFile: Send + Sync + Debug {
     fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)
     }
+
+    /// Extends the file to `len` and takes the space for that, so that nobody else gets it; not durable, what it reads as is
+    /// left open. Where the file system cannot do so the zeros are written.
+    fn reserve(&self, len: u64) -> Result<()>;
 
     /// Extends the file to `len` by written and synced zeros, so that overwriting them later needs neither space nor a sync of
     /// metadata. Bytes that are there stay. If it fails (disk full), the file is cut back to what it was.

@@ -66,6 +66,7 @@ fn engine() -> Engine {
         cache_bytes: 16 << 20,
         cluster_id: [7; 16],
         merges: storage::Merges::default(),
+        reserve_bytes: 0,
         catalog_version: std::sync::Arc::default(),
         stats: platform::Stats::default(),
     };

@@ -48,6 +48,7 @@ pub(crate) fn options_with(run_bytes: u64, log_bytes: u64) -> Options {
         run_bytes,
         log_bytes,
         read_test: |_| None,
+        reserve_bytes: log_bytes,
         flush_age: Duration::from_secs(10),
         cache_bytes: 1 << 20,
         cluster_id: [7; 16],

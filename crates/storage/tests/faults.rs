@@ -64,6 +64,49 @@ fn a_full_disk_refuses_and_recovers() {
     }
 }
 
+/// On a full disk rows in memory still get into segments, writes are refused for want of space and never for want of memory, and
+/// all goes on within seconds of there being room.
+#[test]
+fn what_was_set_aside_flushes_on_a_full_disk() {
+    for seed in 0..12 {
+        let mut driver = Driver::new(seed);
+        driver.open().expect("an empty folder opens");
+        driver.run(12).expect("there is room");
+        driver.sim.disk.set_capacity(Some(driver.sim.disk.used_bytes() + 100));
+        let mut refused = 0;
+        for _ in 0..300 {
+            match driver.submit() {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Full => refused += 1,
+                Err(error) => panic!("SEED {seed}: {error}"),
+            }
+            driver.engine().commit_step().expect("what is preallocated can be written");
+            driver.settle().expect("whole");
+            // As the node does after an error: it waits, and tries again. Flushes have room as long as writes are taken.
+            for _ in 0..50 {
+                match driver.engine().flush_step() {
+                    Ok(Step::Idle) => break,
+                    Ok(Step::Worked) => {}
+                    Err(error) => {
+                        assert_eq!(error.kind(), ErrorKind::Full, "SEED {seed}: {error}");
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(refused > 250, "SEED {seed}: refused {refused} times of 300");
+        driver.check().expect("what was acknowledged is there, and nothing of what was refused");
+        driver.restart(false);
+        assert_eq!(driver.submit().expect_err("still full").kind(), ErrorKind::Full, "SEED {seed}");
+        driver.sim.disk.set_capacity(None);
+        driver.sim.clock.advance(std::time::Duration::from_secs(2));
+        while driver.engine().flush_step().expect("there is room") == Step::Worked {}
+        driver.submit().expect("writes go on");
+        driver.run(20).expect("works with room");
+        driver.crash();
+    }
+}
+
 /// A flipped byte in the log is a cut of what was never acknowledged or a report of damage, never a wrong value.
 #[test]
 fn a_flipped_byte_in_the_log_is_never_a_wrong_value() {
@@ -92,6 +135,65 @@ fn a_flipped_byte_in_the_log_is_never_a_wrong_value() {
             }
         }
     }
+}
+
+/// Files that a history leaves, and what a start without one of them says.
+#[test]
+fn a_missing_file_is_named() {
+    for seed in [3, 4, 5] {
+        let mut driver = Driver::new(seed);
+        driver.open().expect("an empty folder opens");
+        driver.run(150).expect("there is room");
+        driver.reopen().expect("closes and opens");
+        for _ in 0..6 {
+            driver.submit().expect("there is room");
+            driver.engine().commit_step().expect("the disk is whole");
+        }
+        driver.settle().expect("whole");
+        driver.engine = None;
+        let disk = driver.sim.world().disk;
+        let mut folders: Vec<String> = driver.spans.iter().map(|span| format!("manifests/{}", span.id)).collect();
+        folders.push("log".to_owned());
+        let names = |folder: &String| disk.list(folder).expect("it can be listed");
+        let files: Vec<String> = folders
+            .iter()
+            .flat_map(|folder| names(folder).into_iter().map(move |name| format!("{folder}/{name}")))
+            .collect();
+        for path in files.iter().filter(|path| !["spare", "reserve", "aside"].iter().any(|other| path.ends_with(other)))
+        {
+            let handle = disk.open(path).expect("it is there");
+            let mut bytes = vec![0; handle.len().expect("it is there") as usize];
+            handle.read_at(0, &mut bytes).expect("it is whole");
+            disk.remove(path).expect("it is there");
+            let engine =
+                Engine::open(driver.sim.world(), driver.options.clone(), &driver.spans).expect("opens to be read");
+            let why = engine.closed_because().unwrap_or_else(|| panic!("SEED {seed}: {path} is not missed"));
+            let named = path.trim_start_matches("log/").split('-').next().expect("a first part");
+            assert!(why.contains(named), "SEED {seed}: {path} is gone: {why}");
+            drop(engine);
+            driver.sim.disk.kill();
+            disk.create(path).expect("there is room").write_at(0, &bytes).expect("there is room");
+        }
+        driver.open().unwrap_or_else(|error| panic!("SEED {seed}: all is back: {error}"));
+    }
+}
+
+/// A manifest that decays while the engine runs is written anew from memory, and the log goes on.
+#[test]
+fn a_manifest_that_decays_is_written_anew() {
+    let mut driver = Driver::new(1);
+    driver.open().expect("an empty folder opens");
+    segments(&driver, 0, 2);
+    driver.reopen().expect("closes and opens");
+    let folder = format!("manifests/{}", SHARDS[0].id);
+    let name = driver.sim.world().disk.list(&folder).expect("there is one").remove(0);
+    assert!(driver.sim.disk.decay(&format!("{folder}/{name}"), 70, 0x10));
+    segments(&driver, 0, 1);
+    driver.engine().close().expect("the disk is whole");
+    driver.engine = None;
+    let engine = Engine::open(driver.sim.world(), options(), &SHARDS).expect("opens");
+    assert_eq!(engine.closed_because(), None);
+    assert_eq!(rows(&engine, 0).expect("whole"), 2, "rows of both are there, the later took the first one's place");
 }
 
 #[test]

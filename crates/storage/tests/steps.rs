@@ -1,14 +1,14 @@
 //! The steps of a history: a seeded scheduler draws what happens next.
 
 use crate::driver::{Builder, Driver, FIELDS, Plain, read_view};
-use crate::model::{Fate, Written, differences, print};
-use model::{Batch, FieldType, Value};
+use crate::model::{Change, Fate, Wipe, Written, differences, print};
+use model::{Batch, FieldType, TimeRange, Value};
 use platform::sim::Fault;
 use platform::{Random, SeededRandom};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use storage::engine::Step;
-use storage::{ErrorKind, Outcome, ShardSpan, StorageError};
+use storage::{Deletion, ErrorKind, Outcome, ShardId, ShardSpan, StorageError, TagCondition};
 
 const MEASUREMENTS: [&str; 2] = ["cpu", "mem"];
 /// Times that are written in each shard: few, so that writes meet.
@@ -32,10 +32,15 @@ impl Driver {
                 self.note(|| "commit".into());
                 self.engine().commit_step()?;
             }
-            125..150 => {
-                self.note(|| "background".into());
-                self.engine().background_step()?;
+            125..132 => {
+                self.note(|| "flush step".into());
+                self.engine().flush_step()?;
             }
+            132..140 => {
+                self.note(|| "merge step".into());
+                self.engine().merge_step()?;
+            }
+            140..150 => self.delete()?,
             150..156 => while self.engine().background_step()? == Step::Worked {},
             156..162 => {
                 self.note(|| "flush".into());
@@ -113,6 +118,36 @@ impl Driver {
         Ok(())
     }
 
+    /// Deletes some rows.
+    fn delete(&mut self) -> Result<(), StorageError> {
+        let random = &self.random;
+        let measurement = [None, Some(MEASUREMENTS[0]), Some(MEASUREMENTS[1])][random.below(3) as usize];
+        let host = (random.below(2) == 0).then(|| format!("h{}", random.below(4)));
+        let ShardSpan { range, .. } = self.spans[random.below(self.spans.len() as u64) as usize];
+        let range = match random.below(3) {
+            0 => TimeRange::ALL,
+            1 => range,
+            _ => TimeRange { start: range.start + random.below(TIMES) as i64, end: range.end },
+        };
+        let wipe = Wipe { measurement, host, range };
+        self.note(|| format!("delete {wipe:?}"));
+        let condition = match &wipe.host {
+            Some(host) => TagCondition::Equal(b"host".as_slice().into(), host.as_bytes().into()),
+            None => TagCondition::True,
+        };
+        let measurements = measurement.map(|name| vec![name.as_bytes().into()]);
+        let fate = Fate::default();
+        let told = fate.clone();
+        let done = Box::new(move |result| *told.lock() = Some(result));
+        let shards: Vec<ShardId> = self.spans.iter().map(|span| span.id).collect();
+        match self.engine().delete(&shards, vec![Deletion { measurements, condition, range }], done) {
+            Ok(()) => self.model.take(Change::Delete(wipe), fate),
+            Err(error) if matches!(error.kind(), ErrorKind::Retry | ErrorKind::Full) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
     /// Retention takes a shard; the next write there goes to a new one.
     fn drop_shard(&mut self) -> Result<(), StorageError> {
         let at = self.random.below(self.spans.len() as u64) as usize;
@@ -139,7 +174,7 @@ impl Driver {
         self.note(|| format!("write {rows} rows, value {}", self.counter));
         let outcome = self.engine().submit(batch, &Plain, &self.spans, done)?;
         assert_eq!(outcome, Outcome { accepted: rows, rejected: vec![] });
-        self.model.take(written, large, fate);
+        self.model.take(Change::Rows { written, in_pieces: large }, fate);
         Ok(())
     }
 

@@ -95,6 +95,10 @@ pub(crate) const KEYS: &[Key] = &[
         config.log_size = value.size()?;
         Ok(())
     }),
+    key("alluvium", "disk-reserve", |config, value| {
+        config.disk_reserve = Some(value.size()?);
+        Ok(())
+    }),
     key("alluvium", "flush-age", |config, value| {
         config.flush_age = value.duration()?;
         Ok(())

@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) one_query_memory: u64,
     /// Greatest length of the log (bytes).
     pub(crate) log_size: u64,
+    /// Space set aside for flushes on a full disk (bytes); `None` for the log's greatest length and a quarter.
+    pub(crate) disk_reserve: Option<u64>,
     /// Age at which rows in memory are flushed.
     pub(crate) flush_age: Duration,
     /// How merges of segments are held back.
@@ -75,6 +77,7 @@ impl Default for Config {
             query_memory: 1 << 30,
             one_query_memory: 512 << 20,
             log_size: 128 << 20,
+            disk_reserve: None,
             flush_age: Duration::from_secs(600),
             merges: storage::Merges::default(),
             log_level: "info".to_owned(),

@@ -251,6 +251,11 @@ impl Disk for LocalDisk {
         let vfs = rustix::fs::statvfs(&self.root).map_err(|error| DiskError::io("measure", "", &error.into()))?;
         Ok(vfs.f_bavail.saturating_mul(vfs.f_frsize))
     }
+
+    fn total_bytes(&self) -> Result<u64> {
+        let vfs = rustix::fs::statvfs(&self.root).map_err(|error| DiskError::io("measure", "", &error.into()))?;
+        Ok(vfs.f_blocks.saturating_mul(vfs.f_frsize))
+    }
 }
 
 /// A [`DiskFile`] of a [`LocalDisk`].
@@ -293,6 +298,14 @@ impl DiskFile for LocalFile {
 
     fn sync_all(&self) -> Result<()> {
         self.file.sync_all().map_err(self.fail("sync"))
+    }
+
+    fn reserve(&self, len: u64) -> Result<()> {
+        match rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::empty(), 0, len) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => self.preallocate(len),
+            Err(error) => Err(self.fail("extend")(error.into())),
+        }
     }
 
     fn set_len(&self, len: u64) -> Result<()> {

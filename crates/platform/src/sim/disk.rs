@@ -295,6 +295,10 @@ impl Disk for SimDisk {
     fn free_bytes(&self) -> Result<u64> {
         self.look("measure", "", |state| Ok(state.free_bytes()))
     }
+
+    fn total_bytes(&self) -> Result<u64> {
+        self.look("measure", "", |state| Ok(state.capacity.unwrap_or(1 << 40)))
+    }
 }
 
 /// The error of a handle from before the last crash.

@@ -14,6 +14,7 @@ mod flush;
 mod full;
 mod gather;
 mod open;
+mod salvage;
 pub(crate) mod shard;
 mod stats;
 mod upkeep;
@@ -21,7 +22,7 @@ mod upkeep;
 use crate::cache::Cache;
 use crate::compact::{Compaction, Merges};
 use crate::delete::TestReader;
-use crate::error::StorageError;
+use crate::error::{ErrorKind, StorageError};
 use crate::log::append::Writer;
 use crate::log::batch::encode_body;
 use crate::manifest::Manifests;
@@ -38,6 +39,7 @@ use model::{Batch, FieldType, KeyError, KeyText, Text, TimeRange};
 use open::Orphans;
 use parking_lot::{Condvar, Mutex, RwLock};
 use platform::World;
+pub use salvage::Salvaged;
 use shard::Shard;
 use stats::EngineStats;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +64,9 @@ pub struct Options {
     pub run_bytes: u64,
     /// Greatest length of the log (bytes) before the shards that hold it back are flushed.
     pub log_bytes: u64,
+    /// Space on the disk that is set aside for flushes (bytes), but never more than an eighth of the disk: as long as it is not
+    /// whole, writes are refused. 0 sets none aside.
+    pub reserve_bytes: u64,
     /// Rows older than this are flushed.
     pub flush_age: Duration,
     /// Memory for decoded pages, directories and indexes (bytes).
@@ -192,7 +197,7 @@ impl Engine {
     /// # Errors
     /// The folder cannot be read, or the log is of another folder or a later release.
     pub fn open(world: World, options: Options, shards: &[ShardSpan]) -> Result<Engine, StorageError> {
-        Self::start(world, options, shards)
+        Ok(Self::start(world, options, shards, open::Purpose::Serve)?.engine)
     }
 
     /// Why the engine takes no writes, in words; `None` if it does.
@@ -294,7 +299,7 @@ impl Engine {
     /// As [`Engine::flush_step`].
     pub fn flush(&self) -> Result<(), StorageError> {
         self.commit()?;
-        self.flush_shards(|_| true).map(drop)
+        self.with_reserve(|| self.flush_shards(|_| true)).map(drop)
     }
 
     /// Takes no more batches, commits those that wait, flushes, and leaves no rows in the log.
@@ -312,11 +317,13 @@ impl Engine {
             }
         }
         self.flush()?;
-        self.fold_up_to(Slot::MAX)?;
-        let mut log = self.log.lock();
-        log.end()?;
-        self.note_log(&log);
-        Ok(())
+        self.with_reserve(|| self.fold_up_to(Slot::MAX))?;
+        self.with_reserve(|| {
+            let mut log = self.log.lock();
+            log.end()?;
+            self.note_log(&log);
+            Ok(())
+        })
     }
 
     /// Breaks a merge off that is under way, within one series, and begins no other: to be called before the thread that
@@ -470,6 +477,14 @@ impl Engine {
             }
         }
         lost.values().for_each(|segment| segment.file().doom());
+    }
+
+    /// Does what frees memory and log space; on a full disk once more, after the space set aside for it was given up.
+    fn with_reserve<T>(&self, work: impl Fn() -> Result<T, StorageError>) -> Result<T, StorageError> {
+        match work() {
+            Err(error) if error.kind() == ErrorKind::Full && self.full.spend(&*self.world.disk) => work(),
+            other => other,
+        }
     }
 
     /// Gives back memory of rows.

@@ -45,9 +45,34 @@ impl Orphans {
     }
 }
 
+/// What a data folder is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// For readers, and for writers if nothing is lost.
+    Serve,
+    /// To save what is left: nothing is changed yet.
+    Salvage,
+}
+
+/// An engine that has replayed its log, and what was found on the way.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) engine: Engine,
+    pub(super) found: Found,
+    /// What is lost, in words.
+    pub(super) damage: Vec<String>,
+    /// Shards whose manifest is damaged or missing.
+    pub(super) broken: Vec<ShardId>,
+}
+
 impl Engine {
-    pub(super) fn start(world: World, options: Options, spans: &[ShardSpan]) -> Result<Self, StorageError> {
-        let found = scan(&world, &options.cluster_id)?;
+    pub(super) fn start(
+        world: World,
+        options: Options,
+        spans: &[ShardSpan],
+        purpose: Purpose,
+    ) -> Result<Opened, StorageError> {
+        let mut found = scan(&world, &options.cluster_id)?;
         let blobs = Blobs::new(world.disk.clone());
         let known = Arc::new(Known { catalog: options.catalog_version.clone(), ..Known::default() });
         let states = States::new(blobs.clone(), options.cluster_id, world.random.clone(), known.clone());
@@ -63,9 +88,14 @@ impl Engine {
         let mut damage = found.damage.clone();
         // Without a manifest nobody knows which rows of the log are in segments: nothing may be flushed, trimmed or removed.
         damage.extend(broken.values().map(ToString::to_string));
-        damage.extend(check_log(&found, &loaded));
+        damage.extend(check_log(&found, highest(&loaded)));
         damage.extend(check_catalog(&found, options.catalog_version.load(Ordering::SeqCst)));
-        if damage.is_empty() {
+        found.next_slot = found.next_slot.max(highest(&loaded) + 1);
+        let lost: Vec<ShardId> = broken.keys().copied().collect();
+        if purpose == Purpose::Salvage {
+            // What of them is in the log comes back.
+            loaded.extend(lost.iter().map(|&shard| (shard, Manifest::default())));
+        } else if damage.is_empty() {
             found.settle(&world)?;
             found.remove_unbegun(&world)?;
         }
@@ -75,15 +105,19 @@ impl Engine {
             let shard = engine.shard_of(id, &manifest)?;
             engine.shards.write().insert(id, shard);
         }
-        engine.take_flushes(&found);
-        damage.extend(engine.replay(&found, damage.is_empty())?);
+        let may_flush = damage.is_empty() && purpose == Purpose::Serve;
+        if may_flush {
+            engine.full.renew(&*engine.world.disk, engine.world.clock.monotonic_ns())?;
+        }
+        engine.take_flushes(&found, &lost)?;
+        damage.extend(engine.replay(&found, may_flush)?);
         if damage.is_empty() {
             *engine.orphans.lock() = engine.find_orphans(spans)?;
         } else {
             engine.waiting.lock().condition =
                 Condition::ReadOnly(format!("log or manifests are damaged: {}", damage.join("; ")));
         }
-        Ok(engine)
+        Ok(Opened { engine, found, damage, broken: lost })
     }
 
     fn assemble(world: World, options: Options, manifests: Manifests, states: States, found: &Found) -> Self {
@@ -120,7 +154,7 @@ impl Engine {
             dropped: Mutex::default(),
             broken: Mutex::default(),
             compaction: Compaction::new(&options.merges, &options.stats),
-            full: FullDisk::default(),
+            full: FullDisk::new(options.reserve_bytes),
             torn: found.torn.clone(),
             stats: EngineStats::new(&options.stats),
             world,
@@ -158,11 +192,18 @@ impl Engine {
     }
 
     /// Adds the segments of flush records that manifests do not have.
-    fn take_flushes(&self, found: &Found) {
+    fn take_flushes(&self, found: &Found, lost: &[ShardId]) -> Result<(), StorageError> {
         let shards = self.shards.read();
         for (slot, flushes) in &found.flushes {
             for flushed in flushes {
                 let Some(shard) = shards.get(&flushed.shard) else { continue };
+                // Without its manifest a shard may name segments that were merged since.
+                let file = flushed.entry.as_ref().map(|entry| &entry.place.file);
+                if let Some(file) = file.filter(|_| lost.contains(&flushed.shard))
+                    && !self.world.disk.exists(file)?
+                {
+                    continue;
+                }
                 let mut state = shard.state.lock();
                 // Slots of a shard's segments ascend, so what its manifest has folded in is not above them.
                 if flushed.k <= state.flushed {
@@ -176,6 +217,7 @@ impl Engine {
                 shard.learn(flushed);
             }
         }
+        Ok(())
     }
 
     /// Brings back the rows that are in no segment. Flushes on the way if memory is short and the log may be written.
@@ -185,7 +227,7 @@ impl Engine {
         found.replay(&self.world, &mut sink)
     }
 
-    fn find_orphans(&self, spans: &[ShardSpan]) -> Result<Orphans, StorageError> {
+    pub(super) fn find_orphans(&self, spans: &[ShardSpan]) -> Result<Orphans, StorageError> {
         let mut named = BTreeSet::new();
         for shard in self.shards.read().values() {
             named.extend(shard.state.lock().segments.iter().map(|segment| segment.entry().place.file.clone()));
@@ -219,14 +261,18 @@ fn check_catalog(found: &Found, version: u64) -> Option<String> {
     (named > version).then(|| format!("catalog: version {named} is missing, the latest found is {version}"))
 }
 
-/// What manifests know and the log does not.
-fn check_log(found: &Found, manifests: &BTreeMap<ShardId, Manifest>) -> Option<String> {
+/// The highest slot that manifests name.
+fn highest(manifests: &BTreeMap<ShardId, Manifest>) -> Slot {
     let last = |manifest: &Manifest| {
         let segments = manifest.segments.last().map_or(0, |entry| entry.slots.1).max(manifest.flushed);
         let folded = manifest.folded.iter().map(|(_, slot)| *slot).max().unwrap_or(0);
         segments.max(folded)
     };
-    let highest: Slot = manifests.values().map(last).max().unwrap_or(0);
+    manifests.values().map(last).max().unwrap_or(0)
+}
+
+/// What manifests know and the log does not.
+fn check_log(found: &Found, highest: Slot) -> Option<String> {
     (highest >= found.next_slot)
         .then(|| format!("it ends before slot {}, but a manifest knows slot {highest}", found.next_slot))
 }
@@ -270,7 +316,7 @@ impl Replay for Sink<'_> {
         }
         let short = self.engine.run_bytes.load(Ordering::Relaxed) > self.engine.options.run_bytes / 2;
         if self.may_flush && short {
-            match self.engine.flush_shards(|_| true) {
+            match self.engine.with_reserve(|| self.engine.flush_shards(|_| true)) {
                 // A start on a full disk serves reads, if need be above the bound for memory.
                 Err(error) if error.kind() == ErrorKind::Full => self.may_flush = false,
                 other => drop(other?),

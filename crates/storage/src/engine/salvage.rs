@@ -53,7 +53,7 @@ impl Engine {
             engine.set_manifests_aside(shard, &mut set_aside)?;
         }
         engine.take_writes();
-        let rows = engine.shards.read().values().map(|shard| shard.state.lock().runs.rows()).sum();
+        let rows = engine.shards.read().values().map(|shard| shard.rows_in_memory()).sum();
         engine.log.lock().forget_damage();
         engine.flush()?;
         engine.fold_up_to(Slot::MAX)?;

@@ -278,6 +278,12 @@ impl Shard {
         state.runs.forget(Slot::MAX)
     }
 
+    /// Its rows that are in no segment yet.
+    pub(crate) fn rows_in_memory(&self) -> u64 {
+        let picture = self.picture();
+        picture.runs.iter().flat_map(|run| &run.tables).map(|table| table.times.len() as u64).sum()
+    }
+
     /// Adds what a flush record says of the schema.
     pub(crate) fn learn(&self, flushed: &FlushedShard) {
         let mut schema = self.schema.lock();

@@ -19,8 +19,14 @@ const SEAL_FENCES: usize = 64;
 type Work = fn(&Engine) -> Result<bool, StorageError>;
 
 /// What writers wait for, most urgent first.
-pub(super) const FLUSHING: &[Work] =
-    &[Engine::relieve_log, Engine::flush_due, Engine::seal_due, Engine::trim_log, Engine::prepare_log];
+pub(super) const FLUSHING: &[Work] = &[
+    Engine::relieve_log,
+    |engine| engine.with_reserve(|| engine.flush_due()),
+    Engine::seal_due,
+    |engine| engine.with_reserve(|| engine.trim_log()),
+    Engine::renew_reserve,
+    Engine::prepare_log,
+];
 /// What nobody waits for.
 pub(super) const MERGING: &[Work] = &[Engine::remove_orphans, Engine::compact];
 
@@ -72,6 +78,11 @@ impl Engine {
         let log = self.log.lock();
         let old = log.old_files();
         old.get(old.len() / 2).map(|file| file.last_slot)
+    }
+
+    /// Sets space aside again after a full disk.
+    fn renew_reserve(&self) -> Result<bool, StorageError> {
+        self.full.renew(&*self.world.disk, self.world.clock.monotonic_ns())
     }
 
     /// Makes the next log file ready before it is needed.
@@ -163,7 +174,8 @@ impl Engine {
     /// Merges segments, if some should be. A merge may take long, so it waits while the log fills: writers would be refused
     /// for it.
     fn compact(&self) -> Result<bool, StorageError> {
-        if self.log_bytes.load(Ordering::Relaxed) > self.options.log_bytes / 4 {
+        // On a full disk what it would take is for flushes.
+        if self.log_bytes.load(Ordering::Relaxed) > self.options.log_bytes / 4 || self.full.is_spent() {
             return Ok(false);
         }
         let shards: Vec<Arc<Shard>> = self.shards.read().values().cloned().collect();

@@ -122,11 +122,11 @@ impl Writer {
         self.old.iter().map(|old| old.len).sum::<u64>() + self.current.as_ref().map_or(0, |current| current.offset)
     }
 
-    /// Files that take no more records and may go, oldest first. The newest file of all stays: its head keeps the next slot.
+    /// Files that take no more records and may go, oldest first. The newest that was begun stays: its head keeps the next slot.
     pub(crate) fn old_files(&self) -> &[OldFile] {
-        match (&self.current, self.old.split_last()) {
-            (None, Some((_, older))) => older,
-            _ => &self.old,
+        match &self.current {
+            Some(_) => &self.old,
+            None => &self.old[..self.old.iter().rposition(|old| old.is_begun).unwrap_or(0)],
         }
     }
 
@@ -253,6 +253,16 @@ impl Writer {
         }
     }
 
+    /// The files that take no more records, the newest of all included.
+    pub(crate) fn paths_of_old(&self) -> Vec<String> {
+        self.old.iter().map(|old| path_of(old.number)).collect()
+    }
+
+    /// Versions that the state names and nobody has any more are not missed from the next state on.
+    pub(crate) fn forget_damage(&mut self) {
+        self.state.1.catalog = 0;
+    }
+
     /// Makes the spare the file of this number, and writes its heads; durable when this returns. Returns it with its put id
     /// and its length.
     fn put_heads(&self, number: u64, first_slot: Slot) -> Result<(Arc<dyn DiskFile>, [u8; 16], u64), StorageError> {
@@ -306,7 +316,7 @@ impl Writer {
     /// # Errors
     /// The disk refused; the log is as it was, or longer.
     pub(crate) fn end(&mut self) -> Result<(), StorageError> {
-        if self.current.is_none() && self.old.is_empty() {
+        if self.current.is_none() && self.old.is_empty() && self.state.0 == 0 {
             return Ok(());
         }
         if self.world.disk.exists(SPARE)? {

@@ -338,6 +338,11 @@ impl Found {
         Ok(())
     }
 
+    /// Files that were never begun, are not needed any more, or have lost their heads.
+    pub(crate) fn unbegun(&self) -> &[String] {
+        &self.unbegun
+    }
+
     /// The files, for the writer.
     pub(crate) fn old_files(&self) -> Vec<OldFile> {
         let old = |(at, file): (usize, &FoundFile)| OldFile {

@@ -217,9 +217,7 @@ impl Manifests {
     /// Deletes all versions of a shard that the catalog has dropped.
     pub(crate) fn remove(&self, shard: ShardId) -> Result<(), StorageError> {
         let folder = folder(shard);
-        self.chains.lock().remove(&shard);
-        self.kept.lock().remove(&shard);
-        self.known.manifests.lock().remove(&shard);
+        self.forget(shard);
         let names = self.blobs.list(&folder)?;
         if names.is_empty() {
             return Ok(());
@@ -230,6 +228,13 @@ impl Manifests {
         }
         self.blobs.disk().remove_dir(&folder)?;
         Ok(())
+    }
+
+    /// Forgets what it knows of a shard whose files were taken away.
+    pub(crate) fn forget(&self, shard: ShardId) {
+        self.chains.lock().remove(&shard);
+        self.kept.lock().remove(&shard);
+        self.known.manifests.lock().remove(&shard);
     }
 
     /// The shards that have a folder here, ascending.
@@ -245,7 +250,8 @@ impl Manifests {
     }
 }
 
-fn folder(shard: ShardId) -> String {
+/// The folder of a shard's manifest.
+pub(crate) fn folder(shard: ShardId) -> String {
     format!("{FOLDER}/{shard}")
 }
 

@@ -118,6 +118,11 @@ impl DiskFile for SimFile {
         self.sync()
     }
 
+    fn reserve(&self, len: u64) -> Result<()> {
+        let now = self.len()?;
+        if len > now { self.set_len(len) } else { Ok(()) }
+    }
+
     fn set_len(&self, len: u64) -> Result<()> {
         const DO: &str = "set the length of";
         self.disk.change(Class::Grow, DO, &self.path, |state| {
