@@ -3,6 +3,7 @@
 
 mod damage;
 mod kills;
+mod salvage;
 mod stops;
 
 use testkit::Setting;
