@@ -23,7 +23,7 @@ fn filled() -> Alluvium {
             at % 9,
             at % 7,
             at % 2,
-            at % 3 == 0,
+            at.is_multiple_of(3),
             at * 1_000
         )
     };

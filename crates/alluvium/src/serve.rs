@@ -24,10 +24,10 @@ pub(crate) struct Arguments {
     pub(crate) data_dir: Option<PathBuf>,
     /// Where HTTP listens [default: 127.0.0.1:8086].
     #[arg(long, value_name = "ADDR")]
-    http_bind_address: Option<String>,
+    pub(crate) http_bind_address: Option<String>,
     /// File to write the process number to.
     #[arg(long, value_name = "FILE", hide = true)]
-    pidfile: Option<PathBuf>,
+    pub(crate) pidfile: Option<PathBuf>,
 }
 
 /// Open files below which a warning is due: each segment that was read is one, each connection another.

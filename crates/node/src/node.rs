@@ -251,7 +251,7 @@ impl Node {
         &self,
         target: &WriteTarget<'_>,
         write: Write<'a>,
-    ) -> Result<Result<Option<String>, WriteError>, Write<'a>> {
+    ) -> Result<Result<Option<String>, WriteError>, Box<Write<'a>>> {
         write::write(&self.inner, target, write, false)
     }
 

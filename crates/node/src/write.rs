@@ -246,7 +246,7 @@ pub(crate) fn write<'a>(
     target: &WriteTarget<'_>,
     mut write: Write<'a>,
     may_wait: bool,
-) -> Result<Result<Option<String>, WriteError>, Write<'a>> {
+) -> Result<Result<Option<String>, WriteError>, Box<Write<'a>>> {
     let counters = &inner.writes;
     let text = write.batch.text.clone();
     let mut report = Report::new(target, write.rows);
@@ -257,7 +257,7 @@ pub(crate) fn write<'a>(
         resolve_and_submit(inner, target, &mut write, may_wait, &mut report)
     };
     if matches!(outcome, Err(Stop::Wait)) {
-        return Err(write);
+        return Err(Box::new(write));
     }
     counters.req.inc();
     counters.point_req.add(count(write.rows));

@@ -194,6 +194,7 @@ impl Driver {
     }
 
     /// Tells of a step, if somebody wants to know.
+    #[allow(clippy::print_stderr, reason = "a trace for those who look for what went wrong")]
     pub(crate) fn note(&self, what: impl FnOnce() -> String) {
         if self.tracing {
             self.sim.disk.take_trace().iter().for_each(|call| eprintln!("        {call}"));

@@ -136,7 +136,7 @@ fn each_integer_codec_is_chosen_by_its_kind_of_data() {
     one_page(&wider);
     let skewed: Vec<i64> = walk(5000).iter().map(|v| (v * v * 7919 % 97).leading_zeros() as i64).collect();
     assert_eq!(one_page(&skewed), 4);
-    let mut outliers = vec![3, 1, 4, 1, 5, 9, 2, 6].repeat(100);
+    let mut outliers = [3, 1, 4, 1, 5, 9, 2, 6].repeat(100);
     outliers[77] = i64::MAX;
     outliers[780] = i64::MIN;
     assert!(encode_i64(&outliers, &[800], Level::Hot, &mut Vec::new()).total_len() < 8 * 80);
@@ -242,7 +242,7 @@ fn strings_that_repeat_get_a_dictionary() {
     let unique: Vec<Vec<u8>> = (0..1000).map(|i| format!("message number {i}").into_bytes()).collect();
     assert_eq!(check_strings(&unique, &[500, 0, 500]), [2, 3]);
     let noise: Vec<Vec<u8>> =
-        walk(4000).chunks(20).map(|v| v.iter().map(|v| (v * v * 7919 >> 3) as u8).collect()).collect();
+        walk(4000).chunks(20).map(|v| v.iter().map(|v| ((v * v * 7919) >> 3) as u8).collect()).collect();
     check_strings(&noise, &[100, 100]);
     check_strings(&[], &[]);
     check_strings(&[vec![]], &[1]);
@@ -420,8 +420,8 @@ fn bytes_of_released_versions_decode() {
     assert_eq!(ints(&[1, 9, 2, 4], &[0x10, 0x02, 1, 1], 3), [-5, 29, -1]);
     assert_eq!(ints(&[2, 0, 3, 0, 2], &[4, 0b10_01_10], 4), [12, 15, 12, 15]);
     assert_eq!(ints(&[2, 0, 3, 2, 2], &[4, 0b00_01_10, 2, 1], 4), [12, 18, 18, 27]);
-    assert_eq!(ints(&[4, 0, 2, 4, 0x01, 0x22], &[0b0_11_01_0_0], 5), [0, 0, 4, 6, 0]);
-    assert_eq!(ints(&[5, 0, 2, 2, 4, 0x01, 0x22], &[4, 0b0_11_01_0], 5), [8, 10, 14, 12, 14]);
+    assert_eq!(ints(&[4, 0, 2, 4, 0x01, 0x22], &[0b011_0100], 5), [0, 0, 4, 6, 0]);
+    assert_eq!(ints(&[5, 0, 2, 2, 4, 0x01, 0x22], &[4, 0b01_1010], 5), [8, 10, 14, 12, 14]);
     assert_eq!(ints(&[3, 2, 1], &[7, 2, 0, 1], 3), [8, 8, 1]);
 
     let mut floats = Vec::new();

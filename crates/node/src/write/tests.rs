@@ -127,7 +127,7 @@ fn a_request_over_ten_years_of_days_takes_few_syncs() {
     let write = Write::new(batch, &Plain, Undecoded::nothing(), Box::new(move |result| sender.send(result).unwrap()));
     disk.start_trace();
     let Err(write) = node.write_at_once(&target, write) else { panic!("shards are made without waiting") };
-    assert_eq!(node.write(&target, write).unwrap(), None);
+    assert_eq!(node.write(&target, *write).unwrap(), None);
     done.recv().unwrap().unwrap();
     let calls = disk.take_trace();
     let syncs = calls.iter().filter(|call| call.contains("sync") || call.contains("create folder")).count();

@@ -254,7 +254,7 @@ impl Count<'_> {
             if groups.get_mut(&place).is_some_and(|found| found.insert(item)) {
                 memory.add(ITEM)?;
             }
-            if series % 4_096 == 0 { check_cancel(self.context) } else { Ok(()) }
+            if series.is_multiple_of(4_096) { check_cancel(self.context) } else { Ok(()) }
         };
         if let Counted::Series | Counted::Measurements = self.what {
             let item = |series| match self.what {

@@ -121,7 +121,7 @@ type Told = Result<Option<String>, WriteError>;
 
 /// A decoded body on its way to the node.
 struct Task {
-    write: Write<'static>,
+    write: Box<Write<'static>>,
     /// The body, to be used again.
     text: Arc<Vec<u8>>,
     /// Memory for the body and for what was decoded of it.
@@ -156,20 +156,20 @@ impl Task {
             line_of_key: &ingest::key_error_text,
         };
         let text = Arc::clone(&batch.text);
-        let write = Write::new(batch, &LineKeys, undecoded, done);
+        let write = Box::new(Write::new(batch, &LineKeys, undecoded, done));
         Ok((Some(Self { write, text, grant }), durable))
     }
 
     /// Stores it if that needs no waiting.
     fn at_once(self, shared: &Shared, target: &Target) -> Result<Told, Self> {
         let Self { write, text, grant } = self;
-        shared.node.write_at_once(&write_target(target), write).map_err(|write| Self { write, text, grant })
+        shared.node.write_at_once(&write_target(target), *write).map_err(|write| Self { write, text, grant })
     }
 
     /// Stores it, and waits as long as need be.
     fn wait(self, shared: &Shared, target: &Target) -> Told {
         let Self { write, text, grant } = self;
-        let told = shared.node.write(&write_target(target), write);
+        let told = shared.node.write(&write_target(target), *write);
         if let Ok(text) = Arc::try_unwrap(text) {
             shared.buffers.give(text);
         }

@@ -218,13 +218,14 @@ impl Writer {
         }
         // From here on the number is used up, whatever happens.
         self.next_number += 1;
-        let begun = self.put_heads(number, slot).and_then(|file| {
+        let begun = self.put_heads(number, slot, dictionary).and_then(|current| {
             let oldest = self.oldest().unwrap_or(number);
-            self.put_state(LogState { oldest, newest: number, first_slot: slot, ..self.state.1.clone() }).map(|()| file)
+            self.put_state(LogState { oldest, newest: number, first_slot: slot, ..self.state.1.clone() })
+                .map(|()| current)
         });
         match begun {
-            Ok((file, put_id, len)) => {
-                self.current = Some(Current { file, number, put_id, len, offset: RECORDS, dictionary });
+            Ok(current) => {
+                self.current = Some(current);
                 Ok(())
             }
             Err(error) => {
@@ -263,9 +264,8 @@ impl Writer {
         self.state.1.catalog = 0;
     }
 
-    /// Makes the spare the file of this number, and writes its heads; durable when this returns. Returns it with its put id
-    /// and its length.
-    fn put_heads(&self, number: u64, first_slot: Slot) -> Result<(Arc<dyn DiskFile>, [u8; 16], u64), StorageError> {
+    /// Makes the spare the file of this number, and writes its heads; durable when this returns.
+    fn put_heads(&self, number: u64, first_slot: Slot, dictionary: WriterDictionary) -> Result<Current, StorageError> {
         let disk = &self.world.disk;
         let path = path_of(number);
         disk.rename(SPARE, &path)?;
@@ -277,7 +277,7 @@ impl Writer {
         file.write_at(SECOND_HEAD, &bytes)?;
         let len = file.len()?;
         file.sync_all().and_then(|()| disk.sync_dir(FOLDER)).map_err(fatal)?;
-        Ok((file, put_id, len))
+        Ok(Current { file, number, put_id, len, offset: RECORDS, dictionary })
     }
 
     /// The current file takes no more records.

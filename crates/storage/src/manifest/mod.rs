@@ -142,6 +142,9 @@ impl Manifest {
     }
 }
 
+/// A version and its bytes.
+type Payload = (u64, Arc<[u8]>);
+
 /// The chains of all shards of a data folder.
 #[derive(Debug)]
 pub(crate) struct Manifests {
@@ -153,7 +156,7 @@ pub(crate) struct Manifests {
     /// The versions that this process has seen, for the log's state.
     known: Arc<Known>,
     /// The latest payload of each shard: what a file must hold even if its bytes have changed since.
-    kept: Mutex<BTreeMap<ShardId, (u64, Arc<[u8]>)>>,
+    kept: Mutex<BTreeMap<ShardId, Payload>>,
 }
 
 impl Manifests {

@@ -13,7 +13,7 @@ fn entry(number: u64) -> SegmentEntry {
         rows: 7,
         level: 0,
         purged: 0,
-        cold: number % 3 == 0,
+        cold: number.is_multiple_of(3),
     }
 }
 

@@ -235,7 +235,7 @@ mod tests {
     impl TagTest for Test {
         fn passes(&self, value: &[u8]) -> bool {
             let word = self.words.as_ref().is_none_or(|words| words.iter().any(|word| **word == *value));
-            word && value.starts_with(self.prefix) && value.len() % 2 == 0
+            word && value.starts_with(self.prefix) && value.len().is_multiple_of(2)
         }
 
         fn words(&self) -> Option<&[Text]> {

@@ -161,10 +161,8 @@ impl SeriesSet {
         let mut values: BTreeMap<&[u8], u32> = BTreeMap::new();
         if let [used] = &places[..] {
             let all: Vec<Text> = (0..used.len()).filter(|&id| used[id] == 0).map(|id| text(0, id).into()).collect();
-            let mut number = 0;
-            for place in places[0].iter_mut().filter(|place| **place == 0) {
+            for (number, place) in (0u32..).zip(places[0].iter_mut().filter(|place| **place == 0)) {
                 *place = number;
-                number += 1;
             }
             let mut ids = Vec::with_capacity(self.len());
             found.each_id(&columns, |_, id| ids.push(places[0][id as usize]));

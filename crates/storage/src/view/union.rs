@@ -45,6 +45,9 @@ pub(super) fn union(measurement: &[u8], indexes: &[(&Arc<TagIndex>, &[u32])]) ->
     union
 }
 
+/// A column of an index, and for each of its ids the number of the value over all indexes.
+type Numbered<'a> = (&'a TagColumn, Vec<u32>);
+
 /// The indexes, and their values numbered over all of them.
 struct Dictionaries<'a> {
     measurement: &'a [u8],
@@ -52,7 +55,7 @@ struct Dictionaries<'a> {
     /// All tag keys, sorted.
     keys: Vec<&'a Text>,
     /// For each index and each of the keys the column, and the common number of each of its ids.
-    columns: Vec<Vec<Option<(&'a TagColumn, Vec<u32>)>>>,
+    columns: Vec<Vec<Option<Numbered<'a>>>>,
     /// For each of the keys whether the order of numbers is that of the values in series keys.
     ordered: Vec<bool>,
 }
