@@ -69,26 +69,23 @@ impl Alluvium {
             }
         }
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| format!("{}: {error}", self.binary.display()))?;
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        // One pipe for both, so that what was said before the greeting is in the log when the greeting is.
+        let (said, out) = std::io::pipe().map_err(|error| format!("no pipe: {error}"))?;
+        let errors = out.try_clone().map_err(|error| format!("no pipe: {error}"))?;
+        command.stdin(Stdio::null()).stdout(out).stderr(errors);
+        let child = command.spawn().map_err(|error| format!("{}: {error}", self.binary.display()))?;
+        drop(command); // its ends of the pipe would keep the reader waiting
         self.child = Some(child);
-        if let Some(stderr) = stderr {
-            let log = Arc::clone(&self.log);
-            self.readers.push(std::thread::spawn(move || drain(stderr, &log, &|_| {})));
-        }
-        if let Some(stdout) = stdout {
-            let log = Arc::clone(&self.log);
-            self.readers.push(std::thread::spawn(move || {
-                drain(stdout, &log, &|line| {
-                    let found = line.split_once("listens on http://").map(|(_, rest)| rest);
-                    if let Some(address) = found.and_then(|rest| rest.split(',').next()) {
-                        let _ = sender.send(address.to_owned()); // nobody waits for a second greeting
-                    }
-                });
-            }));
-        }
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let log = Arc::clone(&self.log);
+        self.readers.push(std::thread::spawn(move || {
+            drain(said, &log, &|line| {
+                let found = line.split_once("listens on http://").map(|(_, rest)| rest);
+                if let Some(address) = found.and_then(|rest| rest.split(',').next()) {
+                    let _ = sender.send(address.to_owned()); // nobody waits for a second greeting
+                }
+            });
+        }));
         match receiver.recv_timeout(Duration::from_secs(60)) {
             Ok(address) => {
                 self.client = Client::new(&address);
