@@ -114,8 +114,9 @@ pub fn read_test(source: &str) -> Option<Arc<dyn TagTest>> {
     if let Some(regex) = source.strip_prefix('/') {
         return Pattern::new(regex).ok().map(|pattern| Arc::new(pattern) as Arc<dyn TagTest>);
     }
-    let order = Order::ALL.into_iter().find_map(|order| Some((order, source.strip_prefix(order.symbol())?)));
-    order.map(|(order, bound)| Arc::new(Ordered { order, bound: bound.into() }) as Arc<dyn TagTest>)
+    let (symbol, bound) = source.split_once(' ')?;
+    let order = Order::ALL.into_iter().find(|order| order.symbol() == symbol)?;
+    Some(Arc::new(Ordered { order, bound: bound.into() }))
 }
 
 /// How a value stands to a bound.
@@ -132,7 +133,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    /// All of them, those with longer symbols first.
+    /// All of them.
     const ALL: [Self; 4] = [Self::LessOrEqual, Self::GreaterOrEqual, Self::Less, Self::Greater];
 
     fn symbol(self) -> &'static str {
@@ -175,7 +176,7 @@ impl TagTest for Ordered {
     }
 
     fn source(&self) -> Option<String> {
-        Some(format!("{}{}", self.order.symbol(), self.bound))
+        Some(format!("{} {}", self.order.symbol(), self.bound))
     }
 }
 
@@ -226,6 +227,6 @@ mod tests {
                 assert_eq!(again.passes(value.as_bytes()), test.passes(value.as_bytes()), "{test:?} {value}");
             }
         }
-        assert!(read_test("b").is_none() && read_test("/(").is_none());
+        assert!(read_test("b").is_none() && read_test("= b").is_none() && read_test("/(").is_none());
     }
 }
