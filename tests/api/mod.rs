@@ -2,6 +2,7 @@
 //! sends takes the server down.
 
 mod hostile;
+mod limits;
 mod query;
 mod status;
 mod write;

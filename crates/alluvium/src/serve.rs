@@ -110,6 +110,7 @@ pub(crate) fn node_options(config: &Config) -> node::Options {
         memory: Budget::new(config.query_memory),
         query_bytes: config.one_query_memory,
         write_wait: config.write_wait,
+        limits: config.limits,
         merges: config.merges,
         max_queries: config.max_queries,
         query_timeout: config.query_timeout,

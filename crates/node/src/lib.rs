@@ -31,7 +31,7 @@ pub use catalog::CatalogError;
 pub use figures::{DatabaseFigures, ShardFigures};
 pub use node::{Build, Node, NodeError, OnFatal, Options};
 pub use read::{ExecuteError, QueryRequest};
-pub use write::{Undecoded, Write, WriteDone, WriteError, WriteErrorKind, WriteTarget};
+pub use write::{SeriesLimits, Undecoded, Write, WriteDone, WriteError, WriteErrorKind, WriteTarget};
 
 // What `server` hands through without knowing the parser or the plans.
 pub use influxql::{BindValue, JsonValue, Params, ParseError, Statement};

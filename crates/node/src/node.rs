@@ -10,7 +10,7 @@ use crate::figures::{DatabaseFigures, FiguresCache, ShardFigures};
 use crate::queries::Queries;
 use crate::read::{self, ExecuteError, QueryRequest};
 use crate::reserve;
-use crate::write::{self, Write, WriteError, WriteTarget};
+use crate::write::{self, Counted, SeriesLimits, Write, WriteError, WriteTarget};
 use influxql::{Params, ParseError, Statement};
 use parking_lot::{Mutex, RwLock};
 use platform::stats::Sample;
@@ -62,6 +62,8 @@ pub struct Options {
     pub query_timeout: Duration,
     /// How long a write waits for memory or log space before it is refused.
     pub write_wait: Duration,
+    /// How many series a database may have, and a tag values.
+    pub limits: SeriesLimits,
     /// Whether a new database gets the policy `autogen` if none is described.
     pub retention_autocreate: bool,
     /// How often expired shards are dropped; `None` for never.
@@ -91,6 +93,7 @@ impl Default for Options {
             max_queries: 0,
             query_timeout: Duration::ZERO,
             write_wait: Duration::from_secs(5),
+            limits: SeriesLimits::default(),
             retention_autocreate: true,
             retention_interval: Some(Duration::from_secs(1800)),
             idle_pause: Duration::from_millis(75),
@@ -156,6 +159,7 @@ pub(crate) struct Inner {
     pub(crate) gate: RwLock<Gate>,
     pub(crate) queries: Queries,
     pub(crate) writes: write::Counters,
+    pub(crate) counted: Counted,
     pub(crate) figures: FiguresCache,
     /// When it was opened (wall ns, monotonic ns).
     pub(crate) started: (i64, u64),
@@ -358,7 +362,8 @@ impl Inner {
         reserve::renew(&*world.disk);
         let gate = RwLock::new(Gate::Open);
         let figures = FiguresCache::default();
-        Ok(Self { world, options, catalog, engine, gate, queries, writes, figures, started })
+        let counted = Counted::new(options.limits);
+        Ok(Self { world, options, catalog, engine, gate, queries, writes, counted, figures, started })
     }
 
     /// Time since the node was opened.
@@ -378,6 +383,7 @@ impl Inner {
             other => other?,
         };
         if !shards.is_empty() {
+            self.counted.forget();
             self.engine.drop_shards(&shards)?;
         }
         Ok(shards.len())

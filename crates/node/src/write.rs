@@ -1,19 +1,25 @@
 //! A batch on its way to storage: policy, bounds of time, shards, patience.
 //!
-//! The target's policy is resolved, rows outside its reach are cut out ([`Outside`]), shards that are missing are made in
+//! The target's policy is resolved, rows outside its reach are cut out ([`Outside`]), so are those of series beyond a limit
+//! ([`limits`]), shards that are missing are made in
 //! one durable catalog entry, and the rest goes to `Engine::submit`. While memory or log space is short the caller waits, up
 //! to `Options::write_wait`, or is told to come back where it may wait ([`Write`]). What was left out is told in InfluxDB's words (`report`), together with what the decoder could not
 //! use ([`Undecoded`]).
 
+mod limits;
 mod reach;
 mod report;
 
+pub use limits::SeriesLimits;
 pub use report::Undecoded;
+
+pub(crate) use limits::Counted;
 
 use crate::catalog::{CatalogError, Policy};
 use crate::node::{Gate, Inner};
 use model::{Batch, KeyText, TimeRange};
 use platform::{Counter, Stats};
+use limits::Beyond;
 use reach::{Outside, cut_outside};
 use report::Report;
 use std::collections::BTreeMap;
@@ -195,6 +201,7 @@ pub struct Write<'a> {
     /// Rows of the batch at the beginning.
     rows: usize,
     outside: Option<Outside>,
+    beyond: Option<Beyond>,
 }
 
 impl std::fmt::Debug for Write<'_> {
@@ -209,7 +216,7 @@ impl<'a> Write<'a> {
     pub fn new(batch: Batch, keys: &'a dyn KeyText, undecoded: Undecoded<'a>, done: WriteDone) -> Self {
         let rows = batch.rows();
         let done: Done = Box::new(move |result| done(result.map_err(WriteError::from)));
-        Self { batch, keys, undecoded, done: Some(done), rows, outside: None }
+        Self { batch, keys, undecoded, done: Some(done), rows, outside: None, beyond: None }
     }
 
     /// Nothing is to be stored.
@@ -288,6 +295,13 @@ fn resolve_and_submit(
     let outside = cut_outside(&mut write.batch, policy, inner.world.clock.wall_ns(), write.keys);
     // An earlier attempt may have cut them out already.
     write.outside = outside.or(write.outside.take());
+    if inner.counted.is_limited() && !write.batch.tables.is_empty() {
+        // What the database has may have to be read.
+        if !may_wait {
+            return Err(Stop::Wait);
+        }
+        write.beyond = inner.counted.cut_beyond(inner, target.database, &mut write.batch, write.keys)?;
+    }
     if write.batch.tables.is_empty() {
         write.finish();
     } else {
@@ -297,6 +311,7 @@ fn resolve_and_submit(
         report.rejected = outcome.rejected;
     }
     report.outside = write.outside.take();
+    report.beyond = write.beyond.take();
     Ok(())
 }
 

@@ -151,21 +151,34 @@ pub struct Report {
 /// # Errors
 /// The disk refuses, or the log is of another data folder. Damage is no error: it stands in the report.
 pub fn report(world: &World, cluster: [u8; 16], shards: &[ShardId], verify: bool) -> Result<Report, StorageError> {
-    let found = match scan(world, &cluster) {
-        Ok(found) => found,
-        Err(error @ StorageError::Damaged { .. }) => {
-            let mut found = Found::default();
-            found.damage.push(error.to_string());
-            found
-        }
-        Err(error) => return Err(error),
-    };
+    let found = look_at_log(world, &cluster)?;
     let manifests = Manifests::new(Blobs::new(world.disk.clone()), cluster, world.random.clone());
     let files = Files::new(world.disk.clone());
     let reader = Reader { manifests, files, cluster, verify };
     let shards = shards.iter().map(|&id| reader.shard(id, &found)).collect::<Result<_, _>>()?;
     let log = LogReport { next_slot: found.next_slot, damage: found.damage, torn: found.torn };
     Ok(Report { shards, log })
+}
+
+/// The log as it is. Beside a server, files come and go while they are read: what fails or looks damaged is looked at again as long as
+/// it does not look the same twice.
+fn look_at_log(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageError> {
+    let (mut before, mut patience) = (None, PATIENCE);
+    loop {
+        let result = match scan(world, cluster) {
+            Err(error @ StorageError::Damaged { .. }) => Ok(Found { damage: vec![error.to_string()], ..Found::default() }),
+            other => other,
+        };
+        let told = match &result {
+            Ok(found) => found.damage.join("\n"),
+            Err(error) => error.to_string(),
+        };
+        patience -= 1;
+        if told.is_empty() || before.as_ref() == Some(&told) || patience == 0 {
+            return result;
+        }
+        before = Some(told);
+    }
 }
 
 struct Reader {

@@ -7,6 +7,7 @@
 //! * [`faults`] – the n-th operation fails, the disk is full, a bit flips
 //! * [`large`] – many shards, many fields, long strings
 //! * [`odd`] – data at the ends of what is allowed
+//! * [`salvage`] – salvages that are broken off
 //! * [`threads`] – writers, readers, committer and background at once
 //! * [`writes`] – what becomes of single batches
 
@@ -17,6 +18,7 @@ mod faults;
 mod large;
 mod model;
 mod odd;
+mod salvage;
 mod seeds;
 mod steps;
 mod threads;

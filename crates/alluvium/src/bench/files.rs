@@ -26,20 +26,28 @@ pub(super) fn remove(path: &Path) -> Result<()> {
     std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// Bytes that a folder takes on the disk, as `du` counts: whole blocks, holes left out.
-pub(super) fn folder_bytes(path: &Path) -> Result<u64> {
-    let mut sum = 0;
+/// Folders of what is allocated ahead and used again: of Alluvium's log, of InfluxDB's.
+const LOGS: [&str; 2] = ["log", "wal"];
+
+/// Bytes that a folder takes on the disk, as `du` counts (whole blocks, holes left out): those of logs, those of all else.
+pub(super) fn folder_bytes(path: &Path) -> Result<(u64, u64)> {
+    let (mut log, mut data) = (0, 0);
     for entry in std::fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))? {
         let entry = entry?;
         match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => sum += folder_bytes(&entry.path())?,
-            Ok(metadata) => sum += metadata.blocks() * 512,
+            Ok(metadata) if metadata.is_dir() => {
+                let (of_logs, of_data) = folder_bytes(&entry.path())?;
+                let is_log = LOGS.iter().any(|name| entry.file_name() == *name);
+                log += of_logs + if is_log { of_data } else { 0 };
+                data += if is_log { 0 } else { of_data };
+            }
+            Ok(metadata) => data += metadata.blocks() * 512,
             // The server may be deleting what it has merged.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).with_context(|| format!("cannot look at {}", entry.path().display())),
         }
     }
-    Ok(sum)
+    Ok((log, data))
 }
 
 #[cfg(test)]
@@ -85,8 +93,11 @@ mod tests {
         scratch.file("a", &[1; 10_000]);
         std::fs::create_dir(scratch.path().join("b")).unwrap();
         scratch.file("b/c", &[1; 10_000]);
-        let bytes = folder_bytes(scratch.path()).unwrap();
-        assert!((20_000..200_000).contains(&bytes), "{bytes}");
+        std::fs::create_dir(scratch.path().join("b/wal")).unwrap();
+        scratch.file("b/wal/d", &[1; 400_000]);
+        let (log, data) = folder_bytes(scratch.path()).unwrap();
+        assert!((20_000..200_000).contains(&data), "{data}");
+        assert!((400_000..500_000).contains(&log), "{log}");
         folder_bytes(&scratch.path().join("nowhere")).unwrap_err();
     }
 }

@@ -80,9 +80,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         figures.extend(costs(batches.rows(), [before, after, settled]));
     }
     if let Some(folder) = &arguments.data_dir {
-        let bytes = files::folder_bytes(folder)?;
-        figures.push(("disk-MB", format!("{:.1}", bytes as f64 / 1e6)));
-        figures.push(("disk-B/value", format!("{:.3}", bytes as f64 / batches.values() as f64)));
+        let (log, data) = files::folder_bytes(folder)?;
+        figures.push(("log-MB", format!("{:.1}", log as f64 / 1e6)));
+        figures.push(("disk-MB", format!("{:.1}", data as f64 / 1e6)));
+        figures.push(("disk-B/value", format!("{:.3}", data as f64 / batches.values() as f64)));
     }
     print_figures(&figures)
 }

@@ -69,6 +69,6 @@ mod tests {
         let scratch = Scratch::new("sync");
         let latencies = sync_blocks(scratch.path(), &AtomicBool::new(true), &SystemClock::new()).unwrap();
         assert_eq!(latencies.count(), 1);
-        assert_eq!(folder_bytes(scratch.path()).unwrap(), 0);
+        assert_eq!(folder_bytes(scratch.path()).unwrap(), (0, 0));
     }
 }

@@ -181,6 +181,14 @@ pub(crate) const KEYS: &[Key] = &[
         config.retention_interval = value.duration()?;
         Ok(())
     }),
+    key("data", "max-series-per-database", |config, value| {
+        config.limits.series = usize::try_from(value.count()?).unwrap_or(usize::MAX);
+        Ok(())
+    }),
+    key("data", "max-values-per-tag", |config, value| {
+        config.limits.values = usize::try_from(value.count()?).unwrap_or(usize::MAX);
+        Ok(())
+    }),
     key("coordinator", "max-concurrent-queries", |config, value| {
         config.max_queries = usize::try_from(value.count()?).unwrap_or(usize::MAX);
         Ok(())
@@ -218,8 +226,6 @@ pub(crate) const KEYS: &[Key] = &[
     unused("data", "cache-snapshot-write-cold-duration"),
     unused("data", "max-concurrent-compactions"),
     unused("data", "max-index-log-file-size"),
-    unused("data", "max-series-per-database"),
-    unused("data", "max-values-per-tag"),
     unused("data", "series-id-set-cache-size"),
     unused("data", "series-file-max-concurrent-snapshot-compactions"),
     unused("data", "tsm-use-madv-willneed"),

@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) query_timeout: Duration,
     /// How long a write waits for memory or log space before it is answered 503.
     pub(crate) write_wait: Duration,
+    /// Series of a database and values of a tag, 0: no bound.
+    pub(crate) limits: node::SeriesLimits,
     /// Memory for rows not yet in segments (bytes).
     pub(crate) run_memory: u64,
     /// Memory for decoded pages and indexes (bytes).
@@ -72,6 +74,7 @@ impl Default for Config {
             max_queries: 0,
             query_timeout: Duration::ZERO,
             write_wait: Duration::from_secs(30),
+            limits: node::SeriesLimits::default(),
             run_memory: 256 << 20,
             cache_memory: 256 << 20,
             query_memory: 1 << 30,

@@ -86,7 +86,10 @@ fn attempt(inner: &Inner, database: &str, doomed: &Doomed) -> Result<(), Storage
     let mut known = fate.0.lock();
     loop {
         match known.take() {
-            Some(result) => return result,
+            Some(result) => {
+                inner.counted.forget();
+                return result;
+            }
             None => fate.1.wait(&mut known),
         }
     }

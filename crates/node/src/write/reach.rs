@@ -140,7 +140,8 @@ pub(super) fn cut_outside(batch: &mut Batch, policy: &Policy, now: i64, keys: &d
     Some(Outside { retention: counts[0], window: counts[1], duration, future_limit, past_limit, oldest, newest })
 }
 
-fn keep_rows(table: &mut Table, rows: &[u32]) {
+/// Leaves only these rows of a table, ascending.
+pub(super) fn keep_rows(table: &mut Table, rows: &[u32]) {
     table.keys = rows.iter().map(|&row| table.keys[row as usize]).collect();
     table.times = rows.iter().map(|&row| table.times[row as usize]).collect();
     for column in &mut table.columns {

@@ -4,6 +4,7 @@
 //! the policy), else of the lines that are no points.
 
 use super::WriteTarget;
+use super::limits::Beyond;
 use super::reach::Outside;
 use model::KeyError;
 use std::fmt;
@@ -50,6 +51,8 @@ pub(super) struct Report {
     pub(super) rejected: Vec<Rejected>,
     /// Rows that lie outside the policy's reach.
     pub(super) outside: Option<Outside>,
+    /// Rows of series beyond a limit.
+    pub(super) beyond: Option<Beyond>,
 }
 
 impl Report {
@@ -61,6 +64,7 @@ impl Report {
             accepted: 0,
             rejected: Vec::new(),
             outside: None,
+            beyond: None,
         }
     }
 
@@ -73,9 +77,11 @@ impl Report {
         let refused = conflict.map_or(0, |_| 1 + conflicts.count());
         let (reason, dropped) = match (partial, conflict) {
             (Some((reason, dropped)), _) => (Some(reason), dropped),
+            (None, _) if self.beyond.is_some() => (self.beyond.as_ref().map(ToString::to_string), 0),
             (None, Some(first)) => (Some(reject_text(&first.reason)), 0),
             (None, None) => (None, 0),
         };
+        let refused = refused + self.beyond.as_ref().map_or(0, Beyond::dropped);
         let (database, policy) = (&self.database, &self.policy);
         let told = |reason: &dyn fmt::Display, dropped: u64| {
             format!("partial write: {reason} dropped={dropped} for database: {database} for retention policy: {policy}")

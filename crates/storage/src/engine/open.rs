@@ -86,6 +86,9 @@ impl Engine {
             }
         }
         let mut damage = found.damage.clone();
+        for line in super::salvage::unfinished(&world)? {
+            damage.extend((!damage.contains(&line)).then_some(line));
+        }
         // Without a manifest nobody knows which rows of the log are in segments: nothing may be flushed, trimmed or removed.
         damage.extend(broken.values().map(ToString::to_string));
         damage.extend(check_log(&found, highest(&loaded)));

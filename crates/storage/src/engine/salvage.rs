@@ -1,18 +1,21 @@
 //! Salvage: a data folder of which something is lost is made fit for writes again.
 //!
 //! What is whole goes to segments; what is not is set aside under `damaged/`, nothing is thrown away; the log goes on above
-//! every slot that is named anywhere. It may be broken off at any instant and run again: the log's state forgets the damage last.
+//! every slot that is named anywhere. It may be broken off at any instant and run again: until it has ended, a file says what was
+//! lost, and an engine that finds it takes no writes and removes nothing.
 
 use super::open::{Opened, Purpose};
 use super::{Engine, Options, ShardSpan};
 use crate::error::StorageError;
 use crate::manifest;
 use crate::{ShardId, Slot};
-use platform::{Disk, DiskError, World};
+use platform::{Blobs, Disk, DiskError, World};
 use std::sync::atomic::Ordering;
 
 /// Where files go that are damaged or that nothing names any more.
 const FOLDER: &str = "damaged";
+/// What an unfinished salvage found lost, a line each: text.
+const UNFINISHED: &str = "damaged/unfinished";
 
 /// What a salvage did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +50,8 @@ impl Engine {
         }
         let Opened { engine, found, damage, broken } = opened;
         let disk = &*engine.world.disk;
-        disk.create_dir(FOLDER)?;
+        // False: an earlier salvage was broken off, and its findings are among the damage.
+        Blobs::new(engine.world.disk.clone()).put_if_absent(UNFINISHED, damage.join("\n").as_bytes())?;
         let mut set_aside = Vec::new();
         for shard in broken {
             engine.set_manifests_aside(shard, &mut set_aside)?;
@@ -66,6 +70,8 @@ impl Engine {
         }
         let next_slot = engine.waiting.lock().next_slot;
         engine.close()?;
+        disk.remove(UNFINISHED)?;
+        disk.sync_dir(FOLDER)?;
         Ok(Salvaged { lost: damage, rows, set_aside, next_slot })
     }
 
@@ -85,6 +91,18 @@ impl Engine {
         self.broken.lock().clear();
         self.halt.store(true, Ordering::Relaxed);
     }
+}
+
+/// What a salvage that was broken off found lost; nothing if there was none.
+///
+/// # Errors
+/// The disk refused.
+pub(super) fn unfinished(world: &World) -> Result<Vec<String>, DiskError> {
+    if !world.disk.exists(UNFINISHED)? {
+        return Ok(Vec::new());
+    }
+    let text = Blobs::new(world.disk.clone()).get(UNFINISHED)?;
+    Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
 }
 
 /// Gives a file a name of its own in the folder of damaged files.

@@ -1,0 +1,205 @@
+//! Limits on the series of a database and on the values of a tag, as InfluxDB has them; none unless they are configured.
+//!
+//! For a database with limits its series and tag values are kept as hashes: filled from a view of all its shards with the
+//! first write, dropped whenever rows are taken away by something else than a write. Rows of series beyond a limit are cut
+//! out of the batch; series that are there already go on. Batches that are on their way while the hashes are filled are
+//! not among them, so a database may get a few more series than the limit; it never has fewer.
+
+use super::{WriteError, reach};
+use crate::node::Inner;
+use model::{Batch, KeyText, TimeRange, series_key};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use storage::TagCondition;
+
+/// Limits of each database; 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeriesLimits {
+    /// Series of the database, in all its policies.
+    pub series: usize,
+    /// Values of one tag of one measurement.
+    pub values: usize,
+}
+
+impl SeriesLimits {
+    fn any(self) -> bool {
+        self.series > 0 || self.values > 0
+    }
+}
+
+/// What the databases have, of which something was written since the limits were last forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    limits: SeriesLimits,
+    hashers: [RandomState; 2],
+    databases: Mutex<BTreeMap<String, Known>>,
+}
+
+/// What one database has.
+#[derive(Debug, Default)]
+struct Known {
+    series: HashSet<u128>,
+    /// By measurement and tag key, the values.
+    values: HashMap<u128, HashSet<u128>>,
+}
+
+/// The rows of a batch beyond a limit; displays as InfluxDB tells of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Beyond {
+    database: String,
+    first: Limit,
+    rows: usize,
+}
+
+/// A limit that a series would break.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Limit {
+    Series { limit: usize, known: usize },
+    Values { limit: usize, known: usize, measurement: String, tag: String, value: String },
+}
+
+impl Beyond {
+    /// Number of rows.
+    pub(super) fn dropped(&self) -> usize {
+        self.rows
+    }
+}
+
+impl fmt::Display for Beyond {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.first {
+            Limit::Series { limit, known } => {
+                let (database, rows) = (&self.database, self.rows);
+                write!(out, "max-series-per-database exceeded database={database} limit={limit} series={known} keys={rows}")
+            }
+            Limit::Values { limit, known, measurement, tag, value } => write!(
+                out,
+                "max-values-per-tag limit exceeded ({known}/{limit}): measurement={measurement:?} tag={tag:?} value={value:?}"
+            ),
+        }
+    }
+}
+
+impl Counted {
+    pub(crate) fn new(limits: SeriesLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Whether there are limits: then a write may have to wait.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limits.any()
+    }
+
+    /// Something else than a write has changed what a database has.
+    pub(crate) fn forget(&self) {
+        self.databases.lock().clear();
+    }
+
+    /// Cuts the rows of new series that break a limit out of a batch, and tells of them.
+    ///
+    /// # Errors
+    /// What the database has cannot be read.
+    pub(super) fn cut_beyond(
+        &self,
+        inner: &Inner,
+        database: &str,
+        batch: &mut Batch,
+        keys: &dyn KeyText,
+    ) -> Result<Option<Beyond>, WriteError> {
+        let mut databases = self.databases.lock();
+        if !databases.contains_key(database) {
+            databases.insert(database.to_owned(), self.count(inner, database)?);
+        }
+        let Some(known) = databases.get_mut(database) else { return Ok(None) };
+        let mut beyond: Option<Beyond> = None;
+        let mut canonical = Vec::new();
+        let Batch { text, tables } = batch;
+        for table in &mut *tables {
+            let mut stay = Vec::with_capacity(table.rows());
+            for (row, span) in (0u32..).zip(&table.keys) {
+                let start = span.start as usize;
+                let raw = text.get(start..start + span.len as usize).unwrap_or_default();
+                canonical.clear();
+                // What names no series is storage's to refuse.
+                let broken = keys.canonical(raw, &mut canonical).map_or(None, |()| self.admit(known, &canonical).err());
+                match broken {
+                    None => stay.push(row),
+                    Some(first) => {
+                        let none = || Beyond { database: database.to_owned(), first, rows: 0 };
+                        beyond.get_or_insert_with(none).rows += 1;
+                    }
+                }
+            }
+            if stay.len() < table.rows() {
+                reach::keep_rows(table, &stay);
+            }
+        }
+        tables.retain(|table| table.rows() > 0);
+        Ok(beyond)
+    }
+
+    /// What is in a database's shards.
+    fn count(&self, inner: &Inner, database: &str) -> Result<Known, WriteError> {
+        let state = inner.catalog.state();
+        let policies = state.database(database).map(|database| &database.policies[..]).unwrap_or_default();
+        let mut known = Known::default();
+        for policy in policies {
+            let view = inner.engine.view(&policy.spans_in(TimeRange::ALL))?;
+            for measurement in view.measurements()? {
+                let set = view.series(&measurement, &TagCondition::True)?;
+                for series in 0..set.len() {
+                    self.note(&mut known, &set.key(series));
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    /// Takes a series, if it is known or breaks no limit.
+    fn admit(&self, known: &mut Known, canonical: &[u8]) -> Result<(), Limit> {
+        if known.series.contains(&self.hash(&[canonical])) {
+            return Ok(());
+        }
+        if self.limits.values > 0 {
+            self.check_values(known, canonical)?;
+        }
+        let count = known.series.len();
+        if self.limits.series > 0 && count >= self.limits.series {
+            return Err(Limit::Series { limit: self.limits.series, known: count });
+        }
+        self.note(known, canonical);
+        Ok(())
+    }
+
+    fn check_values(&self, known: &Known, canonical: &[u8]) -> Result<(), Limit> {
+        let limit = self.limits.values;
+        let (measurement, tags) = series_key::parse(canonical);
+        for (tag, value) in tags.pairs() {
+            let Some(values) = known.values.get(&self.hash(&[&measurement, tag])) else { continue };
+            if values.len() >= limit && !values.contains(&self.hash(&[value])) {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                let (measurement, tag, value) = (text(&measurement), text(tag), text(value));
+                return Err(Limit::Values { limit, known: values.len(), measurement, tag, value });
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&self, known: &mut Known, canonical: &[u8]) {
+        if !known.series.insert(self.hash(&[canonical])) || self.limits.values == 0 {
+            return;
+        }
+        let (measurement, tags) = series_key::parse(canonical);
+        for (tag, value) in tags.pairs() {
+            known.values.entry(self.hash(&[&measurement, tag])).or_default().insert(self.hash(&[value]));
+        }
+    }
+
+    /// 128 bits, so that no two series are taken for one.
+    fn hash(&self, parts: &[&[u8]]) -> u128 {
+        let [high, low] = &self.hashers;
+        u128::from(high.hash_one(parts)) << 64 | u128::from(low.hash_one(parts))
+    }
+}

@@ -1,0 +1,53 @@
+//! Limits on series and on the values of a tag: what is beyond is told and not stored, what is there goes on, also after a restart,
+//! and what was deleted makes room.
+
+use super::server_with;
+use testkit::Alluvium;
+
+fn write(server: &Alluvium, lines: &str) -> (u16, String) {
+    let reply = server.client().write("db=d", lines.as_bytes());
+    (reply.status, reply.text())
+}
+
+fn count(server: &Alluvium) -> String {
+    let text = server.client().query("db=d", "SHOW SERIES EXACT CARDINALITY; SELECT count(v) FROM m").text();
+    let numbers = text.split("\"values\":[").skip(1).filter_map(|part| part.split(']').next());
+    numbers.map(|row| row.rsplit(['[', ',']).next().unwrap_or_default()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn series_of_a_database() {
+    let mut server = server_with(&[("ALLUVIUM_DATA_MAX_SERIES_PER_DATABASE", "3")]);
+    assert_eq!(write(&server, "m,h=a v=1 1\nm,h=b v=1 1").0, 204);
+    let beyond = |keys: usize, dropped: usize| {
+        let reason = format!("max-series-per-database exceeded database=d limit=3 series=3 keys={keys}");
+        let told = format!("partial write: {reason} dropped={dropped} for database: d for retention policy: autogen");
+        (400, format!("{{\"error\":\"{told}\"}}\n"))
+    };
+    assert_eq!(write(&server, "m,h=c v=1 1\nm,h=x v=1 1\nm,h=a v=1 2\nm,h=y v=1 1"), beyond(2, 2));
+    assert_eq!(count(&server), "3 4");
+    assert_eq!(write(&server, "m,h=x v=1 1"), beyond(1, 1));
+    assert!(server.stop().success());
+    server.launch();
+    assert_eq!(write(&server, "m,h=x v=1 1\nm,h=b v=1 2"), beyond(1, 1));
+    assert_eq!(server.client().query("db=d", "DROP SERIES FROM m WHERE h = 'a'").status, 200);
+    assert_eq!(write(&server, "m,h=x v=1 1").0, 204);
+    assert_eq!(write(&server, "m,h=y v=1 1"), beyond(1, 1));
+    assert_eq!(count(&server), "3 4");
+    // Other databases have their own.
+    assert_eq!(server.client().query("", "CREATE DATABASE e").status, 200);
+    assert_eq!(server.client().write("db=e", b"m,h=y v=1 1").status, 204);
+}
+
+#[test]
+fn values_of_a_tag() {
+    let server = server_with(&[("ALLUVIUM_DATA_MAX_VALUES_PER_TAG", "2")]);
+    assert_eq!(write(&server, "m,h=a,r=1 v=1 1\nm,h=b,r=1 v=1 1\nn,h=c v=1 1").0, 204);
+    let (status, text) = write(&server, "m,h=c,r=1 v=1 1\nm,h=a,r=2 v=1 1");
+    let reason = r#"max-values-per-tag limit exceeded (2/2): measurement=\"m\" tag=\"h\" value=\"c\""#;
+    let told = format!("partial write: {reason} dropped=1 for database: d for retention policy: autogen");
+    assert_eq!((status, text), (400, format!("{{\"error\":\"{told}\"}}\n")));
+    assert_eq!(count(&server), "5 4");
+    assert_eq!(write(&server, "m,h=b,r=2 v=1 1").0, 204);
+    assert_eq!(write(&server, "m,h=b,r=3 v=1 1").0, 400);
+}
