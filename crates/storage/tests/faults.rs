@@ -203,6 +203,33 @@ fn a_manifest_that_decays_is_written_anew() {
     assert_eq!(rows(&engine, 0).expect("whole"), 2, "rows of both are there, the later took the first one's place");
 }
 
+/// A shard that is dropped beside one whose manifest is damaged takes no file with it that the other may need.
+#[test]
+fn drops_beside_damage_leave_files() {
+    let mut driver = Driver::new(1);
+    driver.open().expect("an empty folder opens");
+    let mut both = Builder::default();
+    for (row, span) in SHARDS[..2].iter().enumerate() {
+        both.row("m", "m,t=1", span.range.start, &[("i", Value::Integer(row as i64))]);
+    }
+    driver.engine().submit(both.build(), &Plain, &SHARDS, Box::new(|_| ())).expect("there is room");
+    driver.engine().flush().expect("there is room");
+    driver.engine().close().expect("there is room");
+    let folder = format!("manifests/{}", SHARDS[1].id);
+    let name = driver.sim.world().disk.list(&folder).expect("there is one").remove(0);
+    let flip = |driver: &Driver| assert!(driver.sim.disk.decay(&format!("{folder}/{name}"), 70, 0x10));
+    flip(&driver);
+    driver.engine = Some(Engine::open(driver.sim.world(), options(), &SHARDS).expect("opens"));
+    assert!(driver.engine().closed_because().is_some());
+    driver.engine().drop_shards(&[SHARDS[0].id]).expect("whole");
+    driver.engine().close().expect("nothing is to be written");
+    // The operator brings the manifest back.
+    flip(&driver);
+    let engine = Engine::open(driver.sim.world(), options(), &SHARDS[1..]).expect("opens");
+    assert_eq!(engine.closed_because(), None);
+    assert_eq!(rows(&engine, 1).expect("its file is there"), 1);
+}
+
 #[test]
 fn a_lost_log_is_damage() {
     let mut driver = Driver::new(1);

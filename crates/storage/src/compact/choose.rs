@@ -17,7 +17,10 @@ const LARGEST_SHARE: u64 = 30;
 /// Segments smaller than this (bytes) count as of this size.
 const SMALL: u64 = 256 << 10;
 /// Segments that are larger than this (bytes) are full and stay as they are.
-pub(super) const FULL: u64 = 2 << 30;
+pub(super) const FULL: u64 = 512 << 20;
+/// One merge takes no more than this (bytes): it holds the directories of the measurement at hand, some 100 bytes for each page of
+/// each column, which is about what a page of a gauge takes on disk.
+const MOST_BYTES: u64 = 1 << 30;
 /// What is not yet cold must be at least this part of what the last merge takes.
 const LATE_PART: u64 = 4;
 /// A shard has at least this many segments before the second rule counts.
@@ -64,7 +67,7 @@ fn cheapest(sizes: &[u64], fit: impl Fn(u64, u64) -> bool) -> Option<Range<usize
     for end in (0..sizes.len()).rev() {
         let (mut sum, mut largest) = (0, 0);
         for start in (0..=end).rev().take(MOST) {
-            if sizes[start] > FULL {
+            if sizes[start] > FULL || sum + sizes[start] > MOST_BYTES {
                 break;
             }
             let size = sizes[start].max(SMALL);

@@ -33,6 +33,8 @@ pub(super) struct Piece {
     pub(super) first: i64,
     /// The last row's time.
     pub(super) last: i64,
+    /// Whether it is in the output already, with a block that was copied.
+    pub(super) is_done: bool,
 }
 
 /// What a walk holds of one group.
@@ -146,7 +148,7 @@ impl Input {
                 let (page, rows) = own.rows_of(at);
                 let times = self.page(group, page)?;
                 if let (Some(&first), Some(&last)) = (times.times.get(rows.start), times.times.get(rows.end - 1)) {
-                    out.push(Piece { input, group, page, rows, first, last });
+                    out.push(Piece { input, group, page, rows, first, last, is_done: false });
                 }
             } else {
                 out.extend(own.pages_of(at).map(|page| Piece {
@@ -156,6 +158,7 @@ impl Input {
                     rows: 0..own.rows[page] as usize,
                     first: own.first[page],
                     last: own.last[page],
+                    is_done: false,
                 }));
             }
         }

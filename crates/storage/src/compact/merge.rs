@@ -91,8 +91,6 @@ struct Merge<'a> {
     /// Of the series at hand, ascending by time.
     pieces: Vec<Piece>,
     key: Vec<u8>,
-    /// Blocks that were copied ahead of their pages: input, group, the page after.
-    copied: Vec<(usize, usize, usize)>,
 }
 
 impl<'a> Merge<'a> {
@@ -117,7 +115,7 @@ impl<'a> Merge<'a> {
             }
         }
         let types = fields.iter().map(|field| field.field_type).collect();
-        Ok(Self { order, inputs, types, pieces: Vec::new(), key: Vec::new(), copied: Vec::new() })
+        Ok(Self { order, inputs, types, pieces: Vec::new(), key: Vec::new() })
     }
 
     /// Merges all series; false: it was told to stop.
@@ -135,7 +133,10 @@ impl<'a> Merge<'a> {
                 let goes_on = if self.is_apart(from..to) {
                     self.take_all(from..to, writer, sink)?
                 } else {
-                    overlap::merge(&mut self.inputs, &self.pieces[from..to], &self.types, writer, sink)?
+                    // A block that was copied may reach into the cluster; nothing else has rows of its fields up to its end.
+                    let left: Vec<Piece> =
+                        self.pieces[from..to].iter().filter(|piece| !piece.is_done).cloned().collect();
+                    overlap::merge(&mut self.inputs, &left, &self.types, writer, sink)?
                 };
                 if !goes_on {
                     return Ok(false);
@@ -153,7 +154,6 @@ impl<'a> Merge<'a> {
         self.key.clear();
         self.key.extend_from_slice(least);
         self.pieces.clear();
-        self.copied.clear();
         for (number, input) in self.inputs.iter_mut().enumerate() {
             if input.key() == Some(&self.key) {
                 input.take(number, &mut self.pieces)?;
@@ -188,21 +188,24 @@ impl<'a> Merge<'a> {
         self.inputs[piece.input].targets[piece.group].set
     }
 
-    /// The piece after the last one of those that overlap each other, from one on.
+    /// The piece after the last one of those that overlap each other, from one on; those that are done count as nothing.
     fn cluster(&self, from: usize) -> usize {
-        let mut last = self.pieces[from].last;
-        let mut to = from + 1;
-        while to < self.pieces.len() && self.pieces[to].first <= last {
-            last = last.max(self.pieces[to].last);
-            to += 1;
-        }
-        to
+        let mut last = None;
+        let overlapping = self.pieces[from..].iter().take_while(|piece| {
+            let meets = piece.is_done || last.is_none_or(|last| piece.first <= last);
+            if meets && !piece.is_done {
+                last = last.max(Some(piece.last));
+            }
+            meets
+        });
+        from + overlapping.count()
     }
 
     /// Whether pieces that overlap are nobody's but one input's, whose rows do not meet, and keep their groups.
     fn is_apart(&self, cluster: Range<usize>) -> bool {
-        let input = self.pieces[cluster.start].input;
-        self.pieces[cluster].iter().all(|piece| piece.input == input && self.set(piece).is_some())
+        let mut left = self.pieces[cluster].iter().filter(|piece| !piece.is_done);
+        let Some(first) = left.next() else { return true };
+        self.set(first).is_some() && left.all(|piece| piece.input == first.input && self.set(piece).is_some())
     }
 
     /// Takes pieces that are apart; false: it was told to stop.
@@ -224,13 +227,10 @@ impl<'a> Merge<'a> {
     /// Takes a piece that is apart.
     fn take(&mut self, at: usize, writer: &mut Writer, sink: &mut dyn Sink) -> Result<(), StorageError> {
         let piece = &self.pieces[at];
-        let Some(set) = self.set(piece) else { return Err(StorageError::Bug("a piece without a set".to_owned())) };
-        let done = |&(input, group, end): &(usize, usize, usize)| {
-            (input, group) == (piece.input, piece.group) && piece.page < end
-        };
-        if self.copied.iter().any(done) {
+        if piece.is_done {
             return Ok(());
         }
+        let Some(set) = self.set(piece) else { return Err(StorageError::Bug("a piece without a set".to_owned())) };
         if let Some(block) = self.copyable(at) {
             let input = &self.inputs[piece.input];
             let (group, target) = (input.group(piece.group), &input.targets[piece.group]);
@@ -238,8 +238,11 @@ impl<'a> Merge<'a> {
             let order: Vec<usize> = std::iter::once(0).chain(target.columns.iter().map(|column| column + 1)).collect();
             writer.copy(set, (group, block, &whole), &order)?;
             sink.copied(whole.bytes().len());
-            let copied = (piece.input, piece.group, group.block_pages(block).end);
-            self.copied.push(copied);
+            let (own, pages) = ((piece.input, piece.group), group.block_pages(block));
+            let last = group.last[pages.end - 1];
+            for piece in self.pieces[at..].iter_mut().take_while(|piece| piece.first <= last) {
+                piece.is_done |= (piece.input, piece.group) == own && pages.contains(&piece.page);
+            }
             return Ok(());
         }
         let (group, rows) = (piece.group, piece.rows.clone());

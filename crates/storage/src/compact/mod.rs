@@ -114,13 +114,15 @@ struct Job {
 
 impl Job {
     /// What is due in a shard: a merge, a segment to be rewritten without what is deleted, or the last merge.
-    fn of(shard: &Arc<Shard>, now_ns: u64, cold_after: Duration) -> Option<Self> {
+    /// With `purges_only` it is only for the sake of deletes.
+    fn of(shard: &Arc<Shard>, now_ns: u64, cold_after: Duration, purges_only: bool) -> Option<Self> {
         let (segments, tombstones, idle_ns) = {
             let state = shard.state.lock();
             let idle_ns = if state.runs.is_empty() { now_ns.saturating_sub(state.since_ns) } else { 0 };
             (state.segments.clone(), state.tombstones.clone(), idle_ns)
         };
-        let size = |segment: &Arc<Segment>| segment.entry().place.len;
+        // Rows that compress to nothing have pages and statistics all the same.
+        let size = |segment: &Arc<Segment>| segment.entry().place.len.max(segment.entry().rows);
         let sizes: Vec<u64> = segments.iter().map(size).collect();
         let purge = || purge::choose(&segments, &tombstones, now_ns).map(|at| at..at + 1);
         let last = || {
@@ -128,9 +130,11 @@ impl Job {
             let is_idle = u128::from(idle_ns) >= cold_after.as_nanos();
             is_idle.then(|| choose::choose_last(&cold)).flatten()
         };
-        let (range, is_last) = match choose::choose(&sizes).or_else(purge) {
+        let merge = if purges_only { None } else { choose::choose(&sizes) };
+        let (range, is_last) = match merge.or_else(purge) {
             // What becomes too large for another merge is as good as left alone.
             Some(range) => (range.clone(), range.len() > 1 && sizes[range].iter().sum::<u64>() > choose::FULL),
+            None if purges_only => return None,
             None => (last()?, true),
         };
         let inputs = segments[range].to_vec();
@@ -143,6 +147,15 @@ impl Job {
         self.inputs.iter().map(|segment| segment.entry().place.len).sum()
     }
 
+    /// Bytes that must be free for it: none where all is deleted.
+    fn room(&self) -> u64 {
+        let is_gone = |only: &Segment| self.tombstones.iter().any(|tombstone| tombstone.takes_all(only.entry()));
+        match &self.inputs[..] {
+            [only] if is_gone(only) => 0,
+            _ => self.bytes().saturating_mul(2),
+        }
+    }
+
     fn stopped(&self, engine: &Engine) -> bool {
         // A shard that is being dropped, and a node that is being closed, wait for no merge.
         self.shard.unmergeable.load(Ordering::Relaxed) || engine.halted()
@@ -152,9 +165,8 @@ impl Job {
 /// Does a merge, or several small ones of many shards, if some are due, and says whether it did.
 pub(crate) fn step(engine: &Engine, shards: &[Arc<Shard>]) -> Result<bool, StorageError> {
     let Some(_alone) = engine.compaction.merging.try_lock() else { return Ok(false) };
-    let jobs = jobs(engine, shards);
-    let bytes: u64 = jobs.iter().map(Job::bytes).sum();
-    if jobs.is_empty() || engine.world.disk.free_bytes()? < bytes.saturating_mul(2) {
+    let jobs = jobs(engine, shards, engine.world.disk.free_bytes()?);
+    if jobs.is_empty() {
         return Ok(false);
     }
     let mut output = Output { engine, path: engine.new_segment_path(), file: None, written: 0 };
@@ -197,15 +209,19 @@ pub(crate) fn step(engine: &Engine, shards: &[Arc<Shard>]) -> Result<bool, Stora
     failed.map_or(Ok(worked), Err)
 }
 
-/// What is due: the first job, and if it is a small one, more of them. Many small shards share a file.
-fn jobs(engine: &Engine, shards: &[Arc<Shard>]) -> Vec<Job> {
+/// What is due and fits the free bytes: the first job, and if it is a small one, more of them. Many small shards share a file.
+/// While writes are refused for want of space, only what frees some.
+fn jobs(engine: &Engine, shards: &[Arc<Shard>], free: u64) -> Vec<Job> {
+    let (purges_only, mut room) = (engine.is_full(), free);
     let (now, cold_after) = (engine.world.clock.monotonic_ns(), engine.options.merges.cold_after);
     let (mut jobs, mut bytes) = (Vec::new(), 0);
     for shard in shards.iter().filter(|shard| !shard.unmergeable.load(Ordering::Relaxed)) {
         if engine.halted() || bytes >= SHARED || jobs.len() >= MANY_JOBS {
             break;
         }
-        let Some(job) = Job::of(shard, now, cold_after) else { continue };
+        let fits = |job: &Job| job.room() <= room;
+        let Some(job) = Job::of(shard, now, cold_after, purges_only).filter(fits) else { continue };
+        room -= job.room();
         if job.bytes() > SMALL_JOB {
             if jobs.is_empty() {
                 return vec![job];

@@ -9,7 +9,7 @@ use crate::schema::FieldKey;
 use crate::segment::{Files, Summary};
 use crate::view::tests::{CLUSTER, bursts, expected, parts, read, store, view_of};
 use crate::view::{Scalar, TagCondition};
-use model::{Column, FieldType, TimeRange, Values};
+use model::{Column, FieldType, Presence, TimeRange, Values};
 use platform::sim::SimWorld;
 use platform::{Random, SeededRandom, World};
 use proptest::prelude::*;
@@ -186,6 +186,36 @@ fn blocks_that_nothing_overlaps_are_copied() {
     left[1].1.retain(|time| !gone(time));
     assert!(left.iter().map(|series| &series.1).eq(after.iter().map(|series| &series.1)));
     assert!(sink.copied > 0);
+}
+
+/// A block that is copied may end inside a page of the same series with other fields, which a late row then meets.
+#[test]
+fn blocks_end_inside_pages_of_other_fields() {
+    let world = SimWorld::new(1).world();
+    let (files, cache) = (Files::new(world.disk.clone()), Arc::new(Cache::new(1 << 26)));
+    let mut both = walk(1, 1, 0, 50_000, 10);
+    // The second field is there in every sixth row only.
+    let column = &mut both.tables[0].columns[1].1;
+    let sixth: Vec<u32> = (0..50_000).step_by(6).collect();
+    let Values::Integer(all) = &column.values else { panic!("of another type") };
+    let values = Values::Integer(sixth.iter().map(|&row| all[row as usize]).collect());
+    *column = Column { values, presence: Presence::Sparse(sixth) };
+    let inputs = segments(&world, &files, &cache, &[both]);
+    let mut copied = 0;
+    for late in (0..500_000).step_by(7_919) {
+        let mut row = walk(2, 1, late + 5, 1, 1);
+        if late % 2 == 0 {
+            row.tables[0].columns.truncate(1);
+        }
+        let inputs = [inputs.clone(), segments(&world, &files, &cache, &[row])].concat();
+        let before = sums(&rows_of(inputs.clone(), &cache));
+        let (summary, sink) = merged(&inputs, Level::Hot, true);
+        copied += usize::from(sink.copied > 0);
+        let segment = stored(&world, &files, &cache, &summary, &sink.bytes);
+        segment.verify().unwrap();
+        assert_eq!(sums(&rows_of(vec![segment], &cache)), before, "late at {late}");
+    }
+    assert!(copied > 50, "{copied} merges copied a block");
 }
 
 /// What merges cost: `cargo test -p storage --lib costs_of_merges -- --ignored --nocapture`.

@@ -348,7 +348,7 @@ impl Engine {
             let mut all = self.shards.write();
             shards.iter().map(|id| all.remove(id)).collect()
         };
-        let mut result = Ok(());
+        let (mut result, is_whole) = (Ok(()), self.closed_because().is_none());
         // A merge under way stops at its next series.
         owned.iter().flatten().for_each(|shard| shard.unmergeable.store(true, Ordering::Relaxed));
         for (id, shard) in shards.iter().zip(owned) {
@@ -356,7 +356,9 @@ impl Engine {
             let segments = shard.as_ref().map(|shard| shard.state.lock().segments.clone()).unwrap_or_default();
             self.release(shard.as_ref().map_or(0, |shard| shard.drop_all()));
             match self.manifests.remove(*id) {
-                Ok(()) => self.discard(&segments),
+                // Beside damage nobody knows who else needs a file.
+                Ok(()) if is_whole => self.discard(&segments),
+                Ok(()) => {}
                 Err(error) => result = Err(error),
             }
         }

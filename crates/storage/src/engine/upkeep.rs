@@ -174,12 +174,16 @@ impl Engine {
     /// Merges segments, if some should be. A merge may take long, so it waits while the log fills: writers would be refused
     /// for it.
     fn compact(&self) -> Result<bool, StorageError> {
-        // On a full disk what it would take is for flushes.
-        if self.log_bytes.load(Ordering::Relaxed) > self.options.log_bytes / 4 || self.full.is_spent() {
+        if self.log_bytes.load(Ordering::Relaxed) > self.options.log_bytes / 4 {
             return Ok(false);
         }
         let shards: Vec<Arc<Shard>> = self.shards.read().values().cloned().collect();
         compact::step(self, &shards)
+    }
+
+    /// Whether writes are refused for want of space on the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.is_spent()
     }
 
     /// Removes, once, what earlier starts left and nothing names.

@@ -156,6 +156,13 @@ impl Group {
         self.raw.len()
     }
 
+    /// Bytes in memory, with all columns decoded.
+    fn bytes(&self) -> usize {
+        let raw: usize = self.raw.iter().map(Vec::len).sum();
+        let columns = self.columns() * (self.pages() * 56 + self.blocks() * 20);
+        raw + columns + self.pages() * 20 + self.blocks() * 12 + self.series.len() * 12
+    }
+
     /// Number of blocks.
     pub(crate) fn blocks(&self) -> usize {
         self.block_ends.len()
@@ -270,6 +277,13 @@ impl ColumnDirectory {
 pub(crate) struct Directory {
     /// In no special order.
     pub(crate) groups: Vec<Group>,
+}
+
+impl Directory {
+    /// Bytes in memory, with all columns decoded.
+    pub(crate) fn bytes(&self) -> usize {
+        self.groups.iter().map(Group::bytes).sum()
+    }
 }
 
 /// Reads a directory; `types` are those of the contents' fields, `series` is the number of series.

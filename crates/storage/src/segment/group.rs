@@ -69,6 +69,9 @@ pub(super) struct GroupBuilder {
     series_pages: u64,
     window: Option<i64>,
     window_last: i64,
+    /// Long: the last time of the series so far; whether rows of a series ever came out of order.
+    above: Option<i64>,
+    is_disordered: bool,
 }
 
 /// Where finished blocks go.
@@ -99,6 +102,8 @@ impl GroupBuilder {
             series_pages: 0,
             window: None,
             window_last: 0,
+            above: None,
+            is_disordered: false,
         }
     }
 
@@ -125,11 +130,14 @@ impl GroupBuilder {
             self.end_block(out);
         }
         self.parts.series.push(series);
-        (self.series_pages, self.window) = (0, window);
+        (self.series_pages, self.window, self.above) = (0, window, None);
     }
 
     /// Long: adds rows of the series, those of `range`, above the ones before.
     pub(super) fn push(&mut self, rows: &Rows<'_>, range: Range<usize>, out: &mut Out<'_>) {
+        if let [first, .., last] | [first @ last] = &rows.times[range.clone()] {
+            self.rise(*first, *last);
+        }
         let mut at = range.start;
         while at < range.end {
             if self.open_rows > 0 && (rows.times[at] > self.window_last || self.open_rows >= PAGE_ROWS) {
@@ -169,6 +177,7 @@ impl GroupBuilder {
         self.close_page();
         self.end_block(out);
         let pages = from.block_pages(number);
+        self.rise(from.first[pages.start], from.last[pages.end - 1]);
         self.parts.block_offsets.push(out.base + out.bytes.len() as u64);
         self.parts.block_pages.push(pages.len() as u64);
         out.bytes.extend_from_slice(block.bytes());
@@ -180,6 +189,17 @@ impl GroupBuilder {
         self.parts.rows.extend_from_slice(&from.rows[pages.clone()]);
         self.series_pages += pages.len() as u64;
         Ok(())
+    }
+
+    /// Notes that rows of the series come.
+    fn rise(&mut self, first: i64, last: i64) {
+        self.is_disordered |= self.above.is_some_and(|above| above >= first);
+        self.above = Some(last);
+    }
+
+    /// Whether the rows of each series came in order: a segment with others could not be read.
+    pub(super) fn is_ordered(&self) -> bool {
+        !self.is_disordered
     }
 
     /// How many of some rows fit the open page by their bytes; at least one if it is empty.

@@ -318,6 +318,11 @@ impl Lanes {
         self.groups.iter().map(GroupBuilder::rows).sum()
     }
 
+    /// Whether the rows of each series came in order.
+    pub(super) fn are_ordered(&self) -> bool {
+        self.groups.iter().all(GroupBuilder::is_ordered)
+    }
+
     /// Ends all groups.
     pub(super) fn finish(self, out: &mut Out<'_>) -> Vec<GroupParts> {
         self.groups.into_iter().map(|group| group.finish(out)).collect()

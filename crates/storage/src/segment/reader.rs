@@ -154,8 +154,8 @@ impl Segment {
             let types: Vec<FieldType> = entry.fields.iter().map(|field| field.field_type).collect();
             let directory = directory::decode(&bytes, &types, entry.series);
             let directory = directory.map_err(|error| self.damaged(entry.directory.offset, error))?;
-            // With all its columns decoded it takes about this.
-            Ok((directory, bytes.len() as u64 * 8))
+            let in_memory = directory.bytes();
+            Ok((directory, in_memory as u64))
         })
     }
 

@@ -241,6 +241,9 @@ impl Writer {
             return Ok(());
         }
         let rows = open.lanes.rows();
+        if !open.lanes.are_ordered() {
+            return Err(StorageError::Bug("rows of a series out of order".to_owned()));
+        }
         let groups = open.lanes.finish(&mut Out { bytes: &mut self.out, base: self.taken });
         let mut directory = Vec::new();
         put_u64(&mut directory, groups.len() as u64);
