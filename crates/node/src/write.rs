@@ -17,9 +17,9 @@ pub(crate) use limits::Counted;
 
 use crate::catalog::{CatalogError, Policy};
 use crate::node::{Gate, Inner};
+use limits::Beyond;
 use model::{Batch, KeyText, TimeRange};
 use platform::{Counter, Stats};
-use limits::Beyond;
 use reach::{Outside, cut_outside};
 use report::Report;
 use std::collections::BTreeMap;

@@ -166,7 +166,11 @@ fn look_at_log(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageError>
     let (mut before, mut patience) = (None, PATIENCE);
     loop {
         let result = match scan(world, cluster) {
-            Err(error @ StorageError::Damaged { .. }) => Ok(Found { damage: vec![error.to_string()], ..Found::default() }),
+            Err(error @ StorageError::Damaged { .. }) => {
+                let mut found = Found::default();
+                found.damage.push(error.to_string());
+                Ok(found)
+            }
             other => other,
         };
         let told = match &result {

@@ -72,7 +72,10 @@ impl fmt::Display for Beyond {
         match &self.first {
             Limit::Series { limit, known } => {
                 let (database, rows) = (&self.database, self.rows);
-                write!(out, "max-series-per-database exceeded database={database} limit={limit} series={known} keys={rows}")
+                write!(
+                    out,
+                    "max-series-per-database exceeded database={database} limit={limit} series={known} keys={rows}"
+                )
             }
             Limit::Values { limit, known, measurement, tag, value } => write!(
                 out,
