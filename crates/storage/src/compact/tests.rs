@@ -193,7 +193,7 @@ fn blocks_that_nothing_overlaps_are_copied() {
 fn blocks_end_inside_pages_of_other_fields() {
     let world = SimWorld::new(1).world();
     let (files, cache) = (Files::new(world.disk.clone()), Arc::new(Cache::new(1 << 26)));
-    let mut both = walk(1, 1, 0, 50_000, 10);
+    let mut both = walk(1, 1, 0, 50_000, 13);
     // The second field is there in every sixth row only.
     let column = &mut both.tables[0].columns[1].1;
     let sixth: Vec<u32> = (0..50_000).step_by(6).collect();
@@ -202,7 +202,7 @@ fn blocks_end_inside_pages_of_other_fields() {
     *column = Column { values, presence: Presence::Sparse(sixth) };
     let inputs = segments(&world, &files, &cache, &[both]);
     let mut copied = 0;
-    for late in (0..500_000).step_by(7_919) {
+    for late in (0..650_000).step_by(7_919) {
         let mut row = walk(2 + late as u64, 1, late + 5, 1, 1);
         if late % 2 == 0 {
             row.tables[0].columns.truncate(1);
