@@ -1,20 +1,29 @@
 //! DELETE and DROP SERIES: which rows a statement names, as storage's [`Deletion`]s.
 //!
-//! The condition must be over tags and time. It falls apart into alternatives, each a condition on tags and a range of time,
-//! so that times under OR take just the rows that they name. Names are looked up where it matters: measurements for a
-//! regular expression, fields for a condition, which must not name one. Both without a look at rows where possible.
+//! The condition must be over tags, time and `_name`, the name of the measurement. `terms` decides the latter measurement by
+//! measurement; what is left falls apart into `alternatives`, each a condition on tags and a range of time, so that times
+//! under OR take just the rows that they name. Names are looked up where it matters: measurements for a regular expression
+//! or `_name`, fields for a condition, which must not name one. Both without a look at rows where possible.
 
-use crate::pattern::{Order, Ordered, Pattern};
-use crate::when::{self, Part};
+mod alternatives;
+mod condition;
+mod terms;
+#[cfg(test)]
+mod tests;
+
+use crate::exec::check_cancel;
+use crate::pattern::Pattern;
+use crate::when;
 use crate::{Context, Names, QueryError};
-use influxql::ast::{BinaryOp, DataType, Expr, Measurement, Source};
+use alternatives::{MOST_ALTERNATIVES, Maker};
+use influxql::ast::{Expr, Measurement, Source};
 use model::{Text, TimeRange};
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use storage::{Deletion, TagCondition, View};
+use std::collections::{BTreeMap, BTreeSet};
+use storage::{Deletion, View};
+use terms::{Decided, Suspects, Terms};
 
-/// Alternatives that a condition may fall apart into.
-const MOST_ALTERNATIVES: usize = 1_000;
+/// Conditions on names of measurements that may stand beside others in one statement.
+const MOST_NAMES: usize = 10_000;
 
 /// Rows to delete.
 #[derive(Clone, Debug)]
@@ -34,17 +43,18 @@ pub enum Verb {
     DropSeries,
 }
 
-/// The rows that a statement names, in the database of the request. Nothing is deleted yet.
+/// The rows that a statement names, in the database of the request; `None` if there are none for sure. Nothing is deleted
+/// yet.
 ///
 /// # Errors
-/// InfluxDB's texts: the database is missing, the condition names a field, or time in DROP SERIES. Comparisons that it
-/// does not carry out as they read are refused.
+/// InfluxDB's texts: the database is missing, the condition names a field, several policies, or time in DROP SERIES.
+/// Comparisons that it does not carry out as they read are refused, and so are conditions that one deletion cannot hold.
 pub fn doomed(
     verb: Verb,
     statement: &influxql::Deletion,
     names: &dyn Names,
     context: &Context,
-) -> Result<Vec<Doomed>, QueryError> {
+) -> Result<Option<Doomed>, QueryError> {
     let database = context.database.as_deref().unwrap_or_default();
     let policies = match database {
         "" => return Err(QueryError::DatabaseNotFound(String::new())),
@@ -54,41 +64,93 @@ pub fn doomed(
     if verb == Verb::DropSeries && statement.condition.as_ref().is_some_and(has_time) {
         return Err(QueryError::Invalid("DROP SERIES doesn't support time in WHERE clause".into()));
     }
-    let found = alternatives(&when.rest)?;
-    let mut targets: Vec<(Option<&str>, Vec<&Measurement>)> = Vec::new();
+    let terms = Terms::read(&when.rest, context)?;
+    let most = names.most_deletion_bytes();
+    check_room(terms.bytes(), most)?;
+    let mut sources = Vec::new();
     for source in &statement.sources {
         let Source::Measurement(source) = source else { return Err(QueryError::NotExecuted("subqueries".into())) };
-        let policy = source.retention_policy.as_deref().filter(|policy| !policy.is_empty());
-        match targets.iter_mut().find(|(known, _)| *known == policy) {
-            Some((_, sources)) => sources.push(source),
-            None => targets.push((policy, vec![source])),
+        sources.push(source);
+    }
+    let known = Known { names, database, policies: &policies };
+    let policy = known.one_policy(&sources)?;
+    // InfluxDB says nothing of a policy that is not there.
+    let of: Vec<&str> =
+        policies.iter().map(String::as_str).filter(|name| policy.is_none_or(|one| one == *name)).collect();
+    let target = Target { names, database, policies: of, range: when.range };
+    let mut maker = Maker::new(context);
+    let (mut deletions, mut bytes) = (Vec::new(), 0);
+    for (measurements, term) in target.groups(&sources, &terms, context)? {
+        let found = maker.alternatives(&term)?;
+        target.check_fields(measurements.as_deref(), &Suspects::of(&term), context)?;
+        let named = measurements.iter().flatten().map(|name| name.len() as u64 + 1).sum::<u64>();
+        bytes += named * found.len() as u64;
+        check_room(bytes, most)?;
+        for one in found {
+            let range = one.range.intersect(&when.range);
+            if !range.is_empty() && measurements.as_ref().is_none_or(|names| !names.is_empty()) {
+                deletions.push(Deletion { measurements: measurements.clone(), condition: one.condition(), range });
+            }
         }
     }
-    if targets.is_empty() {
-        targets.push((None, Vec::new()));
+    let nothing = target.policies.is_empty() || deletions.is_empty();
+    Ok((!nothing).then(|| Doomed { policy: policy.map(str::to_owned), deletions }))
+}
+
+/// Fails if a deletion takes more than `most` bytes. Storage would refuse it too, but only once all is compiled.
+fn check_room(bytes: u64, most: u64) -> Result<(), QueryError> {
+    if bytes <= most {
+        return Ok(());
     }
-    let mut all = Vec::new();
-    for (policy, sources) in targets {
-        let of: Vec<&str> =
-            policies.iter().map(String::as_str).filter(|name| policy.is_none_or(|one| one == *name)).collect();
-        // InfluxDB says nothing of a policy that is not there.
-        let target = Target { names, database, policies: of, range: when.range };
-        let measurements = target.measurements(&sources)?;
-        target.check_fields(measurements.as_deref(), &when.rest)?;
-        let deletion = |(condition, range): &(TagCondition, TimeRange)| Deletion {
-            measurements: measurements.clone(),
-            condition: condition.clone(),
-            range: range.intersect(&when.range),
-        };
-        let deletions: Vec<Deletion> = found.iter().map(deletion).filter(|one| !one.range.is_empty()).collect();
-        if !target.policies.is_empty()
-            && measurements.as_ref().is_none_or(|names| !names.is_empty())
-            && !deletions.is_empty()
-        {
-            all.push(Doomed { policy: policy.map(str::to_owned), deletions });
+    Err(QueryError::Invalid(format!("a delete of more than {most} bytes is above an eighth of the log")))
+}
+
+/// What there is to delete from.
+struct Known<'a> {
+    names: &'a dyn Names,
+    database: &'a str,
+    policies: &'a [String],
+}
+
+impl Known<'_> {
+    /// The policy that all sources name; `None` if they name none. Judged as by InfluxDB, in the order of their texts once
+    /// regular expressions are written out, and not at all if nothing was ever written.
+    fn one_policy<'s>(&self, sources: &[&'s Measurement]) -> Result<Option<&'s str>, QueryError> {
+        let policy = |source: &'s Measurement| source.retention_policy.as_deref().filter(|policy| !policy.is_empty());
+        let first = sources.first().and_then(|source| policy(source));
+        if sources.iter().all(|source| policy(source) == first) {
+            return Ok(first);
+        }
+        let mut known: BTreeSet<Text> = BTreeSet::new();
+        for of in self.policies {
+            known.extend(self.names.known_measurements(self.database, of, TimeRange::ALL)?);
+        }
+        if known.is_empty() {
+            return Ok(first);
+        }
+        let mut written: BTreeMap<String, Option<&str>> = BTreeMap::new();
+        for source in sources {
+            let Some(regex) = &source.regex else {
+                written.insert(source.to_string(), policy(source));
+                continue;
+            };
+            let pattern = Pattern::new(regex)?;
+            for name in known.iter().filter(|name| pattern.matches(name)) {
+                let name = String::from_utf8_lossy(name).into_owned();
+                written.insert(Measurement { name, regex: None, ..(*source).clone() }.to_string(), policy(source));
+            }
+        }
+        let mut found = written.into_values();
+        let wanted = found.next().flatten();
+        match found.find(|other| *other != wanted) {
+            None => Ok(wanted),
+            Some(other) => {
+                let (wanted, other) = (wanted.unwrap_or_default(), other.unwrap_or_default());
+                let text = format!("mixed retention policies not supported, wanted {wanted:?} got {other:?}");
+                Err(QueryError::Invalid(text))
+            }
         }
     }
-    Ok(all)
 }
 
 fn has_time(expr: &Expr) -> bool {
@@ -119,29 +181,74 @@ impl Target<'_> {
                 continue;
             };
             let pattern = Pattern::new(regex)?;
-            for policy in &self.policies {
-                let known = self.names.known_measurements(self.database, policy, self.range)?;
-                found.extend(known.into_iter().filter(|name| pattern.matches(name)));
-            }
+            found.extend(self.known()?.into_iter().filter(|name| pattern.matches(name)));
         }
         Ok((!sources.is_empty()).then(|| found.into_iter().collect()))
     }
 
+    /// Measurements (`None`: all of them), and what must hold of their rows. Those share a group for which conditions on
+    /// names come out alike.
+    fn groups<'t>(
+        &self,
+        sources: &[&Measurement],
+        terms: &Terms<'t>,
+        context: &Context,
+    ) -> Result<Vec<(Option<Vec<Text>>, Decided<'t>)>, QueryError> {
+        let measurements = self.measurements(sources)?;
+        if terms.names() == 0 {
+            return Ok(vec![(measurements, terms.decided(&[]))]);
+        }
+        let measurements = match measurements {
+            Some(measurements) => measurements,
+            None => self.known()?.into_iter().collect(),
+        };
+        let mut groups: BTreeMap<Vec<bool>, Vec<Text>> = BTreeMap::new();
+        for name in measurements {
+            check_cancel(context)?;
+            groups.entry(terms.outcomes(&name)).or_default().push(name);
+            if groups.len() > MOST_ALTERNATIVES || terms.names() > MOST_NAMES {
+                return Err(QueryError::NotExecuted("so many conditions on _name in a deletion".into()));
+            }
+        }
+        let group = |(outcomes, names): (Vec<bool>, Vec<Text>)| {
+            check_cancel(context)?;
+            Ok((Some(names), terms.decided(&outcomes)))
+        };
+        groups.into_iter().map(group).collect()
+    }
+
+    fn known(&self) -> Result<BTreeSet<Text>, QueryError> {
+        let mut known = BTreeSet::new();
+        for policy in &self.policies {
+            known.extend(self.names.known_measurements(self.database, policy, self.range)?);
+        }
+        Ok(known)
+    }
+
     /// Fails if a term of the condition is on a field of one of the measurements. Rows are looked at only where the names of
     /// fields leave it open, so that a delete of few series among very many costs little.
-    fn check_fields(&self, measurements: Option<&[Text]>, rest: &Part) -> Result<(), QueryError> {
+    fn check_fields(
+        &self,
+        measurements: Option<&[Text]>,
+        suspects: &Suspects<'_>,
+        context: &Context,
+    ) -> Result<(), QueryError> {
         for policy in &self.policies {
-            let may = |name: &str| self.names.may_have_field(self.database, policy, self.range, measurements, name);
-            if !names_field(rest, &mut |name, cast| match cast {
-                Some(cast) => Ok(cast != DataType::Tag),
-                None => may(name),
-            })? {
+            let mut may = suspects.certain;
+            for name in &suspects.names {
+                check_cancel(context)?;
+                // A name of a query is text.
+                let name = String::from_utf8_lossy(name);
+                may = may || self.names.may_have_field(self.database, policy, self.range, measurements, &name)?;
+            }
+            if !may {
                 continue;
             }
             let view = self.names.view(self.database, Some(policy), self.range)?;
             for name in view.measurements()? {
+                check_cancel(context)?;
                 if measurements.is_none_or(|names| names.binary_search(&name).is_ok()) {
-                    check_fields(&view, &name, rest)?;
+                    check_fields(&view, &name, suspects)?;
                 }
             }
         }
@@ -150,140 +257,12 @@ impl Target<'_> {
 }
 
 /// Fails if a term of the condition is on a field of the measurement.
-fn check_fields(view: &View, measurement: &[u8], rest: &Part) -> Result<(), QueryError> {
-    let fields = view.fields(measurement)?;
-    let mut is_field = |name: &str, cast: Option<DataType>| {
-        Ok(match cast {
-            Some(cast) => cast != DataType::Tag,
-            None => fields.iter().any(|(field, _)| **field == *name.as_bytes()),
-        })
-    };
-    if names_field(rest, &mut is_field)? {
+fn check_fields(view: &View, measurement: &[u8], suspects: &Suspects<'_>) -> Result<(), QueryError> {
+    if suspects.certain || view.fields(measurement)?.iter().any(|(field, _)| suspects.names.contains(&**field)) {
         let shard = view.shards().iter().map(|span| span.id).min().unwrap_or(0);
         return Err(QueryError::Invalid(format!(
             "shard {shard}: fields not supported in WHERE clause during deletion"
         )));
     }
     Ok(())
-}
-
-/// Whether a name in a term is a field's.
-type IsField<'a> = dyn FnMut(&str, Option<DataType>) -> Result<bool, QueryError> + 'a;
-
-fn names_field(part: &Part, is_field: &mut IsField<'_>) -> Result<bool, QueryError> {
-    match part {
-        Part::And(parts) | Part::Or(parts) => {
-            for part in parts {
-                if names_field(part, is_field)? {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        }
-        Part::Other(Expr::Binary { lhs, rhs, .. }) => match (lhs.without_parens(), rhs.without_parens()) {
-            (Expr::VarRef { name, cast }, other) | (other, Expr::VarRef { name, cast }) => {
-                // A tag is a string; what is compared with anything else is taken for a field.
-                let is_text = matches!(other, Expr::String(_) | Expr::Regex(_) | Expr::VarRef { .. });
-                Ok(!is_text || is_field(name, *cast)?)
-            }
-            _ => Ok(false),
-        },
-        Part::True | Part::Time(_) | Part::Other(_) => Ok(false),
-    }
-}
-
-type Alternative = (TagCondition, TimeRange);
-
-/// What must hold: one of some conditions on tags at times in a range.
-fn alternatives(part: &Part) -> Result<Vec<Alternative>, QueryError> {
-    match part {
-        Part::True => Ok(vec![(TagCondition::True, TimeRange::ALL)]),
-        Part::Time(range) => Ok(vec![(TagCondition::True, *range)]),
-        Part::Other(expr) => Ok(vec![(condition(expr)?, TimeRange::ALL)]),
-        Part::And(parts) => {
-            let mut all: Vec<Alternative> = vec![(TagCondition::True, TimeRange::ALL)];
-            for part in parts {
-                let more = alternatives(part)?;
-                if all.len() * more.len() > MOST_ALTERNATIVES {
-                    return Err(QueryError::NotExecuted("so many alternatives of time in a deletion".into()));
-                }
-                let both = |(left, range): &Alternative| {
-                    let joined = more.iter().map(|(right, other)| (and(left, right), range.intersect(other)));
-                    joined.filter(|(_, range)| !range.is_empty()).collect::<Vec<_>>()
-                };
-                all = all.iter().flat_map(both).collect();
-            }
-            Ok(all)
-        }
-        Part::Or(parts) => {
-            let mut all = Vec::new();
-            for part in parts {
-                all.extend(alternatives(part)?);
-                if all.len() > MOST_ALTERNATIVES && all.iter().any(|(_, range)| *range != TimeRange::ALL) {
-                    return Err(QueryError::NotExecuted("so many alternatives of time in a deletion".into()));
-                }
-            }
-            if all.iter().all(|(_, range)| *range == TimeRange::ALL) {
-                let conditions = all.into_iter().map(|(condition, _)| condition).collect();
-                return Ok(vec![(TagCondition::Or(conditions), TimeRange::ALL)]);
-            }
-            Ok(all)
-        }
-    }
-}
-
-fn and(left: &TagCondition, right: &TagCondition) -> TagCondition {
-    match (left, right) {
-        (TagCondition::True, other) | (other, TagCondition::True) => other.clone(),
-        (TagCondition::And(members), other) => TagCondition::And(members.iter().chain([other]).cloned().collect()),
-        _ => TagCondition::And(vec![left.clone(), right.clone()]),
-    }
-}
-
-/// A term as a condition on a tag.
-fn condition(expr: &Expr) -> Result<TagCondition, QueryError> {
-    let refused = || QueryError::Invalid(format!("not supported in WHERE clause during deletion: {expr}"));
-    let (op, lhs, rhs) = match expr {
-        Expr::Boolean(true) => return Ok(TagCondition::True),
-        Expr::Boolean(false) => return Ok(TagCondition::False),
-        Expr::Binary { op, lhs, rhs } => (*op, lhs.without_parens(), rhs.without_parens()),
-        _ => return Err(refused()),
-    };
-    let key = |name: &str| Text::from(name.as_bytes());
-    match (lhs, rhs) {
-        (Expr::VarRef { name, .. }, Expr::String(value)) | (Expr::String(value), Expr::VarRef { name, .. }) => {
-            let order = Order::of(op, matches!(lhs, Expr::String(_)));
-            match (op, order) {
-                (BinaryOp::Eq, _) => Ok(TagCondition::Equal(key(name), value.as_bytes().into())),
-                (BinaryOp::Ne, _) => Ok(TagCondition::NotEqual(key(name), value.as_bytes().into())),
-                (_, Some(order)) => {
-                    let test = Ordered { order, bound: value.as_str().into() };
-                    Ok(TagCondition::Test(key(name), Arc::new(test)))
-                }
-                _ => Err(refused()),
-            }
-        }
-        (Expr::VarRef { name, .. }, Expr::Regex(regex)) => {
-            let test = TagCondition::Test(key(name), Arc::new(Pattern::new(regex)?));
-            match op {
-                BinaryOp::Matches => Ok(test),
-                BinaryOp::NotMatches => Ok(TagCondition::Not(Box::new(test))),
-                _ => Err(refused()),
-            }
-        }
-        // Refused where it meets a measurement, as a comparison with a field.
-        (Expr::VarRef { .. }, other) | (other, Expr::VarRef { .. }) if !matches!(other, Expr::VarRef { .. }) => {
-            Ok(TagCondition::False)
-        }
-        (left, right) if is_literal(left) && is_literal(right) => match op {
-            BinaryOp::Eq | BinaryOp::Ne if (left == right) == (op == BinaryOp::Eq) => Ok(TagCondition::True),
-            BinaryOp::Eq | BinaryOp::Ne => Ok(TagCondition::False),
-            _ => Err(refused()),
-        },
-        _ => Err(refused()),
-    }
-}
-
-fn is_literal(expr: &Expr) -> bool {
-    matches!(expr, Expr::Integer(_) | Expr::Unsigned(_) | Expr::Number(_) | Expr::String(_) | Expr::Boolean(_))
 }

@@ -74,6 +74,11 @@ pub trait Names {
         let _ = (database, policy, range, measurements, field);
         Ok(true)
     }
+
+    /// The most that one deletion may take once it is written down (bytes).
+    fn most_deletion_bytes(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 /// What bounds one query.

@@ -1,14 +1,15 @@
 //! The row filter: what of WHERE neither time bounds nor storage's tag conditions express.
 //!
 //! A condition is compiled with tags and fields told apart. Parts over tags alone become [`TagCondition`]s: at the top they
-//! go to storage, below an OR with fields they are decided once a series. The rest is evaluated over vectors of a cut.
+//! go to storage, below an OR with fields they are decided once a series. `_name` is the name of the measurement, which is
+//! known when the condition is compiled. The rest is evaluated over vectors of a cut.
 
 use crate::QueryError;
 use crate::datum::Datum;
 use crate::pattern::Pattern;
 use crate::plan::literal;
 use crate::resolve::{Reference, Schema};
-use crate::vector::{Node, Operand, compare, evaluate};
+use crate::vector::{Node, Operand, compare, evaluate, passes};
 use crate::when::Part;
 use influxql::ast::{BinaryOp, Expr};
 use model::{FieldType, TagSet, Text, TimeRange, Value};
@@ -245,6 +246,7 @@ fn comparison(op: BinaryOp, left: Operandum, right: Operandum, schema: &Schema, 
                 TagCondition::NotEqual(key, text)
             })
         }
+        (Operandum::Text(left), Operandum::Text(right)) => Predicate::Always(passes(op, left.cmp(&right))),
         (left, right) => {
             // Strings have an order only if they are tags.
             let is_string = |side: &Operandum| matches!(side, Operandum::Other(_, Some(FieldType::String)));
@@ -275,6 +277,13 @@ fn operandum(expr: &Expr, schema: &Schema, intern: &mut Intern<'_>) -> Result<Op
         None => {}
     }
     match expr.without_parens() {
+        // InfluxDB takes them for columns that its statements about names are made of, and answers at random.
+        Expr::VarRef { name, .. } if matches!(name.as_str(), "_tagKey" | "_tagValue" | "_seriesKey") => {
+            Err(QueryError::NotExecuted(format!("{name} in WHERE")))
+        }
+        Expr::VarRef { name, .. } if schema.measurement_text(name).is_some() => {
+            Ok(Operandum::Text(schema.measurement_text(name).cloned().unwrap_or_default()))
+        }
         Expr::VarRef { name, cast } => Ok(match schema.resolve(name, *cast) {
             Reference::Field(name, field_type) => {
                 Operandum::Other(Node::Input(intern(Reference::Field(name, field_type))), Some(field_type))

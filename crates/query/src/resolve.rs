@@ -12,6 +12,9 @@ use model::{FieldType, Text, TimeRange};
 use std::collections::{BTreeMap, BTreeSet};
 use storage::View;
 
+/// What stands for the name of the measurement in a condition, whatever tags and fields there are.
+pub(crate) const NAME: &str = "_name";
+
 /// One measurement in one policy's shards.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
@@ -98,6 +101,8 @@ pub(crate) struct Schema {
     /// All (field, type) pairs.
     types: BTreeSet<(Text, FieldType)>,
     tags: BTreeSet<Text>,
+    /// The measurement, if it is one.
+    measurement: Option<Text>,
 }
 
 /// What a name is.
@@ -114,6 +119,9 @@ pub(crate) enum Reference {
 impl Schema {
     pub(crate) fn new(tables: &[Table]) -> Self {
         let mut schema = Self::default();
+        if let [table] = tables {
+            schema.measurement = Some(table.name.clone());
+        }
         for table in tables {
             for (name, field_type) in &table.fields {
                 let known = schema.fields.entry(name.clone()).or_insert(*field_type);
@@ -123,6 +131,16 @@ impl Schema {
             schema.tags.extend(table.tag_keys.iter().cloned());
         }
         schema
+    }
+
+    /// The same, but a source without the name of a measurement.
+    pub(crate) fn unnamed(self) -> Self {
+        Self { measurement: None, ..self }
+    }
+
+    /// The text that a name in a condition stands for, if it is that of the measurement.
+    pub(crate) fn measurement_text(&self, name: &str) -> Option<&Text> {
+        self.measurement.as_ref().filter(|_| name == NAME)
     }
 
     /// What a name with an optional cast refers to.

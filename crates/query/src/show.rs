@@ -11,7 +11,7 @@ pub use cardinality::{Counted, show_cardinality};
 use crate::exec::{Flow, Meter, check_cancel, give, give_rows};
 use crate::pattern::Pattern;
 use crate::predicate::Predicate;
-use crate::resolve::{Reference, Schema, Table};
+use crate::resolve::{NAME, Reference, Schema, Table};
 use crate::when::{self, Part, When};
 use crate::{Context, Names, QueryError, Sink};
 use influxql::ast::{
@@ -412,23 +412,35 @@ fn check_tags_only(part: &Part, text: &dyn Fn(&Expr) -> String) -> Result<(), Qu
 
 /// The condition on tags for one measurement; a term on a field is refused.
 fn tag_condition(view: &View, name: &[u8], part: &Part) -> Result<TagCondition, QueryError> {
-    compile(view, name, part)?.map_err(|what| QueryError::NotExecuted(what.into()))
+    compile(view, name, part, true)?.map_err(|what| QueryError::NotExecuted(what.into()))
 }
 
 /// The condition on tags for one measurement; `None` if it has terms on fields.
 fn tag_condition_of(view: &View, name: &[u8], part: &Part) -> Result<Option<TagCondition>, QueryError> {
-    Ok(compile(view, name, part)?.ok())
+    Ok(compile(view, name, part, true)?.ok())
+}
+
+/// As [`tag_condition_of`], but a source in which `_name` is nothing.
+fn unnamed_condition_of(view: &View, name: &[u8], part: &Part) -> Result<Option<TagCondition>, QueryError> {
+    Ok(compile(view, name, part, false)?.ok())
 }
 
 /// The condition on tags for one measurement, or what it has that is none.
-fn compile(view: &View, name: &[u8], part: &Part) -> Result<Result<TagCondition, &'static str>, QueryError> {
+fn compile(
+    view: &View,
+    name: &[u8],
+    part: &Part,
+    named: bool,
+) -> Result<Result<TagCondition, &'static str>, QueryError> {
     if let Part::True = part {
         return Ok(Ok(TagCondition::True));
     }
     let table =
         Table { name: name.into(), view: view.clone(), fields: view.fields(name)?, tag_keys: view.tag_keys(name)? };
+    let schema = Schema::new(&[table]);
+    let schema = if named { schema } else { schema.unnamed() };
     let mut fields = false;
-    let predicate = Predicate::compile(part, &Schema::new(&[table]), &mut |reference| {
+    let predicate = Predicate::compile(part, &schema, &mut |reference| {
         fields |= !matches!(reference, Reference::Tag(_));
         0
     })?;
@@ -452,6 +464,13 @@ fn has_tags(view: &View, name: &[u8], part: &Part) -> Result<bool, QueryError> {
         Part::Other(Expr::Binary { op, lhs, rhs }) => {
             let (tag, value) = if matches!(**lhs, Expr::VarRef { .. }) { (lhs, rhs) } else { (rhs, lhs) };
             let Expr::VarRef { name: key, .. } = &**tag else { return Ok(false) };
+            if key == NAME {
+                return Ok(!matches!(tag_condition(view, name, part)?, TagCondition::False));
+            }
+            // InfluxDB keeps these names for itself, and finds nothing.
+            if matches!(key.as_str(), "_fieldKeys" | "_measurements" | "_series" | "_tagKey" | "_tagKeys" | "_tags") {
+                return Ok(false);
+            }
             if !view.tag_keys(name)?.iter().any(|found| **found == *key.as_bytes()) {
                 return Ok(false);
             }

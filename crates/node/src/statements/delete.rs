@@ -27,7 +27,7 @@ pub(super) fn run(inner: &Inner, statement: &Statement, request: &QueryRequest) 
     let found = match statement {
         Statement::Delete(deletion) => doomed(Verb::Delete, deletion, &names, &context)?,
         Statement::DropSeries(deletion) => doomed(Verb::DropSeries, deletion, &names, &context)?,
-        Statement::DropMeasurement(name) => vec![whole(name)],
+        Statement::DropMeasurement(name) => Some(whole(name)),
         Statement::DropShard(id) => return drop_shard(inner, *id),
         _ => return Ok(()),
     };
@@ -35,7 +35,7 @@ pub(super) fn run(inner: &Inner, statement: &Statement, request: &QueryRequest) 
     if inner.catalog.state().database(database).is_none() {
         return Err(QueryError::DatabaseNotFound(database.to_owned()).into());
     }
-    found.iter().try_for_each(|doomed| delete(inner, database, doomed))
+    found.map_or(Ok(()), |doomed| delete(inner, database, &doomed))
 }
 
 /// All rows of a measurement in all policies.

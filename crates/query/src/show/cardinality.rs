@@ -5,7 +5,7 @@
 //! estimates, the answer here is exact too, save for series of a measurement that stands in several policies: these are
 //! told apart by hashes.
 
-use super::{KeyTest, Policies, Tables, bytes, check_cancel, database, tag_condition_of};
+use super::{KeyTest, Policies, Tables, bytes, check_cancel, database, tag_condition_of, unnamed_condition_of};
 use crate::exec::{Flow, Meter, give, give_rows};
 use crate::pattern::Pattern;
 use crate::predicate::tags_fulfil;
@@ -218,7 +218,7 @@ impl Count<'_> {
             match self.what {
                 Counted::FieldKeys => {
                     // Field keys come from a source without tags.
-                    let condition = tag_condition_of(view, name, &self.condition)?;
+                    let condition = unnamed_condition_of(view, name, &self.condition)?;
                     if !condition.is_some_and(|condition| tags_fulfil(&TagSet::default(), &condition)) {
                         continue;
                     }

@@ -89,13 +89,19 @@ impl Engine {
         })
     }
 
+    /// The most that a record of deletions may take (bytes).
+    #[must_use]
+    pub fn most_deletion_bytes(&self) -> u64 {
+        self.options.log_bytes / 8
+    }
+
     fn known(&self, shards: &[ShardId]) -> Vec<Arc<Shard>> {
         let known = self.shards.read();
         shards.iter().filter_map(|id| known.get(id).cloned()).collect()
     }
 
     fn check_room_to_delete(&self, shards: &[Arc<Shard>], bytes: u64) -> Result<(), StorageError> {
-        if bytes > self.options.log_bytes / 8 {
+        if bytes > self.most_deletion_bytes() {
             return Err(StorageError::Invalid(format!("a delete of {bytes} bytes is above an eighth of the log")));
         }
         // It frees space in the end, so that it need not wait for the space set aside.
