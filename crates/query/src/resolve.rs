@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use storage::View;
 
 /// What stands for the name of the measurement in a condition, whatever tags and fields there are.
-pub(crate) const NAME: &str = "_name";
+pub(crate) const MEASUREMENT_NAME: &str = "_name";
 
 /// One measurement in one policy's shards.
 #[derive(Clone, Debug)]
@@ -140,7 +140,7 @@ impl Schema {
 
     /// The text that a name in a condition stands for, if it is that of the measurement.
     pub(crate) fn measurement_text(&self, name: &str) -> Option<&Text> {
-        self.measurement.as_ref().filter(|_| name == NAME)
+        self.measurement.as_ref().filter(|_| name == MEASUREMENT_NAME)
     }
 
     /// What a name with an optional cast refers to.

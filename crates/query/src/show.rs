@@ -11,7 +11,7 @@ pub use cardinality::{Counted, show_cardinality};
 use crate::exec::{Flow, Meter, check_cancel, give, give_rows};
 use crate::pattern::Pattern;
 use crate::predicate::Predicate;
-use crate::resolve::{NAME, Reference, Schema, Table};
+use crate::resolve::{MEASUREMENT_NAME, Reference, Schema, Table};
 use crate::when::{self, Part, When};
 use crate::{Context, Names, QueryError, Sink};
 use influxql::ast::{
@@ -464,7 +464,7 @@ fn has_tags(view: &View, name: &[u8], part: &Part) -> Result<bool, QueryError> {
         Part::Other(Expr::Binary { op, lhs, rhs }) => {
             let (tag, value) = if matches!(**lhs, Expr::VarRef { .. }) { (lhs, rhs) } else { (rhs, lhs) };
             let Expr::VarRef { name: key, .. } = &**tag else { return Ok(false) };
-            if key == NAME {
+            if key == MEASUREMENT_NAME {
                 return Ok(!matches!(tag_condition(view, name, part)?, TagCondition::False));
             }
             // InfluxDB keeps these names for itself, and finds nothing.

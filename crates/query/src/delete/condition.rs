@@ -2,7 +2,7 @@
 
 use crate::QueryError;
 use crate::pattern::{Order, Ordered, Pattern};
-use crate::resolve::NAME;
+use crate::resolve::MEASUREMENT_NAME;
 use influxql::ast::{BinaryOp, Expr};
 use model::Text;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ pub(super) fn is_of_name(expr: &Expr) -> bool {
     let Expr::Binary { lhs, rhs, .. } = expr else { return false };
     match (lhs.without_parens(), rhs.without_parens()) {
         (Expr::VarRef { name, .. }, Expr::String(_) | Expr::Regex(_))
-        | (Expr::String(_), Expr::VarRef { name, .. }) => name == NAME,
+        | (Expr::String(_), Expr::VarRef { name, .. }) => name == MEASUREMENT_NAME,
         _ => false,
     }
 }

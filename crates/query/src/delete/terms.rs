@@ -8,7 +8,7 @@
 use super::condition::{bytes_of, condition, is_constant, is_of_name};
 use crate::exec::check_cancel;
 use crate::predicate::tags_fulfil;
-use crate::resolve::NAME;
+use crate::resolve::MEASUREMENT_NAME;
 use crate::when::Part;
 use crate::{Context, QueryError};
 use influxql::ast::{DataType, Expr};
@@ -35,7 +35,7 @@ pub(super) type Decided<'a> = Term<'a, Infallible>;
 #[derive(Debug)]
 pub(super) struct Terms<'a> {
     root: Term<'a, usize>,
-    /// What must be known of a measurement's name, as conditions on a tag [`NAME`].
+    /// What must be known of a measurement's name, as conditions on a tag [`MEASUREMENT_NAME`].
     names: Vec<TagCondition>,
     /// What all conditions on tags take at least once they are written down (bytes).
     bytes: u64,
@@ -72,7 +72,7 @@ impl<'a> Terms<'a> {
 
     /// The outcomes for a measurement's name.
     pub(super) fn outcomes(&self, measurement: &Text) -> Vec<bool> {
-        let tags = TagSet::new(vec![(NAME.as_bytes().into(), measurement.clone())]);
+        let tags = TagSet::new(vec![(MEASUREMENT_NAME.as_bytes().into(), measurement.clone())]);
         self.names.iter().map(|condition| tags_fulfil(&tags, condition)).collect()
     }
 

@@ -143,16 +143,20 @@ fn a_hundred_thousand_terms_are_a_deletion() {
 
 #[test]
 fn what_one_deletion_cannot_hold_is_refused() {
-    let error = |statement: &str| delete(statement).unwrap_err().to_string();
+    let error = |statement: &str| match delete(statement) {
+        Ok(_) => "carried out".to_owned(),
+        Err(error) => error.to_string(),
+    };
     let times: Vec<String> = (0..1_001).map(|at| format!("time = {at}")).collect();
     let times = format!("DELETE WHERE {}", times.join(" OR "));
     assert_eq!(error(&times), "not executed yet: so many alternatives of time in a deletion");
     let doubled = vec!["(time > 1 AND h = 'x' OR time < 9)"; 64];
     let doubled = format!("DELETE WHERE {}", doubled.join(" AND "));
     assert_eq!(error(&doubled), "not executed yet: so many alternatives of time in a deletion");
-    let chopped: Vec<String> = (0..50_000).map(|at| format!("(time > {at} OR time = 1 AND h = '{at}')")).collect();
-    let chopped = format!("DELETE WHERE {}", chopped.join(" AND "));
-    assert!(error(&chopped).starts_with("not executed yet: so many"));
+    // What holds since some time is copied for each.
+    let copied: Vec<String> = (0..2_000).map(|at| format!("(time >= {at} AND h = '{at}' OR time = {at})")).collect();
+    let copied = format!("DELETE WHERE {}", copied.join(" AND "));
+    assert_eq!(error(&copied), "not executed yet: so many conditions in a deletion");
     let small = Database { measurements: vec!["a"], most: 64 };
     let long = format!("DELETE WHERE h = '{}'", "x".repeat(64));
     let expected = "a delete of more than 64 bytes is above an eighth of the log";
