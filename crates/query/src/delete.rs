@@ -163,6 +163,9 @@ fn has_time(expr: &Expr) -> bool {
     }
 }
 
+/// Measurements (`None`: all of them), and what must hold of their rows.
+type Group<'t> = (Option<Vec<Text>>, Decided<'t>);
+
 /// Shards to delete from.
 struct Target<'a> {
     names: &'a dyn Names,
@@ -186,14 +189,13 @@ impl Target<'_> {
         Ok((!sources.is_empty()).then(|| found.into_iter().collect()))
     }
 
-    /// Measurements (`None`: all of them), and what must hold of their rows. Those share a group for which conditions on
-    /// names come out alike.
+    /// Measurements share a group if all conditions on names come out alike for them.
     fn groups<'t>(
         &self,
         sources: &[&Measurement],
         terms: &Terms<'t>,
         context: &Context,
-    ) -> Result<Vec<(Option<Vec<Text>>, Decided<'t>)>, QueryError> {
+    ) -> Result<Vec<Group<'t>>, QueryError> {
         let measurements = self.measurements(sources)?;
         if terms.names() == 0 {
             return Ok(vec![(measurements, terms.decided(&[]))]);
