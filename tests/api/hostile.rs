@@ -1,6 +1,6 @@
 //! Clients that mean harm or are broken: afterwards the server serves as before.
 
-use super::{server, still_serves};
+use super::{server, server_with, still_serves};
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 use testkit::encode;
@@ -159,5 +159,71 @@ fn an_answer_that_nobody_reads() {
         stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
         drop(stream);
     }
+    still_serves(&server);
+}
+
+#[test]
+fn rows_that_are_refused_by_the_hundred_thousand() {
+    const ROWS: usize = 200_000;
+    let server = server();
+    let client = server.client();
+    let gzipped = [("Content-Encoding", "gzip")];
+    let write = |lines: &str| {
+        let reply = client.request("POST", "/write?db=d", &gzipped, &testkit::gzip(lines.as_bytes())).unwrap();
+        (reply.status, reply.text())
+    };
+    let (status, text) = write(&"m,a=1,a=1 v=1\n".repeat(ROWS));
+    let line = "unable to parse 'm,a=1,a=1 v=1': duplicate tags";
+    assert_eq!(status, 400);
+    assert!(text.starts_with(&format!("{{\"error\":\"{line}\\n{line}\\n")), "{:.200}", text);
+    assert!(text.len() < 5 << 20, "{} bytes", text.len());
+    let told = text.matches(line).count();
+    let end = format!("\\n{} more lines that are no points\"}}\n", ROWS - told);
+    assert!(told > 1_000 && text.ends_with(&end), "{told}: {}", &text[text.len() - 100..]);
+    let (status, text) = write(&"m,h=a v=\"text\"\n".repeat(ROWS));
+    let conflict = "partial write: field type conflict: input field \\\"v\\\" on measurement \\\"m\\\" is type string, already \
+                    exists as type float";
+    let wanted = format!("{{\"error\":\"{conflict} dropped={ROWS} for database: d for retention policy: autogen\"}}\n");
+    assert_eq!((status, text), (400, wanted));
+    still_serves(&server);
+}
+
+#[test]
+fn clients_that_announce_much_and_send_nothing() {
+    let server = server();
+    let head = "Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 25000000\r\n\r\n";
+    let silent: Vec<_> = (0..60)
+        .map(|at| {
+            let target = if at % 2 == 0 { "/write?db=d" } else { "/query?db=d" };
+            let mut stream = server.client().connect().unwrap();
+            stream.write_all(format!("POST {target} HTTP/1.1\r\n{head}").as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(200));
+    still_serves(&server);
+    assert_eq!(server.client().query("db=d", "SELECT v FROM m").status, 200);
+    drop(silent);
+}
+
+#[test]
+fn statements_without_end() {
+    let server = server_with(&[("ALLUVIUM_INFLIGHT_BODY_MEMORY", "64m")]);
+    let client = server.client();
+    let form = |text: &str| format!("db=d&q={}", encode(text));
+    let ask = |text: &str| {
+        let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+        client.request("POST", "/query", &kind, form(text).as_bytes()).unwrap()
+    };
+    // Parsed elsewhere, and answered all the same.
+    let long = format!("SELECT v FROM m WHERE h = 'a'{}", " OR h = 'b'".repeat(3_000));
+    let reply = ask(&long);
+    assert_eq!((reply.status, reply.text().contains("\"values\":[[\"1970-01-01T00:00:00.000000001Z\",1]]")), (200, true));
+    let broken = ask(&format!("SELECT {} FROM", "a,".repeat(20_000)));
+    assert_eq!(broken.status, 400);
+    assert!(broken.text().starts_with("{\"error\":\"error parsing query: "), "{:.200}", broken.text());
+    // What is parsed of it would never fit.
+    let endless = ask(&format!("SELECT a{} FROM m", ",a".repeat(2_000_000)));
+    assert_eq!((endless.status, endless.text()), (413, "{\"error\":\"Request Entity Too Large\"}\n".to_owned()));
     still_serves(&server);
 }

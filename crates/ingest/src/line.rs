@@ -20,13 +20,10 @@ mod tests;
 use crate::error::{LineError, LineProblem, Partial};
 use crate::precision::Precision;
 use build::Builder;
-use model::Batch;
+use model::{Batch, MOST_ERROR_BYTES};
 use std::sync::Arc;
 
 pub(crate) use slow::{is_blank, line_text};
-
-/// Memory for the errors of a body's lines; further ones are counted.
-const MOST_ERROR_BYTES: usize = 4 << 20;
 
 /// How to read a body.
 #[derive(Clone, Debug)]

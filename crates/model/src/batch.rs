@@ -74,6 +74,9 @@ impl Batch {
     }
 }
 
+/// Memory for what is kept and told of the lines of a request that are no points (bytes); further ones are counted.
+pub const MOST_ERROR_BYTES: usize = 4 << 20;
+
 /// Why a raw key names no series; the text is what InfluxDB prints after `unable to parse '<line>': `.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyError(pub String);

@@ -21,7 +21,7 @@ pub mod series_key;
 pub mod tag_set;
 pub mod time;
 
-pub use batch::{Batch, KeyError, KeySpan, KeyText, Table, TableColumn};
+pub use batch::{Batch, KeyError, KeySpan, KeyText, MOST_ERROR_BYTES, Table, TableColumn};
 pub use column::{Column, FieldType, Presence, Strings, Value, Values};
 pub use frame::{Frame, FrameColumn, Header, Item};
 pub use tag_set::TagSet;

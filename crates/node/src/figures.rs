@@ -38,23 +38,45 @@ pub struct ShardFigures {
     pub run_bytes: i64,
 }
 
-/// The last counts of databases and when they were made (monotonic ns).
+/// The last counts of databases.
 #[derive(Debug, Default)]
-pub(crate) struct FiguresCache(Mutex<Option<(u64, Vec<DatabaseFigures>)>>);
+pub(crate) struct FiguresCache {
+    /// When they were made (monotonic ns), and the counts.
+    last: Mutex<Option<(u64, Vec<DatabaseFigures>)>>,
+    /// Held by who counts: that may take long.
+    counting: Mutex<()>,
+}
+
+impl FiguresCache {
+    /// The counts of before if they are fresh or another is counting, else new ones. Waits only for the first ones of all.
+    fn get(&self, now: u64, count: impl FnOnce() -> Vec<DatabaseFigures>) -> Vec<DatabaseFigures> {
+        let last = |most: u64| {
+            let last = self.last.lock();
+            last.as_ref().filter(|(made, _)| now.saturating_sub(*made) <= most).map(|(_, figures)| figures.clone())
+        };
+        if let Some(figures) = last(FRESH) {
+            return figures;
+        }
+        let _alone = match self.counting.try_lock() {
+            Some(alone) => alone,
+            None => match last(u64::MAX) {
+                Some(figures) => return figures,
+                None => self.counting.lock(),
+            },
+        };
+        // Another may have counted before the lock was free.
+        last(FRESH).unwrap_or_else(|| {
+            let figures = count();
+            *self.last.lock() = Some((now, figures.clone()));
+            figures
+        })
+    }
+}
 
 impl Inner {
     /// See [`crate::Node::database_figures`].
     pub(crate) fn database_figures(&self) -> Vec<DatabaseFigures> {
-        let now = self.world.clock.monotonic_ns();
-        let mut cached = self.figures.0.lock();
-        match &*cached {
-            Some((made, figures)) if now.saturating_sub(*made) < FRESH => figures.clone(),
-            _ => {
-                let figures = self.count_databases();
-                *cached = Some((now, figures.clone()));
-                figures
-            }
-        }
+        self.figures.get(self.world.clock.monotonic_ns(), || self.count_databases())
     }
 
     fn count_databases(&self) -> Vec<DatabaseFigures> {
@@ -109,4 +131,36 @@ impl Inner {
 
 fn signed(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, mpsc};
+
+    fn figures(series: i64) -> Vec<DatabaseFigures> {
+        vec![DatabaseFigures { name: "d".to_owned(), measurements: 1, series }]
+    }
+
+    #[test]
+    fn old_counts_are_told_while_another_counts() {
+        let cache = Arc::new(FiguresCache::default());
+        assert_eq!(cache.get(0, || figures(1)), figures(1));
+        assert_eq!(cache.get(FRESH, || figures(2)), figures(1), "still fresh");
+        let ((begin, begun), (finish, finished)) = (mpsc::channel(), mpsc::channel());
+        let counter = Arc::clone(&cache);
+        let count = move || {
+            begin.send(()).unwrap();
+            finished.recv().unwrap();
+            figures(3)
+        };
+        std::thread::scope(|scope| {
+            let slow = scope.spawn(move || counter.get(FRESH + 1, count));
+            begun.recv().unwrap();
+            assert_eq!(cache.get(FRESH + 1, || panic!("one counts at a time")), figures(1));
+            finish.send(()).unwrap();
+            assert_eq!(slow.join().unwrap(), figures(3));
+        });
+        assert_eq!(cache.get(FRESH + 2, || panic!("fresh again")), figures(3));
+    }
 }

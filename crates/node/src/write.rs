@@ -342,7 +342,8 @@ fn attempt(inner: &Inner, place: Place<'_>, write: &mut Write<'_>, may_wait: boo
         return Err(WriteError::Closed.into());
     }
     let shards = shards_for(inner, place, &write.batch, may_wait)?;
-    match inner.engine.try_submit(&mut write.batch, write.keys, &shards, &mut write.done).map_err(WriteError::from) {
+    let outcome = inner.engine.try_submit(&mut write.batch, write.keys, &shards, &mut write.done, may_wait);
+    match outcome.map_err(WriteError::from) {
         Err(WriteError::Busy(_)) if !may_wait => Err(Stop::Wait),
         outcome => Ok(outcome?),
     }

@@ -9,7 +9,8 @@ pub struct Settings {
     pub max_body_bytes: u64,
     /// Greatest body once inflated (bytes).
     pub max_inflated_bytes: u64,
-    /// Bodies of all requests under way together, and what is decoded of them (bytes); more get 503.
+    /// Bodies of all requests under way together, and what is decoded of them (bytes); more get 503. Texts of queries get at most
+    /// half of it.
     pub inflight_bytes: u64,
     /// Connections at a time.
     pub max_connections: usize,
@@ -19,7 +20,7 @@ pub struct Settings {
     pub max_rows: usize,
     /// How long a client may take for the head of a request.
     pub header_timeout: Duration,
-    /// How long a client may keep silent within a body.
+    /// How long a client may keep silent within a body, and be slower than 4 KiB/s on the whole.
     pub body_timeout: Duration,
     /// How long a client may take to make room for more of an answer; then its query is stopped and the connection closed.
     pub send_timeout: Duration,

@@ -30,7 +30,7 @@ pub mod view;
 
 pub use compact::Merges;
 pub use delete::{Deletion, TestReader};
-pub use engine::{Engine, Options, Outcome, RejectReason, Rejected, ShardSpan};
+pub use engine::{Engine, Options, Outcome, RejectReason, Rejected, Rejections, ShardSpan};
 pub use error::{ErrorKind, StorageError};
 pub use schema::{FieldId, FieldKey};
 pub use view::{Cut, Scalar, Scan, SeriesSet, Stats, TagCondition, TagTest, View};

@@ -37,6 +37,18 @@ impl Schema {
         self.measurements.iter().filter(|(_, fields)| !fields.is_empty()).map(|(name, _)| name)
     }
 
+    /// Number of measurements that have, or had, a field here.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.measurements.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.measurements.is_empty()
+    }
+
     /// The field of this name; made with the given type and a new number if there is none.
     pub fn decide(&mut self, measurement: &[u8], name: &[u8], field_type: FieldType) -> FieldKey {
         if let Some(known) = self.get(measurement, name) {

@@ -21,7 +21,7 @@ fn open(sim: &SimWorld, spans: &[ShardSpan]) -> Engine {
 fn write(engine: &Engine, builder: &mut Builder, spans: &[ShardSpan]) {
     let done = Box::new(|result: Result<(), StorageError>| result.expect("the disk is whole"));
     let outcome = engine.submit(builder.build(), &Plain, spans, done).expect("there is room");
-    assert_eq!(outcome.rejected, []);
+    assert_eq!(outcome.rejected.rows(), 0);
     engine.commit_step().expect("the disk is whole");
 }
 

@@ -21,7 +21,7 @@ fn open(sim: &SimWorld) -> Engine {
 fn write(engine: &Engine, builder: &mut Builder) {
     let done = Box::new(|result: Result<(), StorageError>| result.expect("the disk is whole"));
     let outcome = engine.submit(builder.build(), &Plain, &ALL, done).expect("there is room");
-    assert_eq!(outcome.rejected, []);
+    assert_eq!(outcome.rejected.rows(), 0);
     engine.commit_step().expect("the disk is whole");
 }
 
@@ -250,9 +250,9 @@ fn many_new_fields_are_decided() {
     let engine = Engine::open(sim.world(), options, &ALL).expect("opens");
     let submit = |batch| engine.submit(batch, &Plain, &ALL, Box::new(|_| ())).expect("there is room");
     let outcome = submit(a_field_a_row(0, FIELDS, 0));
-    assert_eq!((outcome.accepted, outcome.rejected.len()), (FIELDS, 0));
+    assert_eq!((outcome.accepted, outcome.rejected.rows()), (FIELDS, 0));
     engine.commit_step().expect("the disk is whole");
     // Half of the fields are known with another type, half are new.
     let outcome = submit(a_field_a_row(FIELDS / 2, FIELDS, FIELDS / 2));
-    assert_eq!((outcome.accepted, outcome.rejected.len()), (FIELDS / 2, FIELDS / 2));
+    assert_eq!((outcome.accepted, outcome.rejected.rows()), (FIELDS / 2, FIELDS / 2));
 }

@@ -39,14 +39,15 @@ fn rows_are_rejected_one_by_one() {
     batch.row("m", "m,t=5", 6, &[("f", Value::Float(6.0))]);
     let outcome = write(&engine, batch.build());
     assert_eq!(outcome.accepted, 3);
-    let reasons: Vec<_> = outcome.rejected.iter().map(|rejected| rejected.reason.clone()).collect();
     let conflict = RejectReason::TypeConflict {
         measurement: b"m".as_slice().into(),
         field: b"i".as_slice().into(),
         given: FieldType::Float,
         existing: FieldType::Integer,
     };
-    assert_eq!(reasons, [RejectReason::Key(KeyError("it asks".into())), conflict, RejectReason::NoShard]);
+    assert_eq!(outcome.rejected.keys, [(5, KeyError("it asks".into()))]);
+    let first = outcome.rejected.first.map(|first| (first.key_start, first.reason));
+    assert_eq!((first, outcome.rejected.others), (Some((10, conflict)), 2));
     let state = read(&engine).expect("whole");
     assert_eq!(value(&state, "m,t=1", 5, "i").as_deref(), Some("Integer(1)"));
     assert_eq!(value(&state, "m,t=2", 5, "f"), None, "a row is dropped as a whole");
@@ -68,7 +69,7 @@ fn a_dropped_row_decides_no_type() {
     batch.row("m", "m", 3, &[("i", Value::Integer(7))]);
     batch.row("m", "m", 4, &[("i", Value::String(b"y"))]);
     let outcome = write(&engine, batch.build());
-    assert_eq!((outcome.accepted, outcome.rejected.len()), (1, 2));
+    assert_eq!((outcome.accepted, outcome.rejected.rows()), (1, 2));
     assert_eq!(value(&read(&engine).expect("whole"), "m", 3, "i").as_deref(), Some("Integer(7)"));
 }
 

@@ -6,14 +6,16 @@
 use super::WriteTarget;
 use super::limits::Beyond;
 use super::reach::Outside;
-use model::KeyError;
+use model::{KeyError, MOST_ERROR_BYTES};
 use std::fmt;
-use storage::{RejectReason, Rejected};
+use storage::{RejectReason, Rejections};
 
 /// What the decoder found in a request besides the batch.
 pub struct Undecoded<'a> {
     /// The lines that are no points: offset in the body, and the whole message.
     pub lines: Vec<(u32, String)>,
+    /// Further lines that are no points, not in `lines` because those are long enough.
+    pub more_lines: u64,
     /// Why the first of the points that parse but are not stored was dropped or changed, and how many were dropped.
     pub partial: Option<(String, u64)>,
     /// The message for a raw key that names no series: body, offset of the key in it, what is wrong.
@@ -24,7 +26,7 @@ impl Undecoded<'static> {
     /// Nothing was found.
     #[must_use]
     pub fn nothing() -> Self {
-        Self { lines: Vec::new(), partial: None, line_of_key: &|_, _, error| error.to_string() }
+        Self { lines: Vec::new(), more_lines: 0, partial: None, line_of_key: &|_, _, error| error.to_string() }
     }
 }
 
@@ -32,6 +34,7 @@ impl fmt::Debug for Undecoded<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Undecoded")
             .field("lines", &self.lines)
+            .field("more_lines", &self.more_lines)
             .field("partial", &self.partial)
             .finish_non_exhaustive()
     }
@@ -47,8 +50,8 @@ pub(super) struct Report {
     rows: usize,
     /// Rows that were taken.
     pub(super) accepted: usize,
-    /// Rows that storage refused, in the order of the request.
-    pub(super) rejected: Vec<Rejected>,
+    /// Rows that storage refused.
+    pub(super) rejected: Rejections,
     /// Rows that lie outside the policy's reach.
     pub(super) outside: Option<Outside>,
     /// Rows of series beyond a limit.
@@ -62,7 +65,7 @@ impl Report {
             policy: target.policy.unwrap_or_default().to_owned(),
             rows,
             accepted: 0,
-            rejected: Vec::new(),
+            rejected: Rejections::default(),
             outside: None,
             beyond: None,
         }
@@ -70,18 +73,14 @@ impl Report {
 
     /// What the client is told; `None` if all is well. `body` is what the batch's keys lie in.
     pub(super) fn text(&self, body: &[u8], undecoded: Undecoded<'_>) -> Option<String> {
-        let Undecoded { mut lines, partial, line_of_key } = undecoded;
-        let rejected_at_all = self.rejected.len();
-        let mut conflicts = self.rejected.iter().filter(|rejected| !matches!(rejected.reason, RejectReason::Key(_)));
-        let conflict = conflicts.next();
-        let refused = conflict.map_or(0, |_| 1 + conflicts.count());
-        let (reason, dropped) = match (partial, conflict) {
-            (Some((reason, dropped)), _) => (Some(reason), dropped),
+        let Rejections { first, others, .. } = &self.rejected;
+        let (reason, dropped) = match (&undecoded.partial, first) {
+            (Some((reason, dropped)), _) => (Some(reason.clone()), *dropped),
             (None, _) if self.beyond.is_some() => (self.beyond.as_ref().map(ToString::to_string), 0),
             (None, Some(first)) => (Some(reject_text(&first.reason)), 0),
             (None, None) => (None, 0),
         };
-        let refused = refused + self.beyond.as_ref().map_or(0, Beyond::dropped);
+        let refused = others + self.beyond.as_ref().map_or(0, Beyond::dropped);
         let (database, policy) = (&self.database, &self.policy);
         let told = |reason: &dyn fmt::Display, dropped: u64| {
             format!("partial write: {reason} dropped={dropped} for database: {database} for retention policy: {policy}")
@@ -92,27 +91,40 @@ impl Report {
         if let Some(outside) = &self.outside {
             return Some(told(outside, super::count(outside.dropped())));
         }
-        for Rejected { key_start, reason } in &self.rejected {
-            if let RejectReason::Key(error) = reason {
-                lines.push((*key_start, line_of_key(body, *key_start, error)));
-            }
-        }
-        if lines.is_empty() {
-            return None;
-        }
-        lines.sort_by_key(|(offset, _)| *offset);
-        let text = lines.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n");
+        let text = self.lines(body, undecoded)?;
         // Without a single point the lines speak for themselves.
-        match self.rows > rejected_at_all {
+        match self.rows > self.rejected.rows() {
             true => Some(format!("partial write: {text} dropped=0 for database: {database}")),
             false => Some(text),
         }
+    }
+
+    /// What is told of the lines that are no points, in the order of the request, within [`MOST_ERROR_BYTES`]: texts are many
+    /// times as long as short lines, so that further lines are only counted. `None` if there are none.
+    fn lines(&self, body: &[u8], undecoded: Undecoded<'_>) -> Option<String> {
+        let Undecoded { mut lines, more_lines, line_of_key, .. } = undecoded;
+        lines.sort_by_key(|(offset, _)| *offset);
+        let mut lines = lines.into_iter().peekable();
+        let mut keys = self.rejected.keys.iter().peekable();
+        let (mut text, mut bytes) = (String::new(), 0);
+        while bytes < MOST_ERROR_BYTES {
+            let next = lines.next_if(|(offset, _)| keys.peek().is_none_or(|(start, _)| offset <= start));
+            let of_key = |(start, error): &(u32, KeyError)| line_of_key(body, *start, error);
+            let Some(line) = next.map(|(_, line)| line).or_else(|| keys.next().map(of_key)) else { break };
+            bytes += size_of::<(u32, String)>() + line.len();
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let more = more_lines + super::count(self.rejected.more_keys + lines.count() + keys.count());
+        if more > 0 {
+            text += &format!("{more} more lines that are no points\n");
+        }
+        text.pop().map(|_| text)
     }
 }
 
 fn reject_text(reason: &RejectReason) -> String {
     match reason {
-        RejectReason::Key(error) => error.to_string(),
         RejectReason::TypeConflict { measurement, field, given, existing } => format!(
             "field type conflict: input field \"{}\" on measurement \"{}\" is type {}, already exists as type {}",
             String::from_utf8_lossy(field),

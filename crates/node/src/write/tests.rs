@@ -6,12 +6,12 @@ use crate::catalog::State;
 use crate::{Node, Options};
 use influxql::CreateDatabase;
 use model::time::HOUR;
-use model::{Column, FieldType, KeyError, KeySpan, Table, TableColumn, Values};
+use model::{Column, FieldType, KeyError, KeySpan, MOST_ERROR_BYTES, Table, TableColumn, Values};
 use platform::sim::{SimClock, SimDisk};
 use platform::{SeededRandom, World};
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
-use storage::{RejectReason, Rejected};
+use storage::{RejectReason, Rejections};
 
 fn state() -> State {
     let mut state = State::new([1; 16]);
@@ -42,26 +42,27 @@ fn every_row_finds_its_shard_after_one_change() {
     assert_eq!(starts, [-HOUR, 0, HOUR, HOUR * 3]);
 }
 
-fn conflict() -> Rejected {
-    let reason = RejectReason::TypeConflict {
+/// Rows that storage refused: for their keys, for the type of a field.
+fn refused(duplicates: usize, conflicts: usize) -> Rejections {
+    let mut rejections = Rejections::default();
+    (0..duplicates).for_each(|_| rejections.add_key(2, KeyError("duplicate tags".to_owned())));
+    let conflict = || RejectReason::TypeConflict {
         measurement: b"m".as_slice().into(),
         field: b"v".as_slice().into(),
         given: FieldType::String,
         existing: FieldType::Float,
     };
-    Rejected { key_start: 4, reason }
+    (0..conflicts).for_each(|_| rejections.add(4, conflict));
+    rejections
 }
 
-fn duplicate() -> Rejected {
-    Rejected { key_start: 2, reason: RejectReason::Key(KeyError("duplicate tags".to_owned())) }
-}
-
-fn told(rows: usize, rejected: Vec<Rejected>, lines: &[(u32, &str)], partial: Option<(&str, u64)>) -> Option<String> {
+fn told(rows: usize, rejected: Rejections, lines: &[(u32, &str)], partial: Option<(&str, u64)>) -> Option<String> {
     let mut report = Report::new(&WriteTarget { database: "d", policy: None }, rows);
     report.policy = "autogen".to_owned();
     report.rejected = rejected;
     let undecoded = Undecoded {
         lines: lines.iter().map(|(offset, text)| (*offset, (*text).to_owned())).collect(),
+        more_lines: 0,
         partial: partial.map(|(reason, dropped)| (reason.to_owned(), dropped)),
         line_of_key: &|body, start, error| format!("{} at {start} of {}", error, body.len()),
     };
@@ -70,17 +71,30 @@ fn told(rows: usize, rejected: Vec<Rejected>, lines: &[(u32, &str)], partial: Op
 
 #[test]
 fn one_thing_is_told_in_influxdbs_order() {
-    assert_eq!(told(3, vec![], &[], None), None);
+    assert_eq!(told(3, refused(0, 0), &[], None), None);
     let conflicts = "partial write: field type conflict: input field \"v\" on measurement \"m\" is type string, already \
                      exists as type float dropped=2 for database: d for retention policy: autogen";
-    let text = told(3, vec![duplicate(), conflict(), conflict()], &[(0, "bad line")], None);
+    let text = told(3, refused(1, 2), &[(0, "bad line")], None);
     assert_eq!(text.as_deref(), Some(conflicts));
-    let partial = told(3, vec![conflict()], &[], Some(("invalid tag key", 4))).unwrap();
+    let partial = told(3, refused(0, 1), &[], Some(("invalid tag key", 4))).unwrap();
     assert_eq!(partial, "partial write: invalid tag key dropped=5 for database: d for retention policy: autogen");
-    let mixed = told(2, vec![duplicate()], &[(9, "last"), (0, "first")], None).unwrap();
+    let mixed = told(2, refused(1, 0), &[(9, "last"), (0, "first")], None).unwrap();
     assert_eq!(mixed, "partial write: first\nduplicate tags at 2 of 4\nlast dropped=0 for database: d");
-    assert_eq!(told(1, vec![duplicate()], &[(9, "last")], None).unwrap(), "duplicate tags at 2 of 4\nlast");
-    assert_eq!(told(0, vec![], &[(9, "last")], None).unwrap(), "last");
+    assert_eq!(told(1, refused(1, 0), &[(9, "last")], None).unwrap(), "duplicate tags at 2 of 4\nlast");
+    assert_eq!(told(0, refused(0, 0), &[(9, "last")], None).unwrap(), "last");
+}
+
+#[test]
+fn of_many_bad_lines_the_first_are_told_and_the_others_counted() {
+    const ROWS: usize = 300_000;
+    let mut rejected = Rejections::default();
+    (0..ROWS as u32).for_each(|row| rejected.add_key(row, KeyError("duplicate tags".to_owned())));
+    let text = told(ROWS, rejected, &[(7, "no point")], None).unwrap();
+    assert!((MOST_ERROR_BYTES / 4..MOST_ERROR_BYTES).contains(&text.len()), "{}", text.len());
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[..2], ["duplicate tags at 0 of 4", "duplicate tags at 1 of 4"]);
+    assert_eq!(lines[7..9], ["no point", "duplicate tags at 8 of 4"]);
+    assert_eq!(lines[lines.len() - 1], format!("{} more lines that are no points", ROWS + 1 - (lines.len() - 1)));
 }
 
 #[test]

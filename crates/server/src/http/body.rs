@@ -9,9 +9,11 @@ use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_ENCODING, HeaderMap};
+use platform::Budget;
 use platform::budget::{Exhausted, Grant};
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Why a body could not be read.
@@ -23,9 +25,12 @@ pub(crate) enum BodyError {
     /// It says gzip and is not, or ends early (400).
     #[error("{0}")]
     Gzip(String),
-    /// The client hung up or kept silent (400).
+    /// The client hung up (400).
     #[error("unexpected EOF")]
     Broken,
+    /// It came too slowly (408).
+    #[error("Request Timeout")]
+    Slow,
     /// Too many bodies are under way (503).
     #[error("request throttled, queue full")]
     Busy,
@@ -76,7 +81,9 @@ pub(crate) async fn receive(shared: &Shared, headers: &HeaderMap, body: Incoming
     if body.size_hint().lower() > bound {
         return Err(BodyError::TooLarge);
     }
-    let sent = collect(shared, body, bound).await?;
+    let (memory, buffers, patience) = (&shared.memory, &shared.buffers, settings.body_timeout);
+    let reading = Reading { memory, buffers, patience, now: &|| shared.node.monotonic() };
+    let sent = reading.collect(body, bound).await?;
     let gzip = headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip"));
     Ok(Received { sent, gzip })
 }
@@ -109,33 +116,67 @@ impl Received {
     }
 }
 
-async fn collect(shared: &Shared, mut body: Incoming, bound: u64) -> Result<ReadBody, BodyError> {
-    let expected = body.size_hint().exact().unwrap_or(0);
-    let mut grant = shared.memory.try_take(expected)?;
-    let mut bytes = shared.buffers.take(usize::try_from(expected.min(1 << 26)).unwrap_or(0));
-    while let Some(data) = next(shared, &mut body).await? {
-        let len = bytes.len() as u64 + data.len() as u64;
-        if len > bound {
-            return Err(BodyError::TooLarge);
-        }
-        if len > grant.bytes() {
-            grant.resize(len)?;
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok(ReadBody { bytes, grant })
+/// Bytes that are taken from the memory before any have come.
+const FIRST_STEP: u64 = 16 << 10;
+/// The greatest buffer that is made for a body at once: its length is only a claim.
+const FIRST_ROOM: u64 = 1 << 26;
+/// Bytes a second that a body must have at the least, on the whole.
+const LEAST_RATE: u64 = 4 << 10;
+
+/// What bodies are read with.
+struct Reading<'a> {
+    memory: &'a Budget,
+    buffers: &'a Buffers,
+    /// How long a client may keep silent, and be slow.
+    patience: Duration,
+    /// The time since some instant.
+    now: &'a (dyn Fn() -> Duration + Sync),
 }
 
-/// The next piece of the body, waited for no longer than the settings say.
-async fn next(shared: &Shared, body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
-    loop {
-        let frame = tokio::time::timeout(shared.settings.body_timeout, body.frame()).await;
-        match frame.map_err(|_| BodyError::Broken)? {
-            None => return Ok(None),
-            Some(Err(_)) => return Err(BodyError::Broken),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
+impl Reading<'_> {
+    /// Reads a body. Memory is taken for what has come, not for what is announced: a client that sends nothing costs little.
+    async fn collect<B: Body<Data = Bytes> + Unpin>(&self, mut body: B, bound: u64) -> Result<ReadBody, BodyError> {
+        let expected = body.size_hint().exact().unwrap_or(0);
+        let mut grant = self.memory.try_take(expected.min(FIRST_STEP))?;
+        let mut bytes = Vec::new();
+        let begun = (self.now)();
+        while let Some(data) = self.next(&mut body, begun, bytes.len() as u64).await? {
+            let len = bytes.len() as u64 + data.len() as u64;
+            if len > bound {
+                return Err(BodyError::TooLarge);
+            }
+            if len > grant.bytes() {
+                let step = (len + len / 4).min(expected.max(len));
+                grant.resize(step).or_else(|_| grant.resize(len))?;
+            }
+            if bytes.is_empty() {
+                bytes = self.buffers.take(usize::try_from(expected.min(FIRST_ROOM).max(len)).unwrap_or(0));
+            }
+            bytes.extend_from_slice(&data);
+        }
+        grant.resize(bytes.len() as u64)?;
+        Ok(ReadBody { bytes, grant })
+    }
+
+    /// The next piece of a body of which `so_far` bytes have come since `begun`. Waited for as long as a client may keep silent,
+    /// and only while the body is not slower, on the whole, than it may be.
+    async fn next<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        body: &mut B,
+        begun: Duration,
+        so_far: u64,
+    ) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            let spent = (self.now)().saturating_sub(begun);
+            let left = (self.patience + Duration::from_secs(so_far / LEAST_RATE)).saturating_sub(spent);
+            let frame = tokio::time::timeout(left.min(self.patience), body.frame()).await;
+            match frame.map_err(|_| BodyError::Slow)? {
+                None => return Ok(None),
+                Some(Err(_)) => return Err(BodyError::Broken),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
                 }
             }
         }
@@ -212,8 +253,13 @@ fn gzip_error(error: &std::io::Error) -> BodyError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use platform::Budget;
+    use futures_util::stream;
+    use http_body_util::StreamBody;
+    use hyper::body::{Frame, SizeHint};
+    use std::convert::Infallible;
     use std::io::Write;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
 
     fn packed(bytes: &[u8]) -> Vec<u8> {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -235,6 +281,63 @@ mod tests {
         }
         let bytes = inflate_in_steps(sent, most, &mut grant)?;
         Ok((bytes, grant.bytes()))
+    }
+
+    /// A body that announces a length and then sends nothing.
+    struct Silent(u64);
+
+    impl Body for Silent {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0)
+        }
+    }
+
+    /// Reads a body with a patience of so many milliseconds.
+    async fn collected(
+        body: impl Body<Data = Bytes> + Unpin,
+        patience: u64,
+        memory: &Budget,
+    ) -> Result<ReadBody, BodyError> {
+        let (buffers, clock) = (Buffers::default(), platform::SystemClock::new());
+        let now = || Duration::from_nanos(platform::Clock::monotonic_ns(&clock));
+        let patience = Duration::from_millis(patience);
+        Reading { memory, buffers: &buffers, patience, now: &now }.collect(body, 1 << 30).await
+    }
+
+    #[tokio::test]
+    async fn silent_clients_take_no_memory_for_what_they_announce() {
+        let memory = Budget::new(1 << 20);
+        let silent = (0..50).map(|_| Box::pin(collected(Silent(25_000_000), 600_000, &memory)));
+        let mut silent: Vec<_> = silent.collect();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(silent.iter_mut().all(|one| one.as_mut().poll(&mut context).is_pending()));
+        let whole = http_body_util::Full::new(Bytes::from(vec![7; 200_000]));
+        let read = collected(whole, 600_000, &memory).await.unwrap();
+        assert_eq!((read.bytes.len(), read.grant.bytes()), (200_000, 200_000));
+        assert!(memory.used() > 200_000, "the others are still there");
+        drop((silent, read));
+        assert_eq!(memory.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_trickles_is_given_up() {
+        let memory = Budget::new(1 << 20);
+        // Never silent for as long as it might be, and without end.
+        let trickle = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))), ()))
+        });
+        let result = collected(StreamBody::new(Box::pin(trickle)), 100, &memory).await;
+        assert!(matches!(result, Err(BodyError::Slow)), "{result:?}");
+        assert!(matches!(collected(Silent(10), 10, &memory).await, Err(BodyError::Slow)));
+        assert_eq!(memory.used(), 0);
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub(crate) type ReplyBody = BoxBody<Bytes, CutOff>;
 #[error("the answer was cut off")]
 pub(crate) struct CutOff;
 
+/// Requests that count series at a time: one counts, another is told the figures of before.
+const COUNTING: usize = 2;
+
 /// A reply.
 pub(crate) type Reply = hyper::Response<ReplyBody>;
 
@@ -49,10 +52,14 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// Memory for bodies under way and what is decoded of them.
     pub(crate) memory: Budget,
+    /// The part of it for texts of queries and what is parsed of them: writes have the rest for themselves.
+    pub(crate) texts: Budget,
     /// Buffers for bodies.
     pub(crate) buffers: Buffers,
     /// Permits for requests whose statements run.
     pub(crate) querying: Arc<Semaphore>,
+    /// Permits for requests that count series.
+    pub(crate) counting: Semaphore,
     /// Counters of requests.
     pub(crate) counters: figures::Counters,
 }
@@ -64,6 +71,8 @@ impl Shared {
         let counters = figures::Counters::new(node.registry());
         let memory = Budget::new(settings.inflight_bytes);
         let querying = Arc::new(Semaphore::new(settings.query_threads.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { node, settings, memory, buffers: Buffers::default(), querying, counters }
+        let texts = memory.child("texts of queries", settings.inflight_bytes / 2);
+        let counting = Semaphore::new(COUNTING);
+        Self { node, settings, memory, texts, buffers: Buffers::default(), querying, counting, counters }
     }
 }

@@ -3,8 +3,11 @@
 //! The statements run one after the other on a thread that may block. Their bytes gather in an [`Answer`]; a short answer
 //! is sent whole, a long one in pieces through a bounded channel, so a slow reader slows its query down. When the reader
 //! goes away the channel closes, and the query with it.
+//!
+//! A long text is parsed there too, and takes its share of the memory for requests until its statements have ended: what is
+//! parsed of it is many times as large.
 
-use super::body::BodyError;
+use super::body::{BodyError, ReadBody};
 use super::parameters::Parameters;
 use super::router::body_error;
 use super::{CutOff, Reply, ReplyBody, Shared, bind, body, multipart, reply};
@@ -18,13 +21,14 @@ use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, 
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use node::{QueryRequest, Sink, Statement};
+use platform::budget::Grant;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::{info, warn};
 
 /// Bytes that gather before they are sent.
@@ -36,36 +40,92 @@ const FRAME_ROWS: usize = 4_096;
 /// Greatest length of a query's text (bytes).
 const LONGEST_TEXT: usize = 25_000_000;
 
+/// Texts up to here are parsed where they arrive, at the cost of some hundred microseconds: another thread costs more.
+const SMALL: usize = 16 << 10;
+/// Texts up to here are not worth counting.
+const FREE: usize = 1 << 10;
+/// Memory that a text may take with all that is parsed of it, in times of its length: lists of short names have a node of a
+/// hundred bytes and more for every two.
+const TREE: u64 = 64;
+/// Memory of a body while its parameters are decoded, in times of its length.
+const DECODED: u64 = 4;
+
 /// Serves a query.
 pub(crate) async fn serve(shared: &Arc<Shared>, request: Request<Incoming>) -> Reply {
     shared.counters.queries.inc();
     let (parts, incoming) = request.into_parts();
-    let parameters = match parameters(shared, &parts, incoming).await {
-        Ok(parameters) => parameters,
+    let asked = match Asked::read(shared, &parts, incoming).await {
+        Ok(asked) => asked,
         Err(error) => return body_error(&error),
     };
-    let job = match Job::new(shared, &parts, &parameters) {
+    let gzip = accepts_gzip(&parts.headers);
+    let cancel = Arc::clone(&asked.cancel);
+    if asked.bytes > SMALL {
+        let permit = permit(shared).await;
+        let on_thread = Arc::clone(shared);
+        return run(shared, move || Job::new(&on_thread, asked), cancel, permit, gzip).await;
+    }
+    let job = match Job::new(shared, asked) {
         Ok(job) => job,
         Err((status, text)) => return reply::error(status, &text),
     };
-    run(job, accepts_gzip(&parts.headers)).await
+    let permit = if job.is_about_queries() { None } else { permit(shared).await };
+    run(shared, move || Ok(job), cancel, permit, gzip).await
 }
 
-async fn parameters(shared: &Arc<Shared>, parts: &Parts, incoming: Incoming) -> Result<Parameters, BodyError> {
-    let mut parameters = Parameters::from_url(parts.uri.query());
-    if parts.method != Method::POST {
-        return Ok(parameters);
+/// Leave to run statements; waits while too many others do.
+async fn permit(shared: &Shared) -> Option<OwnedSemaphorePermit> {
+    // Closed never: the semaphore lives as long as the server.
+    Arc::clone(&shared.querying).acquire_owned().await.ok()
+}
+
+/// What a request asks, not parsed yet.
+struct Asked {
+    parameters: Parameters,
+    is_get: bool,
+    cancel: Arc<AtomicBool>,
+    /// Length of what is to be parsed.
+    bytes: usize,
+    /// Memory for that, and for what it becomes.
+    grant: Grant,
+}
+
+impl Asked {
+    async fn read(shared: &Arc<Shared>, parts: &Parts, incoming: Incoming) -> Result<Self, BodyError> {
+        let mut parameters = Parameters::from_url(parts.uri.query());
+        // Held until the text has memory of its own.
+        let _body = match parts.method {
+            Method::POST => Some(add_body(shared, parts, incoming, &mut parameters).await?),
+            _ => None,
+        };
+        let bytes = parameters.get("q").len() + parameters.get("params").len();
+        let memory = if bytes <= FREE { 0 } else { TREE * bytes as u64 };
+        if memory > shared.texts.limit() {
+            return Err(BodyError::TooLarge);
+        }
+        let grant = shared.texts.try_take(memory)?;
+        Ok(Self { parameters, is_get: parts.method == Method::GET, cancel: Arc::default(), bytes, grant })
     }
-    let read = body::read(shared, &parts.headers, incoming).await?;
+}
+
+/// Adds the parameters in a body; returns what they hold of the memory for requests.
+async fn add_body(
+    shared: &Arc<Shared>,
+    parts: &Parts,
+    incoming: Incoming,
+    parameters: &mut Parameters,
+) -> Result<Grant, BodyError> {
+    let ReadBody { bytes, mut grant } = body::read(shared, &parts.headers, incoming).await?;
+    grant.resize(DECODED * bytes.len() as u64)?;
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
-        parameters.add_form(&read.bytes);
+        parameters.add_form(&bytes);
     } else if let Some(boundary) = multipart::boundary(content_type) {
-        for (name, value) in multipart::parts(&read.bytes, boundary) {
+        for (name, value) in multipart::parts(&bytes, boundary) {
             parameters.add_part(name, value);
         }
     }
-    Ok(parameters)
+    Ok(grant)
 }
 
 fn accepts_gzip(headers: &HeaderMap) -> bool {
@@ -79,10 +139,17 @@ struct Job {
     statements: Vec<Statement>,
     request: QueryRequest,
     form: Form,
+    /// Memory for the statements; given back when they have ended.
+    _grant: Grant,
 }
 
+/// Why nothing is run: status and text.
+type Refusal = (StatusCode, String);
+
 impl Job {
-    fn new(shared: &Arc<Shared>, parts: &Parts, parameters: &Parameters) -> Result<Self, (StatusCode, String)> {
+    /// Parses what is asked. Takes a while if that is long.
+    fn new(shared: &Arc<Shared>, asked: Asked) -> Result<Self, Refusal> {
+        let Asked { parameters, is_get, cancel, grant, .. } = asked;
         let bad = |text: String| (StatusCode::BAD_REQUEST, text);
         let text = parameters.get("q").trim();
         if text.is_empty() {
@@ -105,8 +172,8 @@ impl Job {
             request: QueryRequest {
                 database: given("db"),
                 policy: given("rp"),
-                read_only: parts.method == Method::GET,
-                cancel: Arc::new(AtomicBool::new(false)),
+                read_only: is_get,
+                cancel,
                 frame_rows: FRAME_ROWS,
             },
             form: Form {
@@ -115,6 +182,7 @@ impl Job {
                 chunk_rows: chunked.then(|| chunk_rows.unwrap_or(shared.settings.chunk_rows)),
                 max_rows: shared.settings.max_rows,
             },
+            _grant: grant,
         })
     }
 
@@ -252,36 +320,41 @@ impl Outlet {
     }
 }
 
-async fn run(job: Job, gzip: bool) -> Reply {
+/// Runs what `job` makes, all of it on a thread that may block.
+async fn run(
+    shared: &Arc<Shared>,
+    job: impl FnOnce() -> Result<Job, Refusal> + Send + 'static,
+    cancel: Arc<AtomicBool>,
+    permit: Option<OwnedSemaphorePermit>,
+    gzip: bool,
+) -> Reply {
     let (sender, mut receiver) = mpsc::channel(PIECES);
-    let patience = job.shared.settings.send_timeout;
-    let outlet = Outlet { sender, patience, runtime: Handle::current() };
-    let permit = if job.is_about_queries() {
-        None
-    } else {
-        // Closed never: the semaphore lives as long as the server.
-        Arc::clone(&job.shared.querying).acquire_owned().await.ok()
-    };
-    let out = Output {
-        answer: Answer::new(job.form),
-        gzip: gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast())),
-        outlet,
-        streaming: false,
-        gone: false,
-        cancel: Arc::clone(&job.request.cancel),
-    };
-    let guard = CancelOnDrop(Arc::clone(&job.request.cancel));
+    let outlet = Outlet { sender, patience: shared.settings.send_timeout, runtime: Handle::current() };
+    let guard = CancelOnDrop(Arc::clone(&cancel));
     let worker = tokio::task::spawn_blocking(move || {
+        let job = job()?;
+        let out = Output {
+            answer: Answer::new(job.form),
+            gzip: gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast())),
+            outlet,
+            streaming: false,
+            gone: false,
+            cancel,
+        };
         job.run(out);
-        drop(permit);
+        drop((job, permit));
+        Ok(())
     });
     let body = match receiver.recv().await {
         Some(Message::Whole(bytes) | Message::Last(bytes)) => reply::whole(bytes),
         Some(Message::Piece(first)) => stream(first, receiver, guard),
         None => {
-            let panicked = worker.await.is_err();
-            let text = if panicked { "internal error: the query panicked" } else { "query interrupted" };
-            return reply::error(StatusCode::INTERNAL_SERVER_ERROR, text);
+            let (status, text) = match worker.await {
+                Ok(Err(refusal)) => refusal,
+                Ok(Ok(())) => (StatusCode::INTERNAL_SERVER_ERROR, "query interrupted".to_owned()),
+                Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal error: the query panicked".to_owned()),
+            };
+            return reply::error(status, &text);
         }
     };
     let mut answer = hyper::Response::new(body);

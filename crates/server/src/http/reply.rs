@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, Response, StatusCode};
+use platform::budget::Grant;
 
 /// The version of this program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -40,9 +41,28 @@ pub(crate) fn no_content() -> Reply {
 
 /// An error as InfluxDB tells it: `{"error":".."}` and the text in a header.
 pub(crate) fn error(status: StatusCode, text: &str) -> Reply {
+    error_with(status, text, error_body(text).into())
+}
+
+/// As [`error`], with memory that is given back when the reply is sent or given up.
+pub(crate) fn error_holding(status: StatusCode, text: &str, grant: Grant) -> Reply {
+    struct Held(Vec<u8>, #[expect(dead_code, reason = "held")] Grant);
+    impl AsRef<[u8]> for Held {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    error_with(status, text, Bytes::from_owner(Held(error_body(text), grant)))
+}
+
+fn error_body(text: &str) -> Vec<u8> {
     let mut body = b"{\"error\":".to_vec();
     push_string(text.as_bytes(), &mut body);
     body.extend_from_slice(b"}\n");
+    body
+}
+
+fn error_with(status: StatusCode, text: &str, body: Bytes) -> Reply {
     let mut reply = json(status, body);
     if let Some(value) = header_text(text) {
         reply.headers_mut().insert(ERROR, value);

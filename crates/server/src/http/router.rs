@@ -71,7 +71,7 @@ async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, request: Request<Incomi
         Endpoint::WriteV2 => write::serve(shared, request, write::Version::Two).await,
         Endpoint::Query => query::serve(shared, request).await,
         Endpoint::QueryV2 => reply::error(StatusCode::FORBIDDEN, FLUX_OFF),
-        Endpoint::Vars => status::vars(shared),
+        Endpoint::Vars => status::vars(shared).await,
         Endpoint::Metrics => status::metrics(shared),
     }
 }
@@ -81,6 +81,7 @@ pub(super) fn body_error(error: &body::BodyError) -> Reply {
     let status = match error {
         body::BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         body::BodyError::Gzip(_) | body::BodyError::Broken => StatusCode::BAD_REQUEST,
+        body::BodyError::Slow => StatusCode::REQUEST_TIMEOUT,
         body::BodyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
     };
     reply::error(status, &error.to_string())

@@ -4,6 +4,7 @@ use super::reply;
 use super::{Reply, Shared, figures};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use std::sync::Arc;
 
 /// `/ping` and `/status`: 204, or the version where the client is verbose.
 pub(crate) fn ping(shared: &Shared, verbose: &str) -> Reply {
@@ -22,9 +23,16 @@ pub(crate) fn health(shared: &Shared) -> Reply {
     reply::json(StatusCode::OK, body)
 }
 
-/// `/debug/vars`: the figures as JSON, as InfluxDB's monitors read them.
-pub(crate) fn vars(shared: &Shared) -> Reply {
-    let mut reply = reply::json(StatusCode::OK, figures::vars(shared));
+/// `/debug/vars`: the figures as JSON, as InfluxDB's monitors read them. Series are counted for it, which takes a while if they
+/// are many; few at a time do so, so that no crowd of monitors takes the threads of others.
+pub(crate) async fn vars(shared: &Arc<Shared>) -> Reply {
+    let permit = shared.counting.acquire().await;
+    let on_thread = Arc::clone(shared);
+    let Ok(vars) = tokio::task::spawn_blocking(move || figures::vars(&on_thread)).await else {
+        return reply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal error: the figures cannot be told");
+    };
+    drop(permit);
+    let mut reply = reply::json(StatusCode::OK, vars);
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     reply
 }

@@ -101,7 +101,7 @@ async fn store(shared: &Arc<Shared>, target: Target, received: Received) -> Resu
     };
     let told = told.map_err(Refused::Write)?;
     match durable.await {
-        Ok(Ok(())) => Ok(told.map_or_else(reply::no_content, |text| reply::error(StatusCode::BAD_REQUEST, &text))),
+        Ok(Ok(())) => Ok(told.map_or_else(reply::no_content, Said::reply)),
         Ok(Err(error)) => Err(Refused::Write(error)),
         Err(_) => Err(Refused::Write(WriteError::Closed)),
     }
@@ -117,7 +117,27 @@ async fn elsewhere<T: Send + 'static>(
 }
 
 type Durable = oneshot::Receiver<Result<(), WriteError>>;
-type Told = Result<Option<String>, WriteError>;
+type Told = Result<Option<Said>, WriteError>;
+
+/// What a client is told, and the share of the memory for requests that it has until it is sent: texts about many bad lines are
+/// long, and may wait for a slow reader.
+struct Said {
+    text: String,
+    grant: Grant,
+}
+
+impl Said {
+    /// `grant` is for the request that it is about.
+    fn new(text: String, mut grant: Grant) -> Self {
+        let needless = grant.bytes().saturating_sub(2 * text.len() as u64);
+        grant.shrink(needless);
+        Self { text, grant }
+    }
+
+    fn reply(self) -> Reply {
+        reply::error_holding(StatusCode::BAD_REQUEST, &self.text, self.grant)
+    }
+}
 
 /// A decoded body on its way to the node.
 struct Task {
@@ -148,10 +168,10 @@ impl Task {
             return Err(Refused::Body(if too_large { BodyError::TooLarge } else { BodyError::Busy }));
         };
         let Decoded { batch, errors, more_errors, partial } = decoded;
-        let more = (more_errors > 0).then(|| (u32::MAX, format!("{more_errors} more lines that are no points")));
         let done = Box::new(move |result| drop(sender.send(result)));
         let undecoded = Undecoded {
-            lines: errors.into_iter().map(|error| (error.offset, error.text)).chain(more).collect(),
+            lines: errors.into_iter().map(|error| (error.offset, error.text)).collect(),
+            more_lines: more_errors,
             partial: partial.reason().map(|reason| (reason.to_owned(), partial.dropped)),
             line_of_key: &ingest::key_error_text,
         };
@@ -163,7 +183,10 @@ impl Task {
     /// Stores it if that needs no waiting.
     fn at_once(self, shared: &Shared, target: &Target) -> Result<Told, Self> {
         let Self { write, text, grant } = self;
-        shared.node.write_at_once(&write_target(target), *write).map_err(|write| Self { write, text, grant })
+        match shared.node.write_at_once(&write_target(target), *write) {
+            Ok(told) => Ok(told.map(|said| said.map(|said| Said::new(said, grant)))),
+            Err(write) => Err(Self { write, text, grant }),
+        }
     }
 
     /// Stores it, and waits as long as need be.
@@ -173,8 +196,7 @@ impl Task {
         if let Ok(text) = Arc::try_unwrap(text) {
             shared.buffers.give(text);
         }
-        drop(grant);
-        told
+        told.map(|said| said.map(|said| Said::new(said, grant)))
     }
 }
 

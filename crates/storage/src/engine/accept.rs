@@ -3,7 +3,7 @@
 //! In the common case, all rows of a table in one shard and no type in dispute, columns are moved, not copied.
 
 use super::shard::Shard;
-use super::{Outcome, RejectReason, Rejected, ShardSpan};
+use super::{Outcome, RejectReason, Rejections, ShardSpan};
 use crate::run::Chunk;
 use crate::schema::{FieldKey, Schema};
 use crate::series::{NO_SERIES, SeriesId, SeriesTable};
@@ -31,12 +31,9 @@ pub(super) fn accept(
     let mut outcome = Outcome::default();
     let mut parts = Vec::new();
     for table in std::mem::take(&mut batch.tables) {
-        let resolved = series.resolve(&batch, &table.keys, text);
-        for (row, error) in resolved.bad {
-            let key_start = table.keys[row as usize].start;
-            outcome.rejected.push(Rejected { key_start, reason: RejectReason::Key(error) });
-        }
-        for (index, part) in deal_out(table, resolved.ids, spans, &mut outcome.rejected) {
+        let mut refuse = |row: u32, error| outcome.rejected.add_key(table.keys[row as usize].start, error);
+        let ids = series.resolve(&batch, &table.keys, text, &mut refuse);
+        for (index, part) in deal_out(table, ids, spans, &mut outcome.rejected) {
             let shard = &shards[index];
             if let Some(chunk) = check_types(part, shard, series, &mut outcome.rejected) {
                 outcome.accepted += chunk.times.len();
@@ -44,46 +41,49 @@ pub(super) fn accept(
             }
         }
     }
-    outcome.rejected.sort_by_key(|rejected| rejected.key_start);
+    outcome.rejected.order();
     // A shard gets all rows of a slot in one step, so that no flush can come between them.
     parts.sort_by_key(|(shard, _)| shard.id);
     (parts, outcome)
 }
 
-/// The rows of a table by shard; those that belong to none are rejected.
-fn deal_out(table: Table, ids: Vec<SeriesId>, spans: &[ShardSpan], rejected: &mut Vec<Rejected>) -> Vec<(usize, Part)> {
+/// The rows of a table by shard (its index); those that belong to none are rejected. Takes time and memory by the rows, not by
+/// the shards: a request may have many tables for many shards.
+fn deal_out(table: Table, ids: Vec<SeriesId>, spans: &[ShardSpan], rejected: &mut Rejections) -> Vec<(usize, Part)> {
     let Some(&first) = table.times.first() else { return Vec::new() };
     let (least, greatest) =
         table.times.iter().fold((first, first), |(least, greatest), &time| (least.min(time), greatest.max(time)));
-    let whole = spans.iter().position(|span| span.range.contains(least) && span.range.contains(greatest));
+    let whole = span_at(spans, least).filter(|&index| spans[index].range.contains(greatest));
     if let Some(index) = whole.filter(|_| !ids.contains(&NO_SERIES)) {
         let Table { measurement, keys, times, columns } = table;
         return vec![(index, Part { measurement, keys, ids, times, columns })];
     }
-    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); spans.len()];
+    let mut dealt: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     for (row, (&time, &id)) in (0u32..).zip(table.times.iter().zip(&ids)) {
         if id == NO_SERIES {
             continue;
         }
-        let index = spans.partition_point(|span| span.range.end < time);
-        match spans.get(index).filter(|span| span.range.contains(time)) {
-            Some(_) => rows[index].push(row),
-            None => {
-                let key_start = table.keys[row as usize].start;
-                rejected.push(Rejected { key_start, reason: RejectReason::NoShard });
-            }
+        match span_at(spans, time) {
+            Some(index) => dealt.entry(index).or_default().push(row),
+            None => rejected.add(table.keys[row as usize].start, || RejectReason::NoShard),
         }
     }
-    let mut columns = cut_columns(&table.columns, table.times.len(), &rows);
-    let mut part_of = |index: usize, rows: &Vec<u32>| Part {
+    let (used, rows): (Vec<usize>, Vec<Vec<u32>>) = dealt.into_iter().unzip();
+    let columns = cut_columns(&table.columns, table.times.len(), &rows);
+    let part_of = |rows: Vec<u32>, columns| Part {
         measurement: table.measurement.clone(),
         keys: rows.iter().map(|&row| table.keys[row as usize]).collect(),
         ids: rows.iter().map(|&row| ids[row as usize]).collect(),
         times: rows.iter().map(|&row| table.times[row as usize]).collect(),
-        columns: std::mem::take(&mut columns[index]),
+        columns,
     };
-    let used = rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty());
-    used.map(|(index, rows)| (index, part_of(index, rows))).collect()
+    used.into_iter().zip(rows.into_iter().zip(columns).map(|(rows, columns)| part_of(rows, columns))).collect()
+}
+
+/// The index of the span that a time lies in.
+fn span_at(spans: &[ShardSpan], time: i64) -> Option<usize> {
+    let index = spans.partition_point(|span| span.range.end < time);
+    spans.get(index).filter(|span| span.range.contains(time)).map(|_| index)
 }
 
 /// The columns of each part, `parts[i]` being its rows. Takes time by the values, not by parts times columns: both may be many.
@@ -117,7 +117,7 @@ fn cut_columns(columns: &[TableColumn], rows: usize, parts: &[Vec<u32>]) -> Vec<
 }
 
 /// Decides new fields and drops rows with a field of another type than the shard has.
-fn check_types(part: Part, shard: &Shard, series: &Arc<SeriesTable>, rejected: &mut Vec<Rejected>) -> Option<Chunk> {
+fn check_types(part: Part, shard: &Shard, series: &Arc<SeriesTable>, rejected: &mut Rejections) -> Option<Chunk> {
     let mut schema = shard.schema.lock();
     let Part { measurement, keys, ids, times, columns } = part;
     if let Some(fields) = undisputed(&measurement, &columns, &mut schema) {
@@ -129,7 +129,7 @@ fn check_types(part: Part, shard: &Shard, series: &Arc<SeriesTable>, rejected: &
     for (row, key) in (0u32..).zip(&keys) {
         match disputes.check(row as usize) {
             None => kept.push(row),
-            Some(reason) => rejected.push(Rejected { key_start: key.start, reason }),
+            Some(conflict) => rejected.add(key.start, || disputes.reason(conflict)),
         }
     }
     let fields = disputes.fields();
@@ -164,6 +164,34 @@ enum Standing {
     Clashes(FieldType),
 }
 
+/// A field of a row, by its column, whose name the shard has with another type.
+#[derive(Clone, Copy)]
+struct Conflict {
+    at: usize,
+    existing: FieldType,
+}
+
+/// The columns, of those that are `wanted`, that have a value in each row, and where each row begins.
+fn by_row(columns: &[TableColumn], wanted: &[bool], rows: usize) -> (Vec<u32>, Vec<usize>) {
+    let each = |see: &mut dyn FnMut(usize, u32)| {
+        for (number, (column, _)) in (0u32..).zip(columns.iter().zip(wanted)).filter(|(_, (_, wanted))| **wanted) {
+            match &column.column.presence {
+                Presence::Dense => (0..column.column.values.len().min(rows)).for_each(|row| see(row, number)),
+                Presence::Sparse(rows) => rows.iter().for_each(|&row| see(row as usize, number)),
+            }
+        }
+    };
+    let mut starts = vec![0; rows + 1];
+    each(&mut |row, _| starts[row + 1] += 1);
+    (0..rows).for_each(|row| starts[row + 1] += starts[row]);
+    let (mut present, mut next) = (vec![0; starts[rows]], starts.clone());
+    each(&mut |row, number| {
+        present[next[row]] = number;
+        next[row] += 1;
+    });
+    (present, starts)
+}
+
 /// The columns of a table while its rows are checked one by one, in their order.
 struct Disputes<'a> {
     measurement: &'a [u8],
@@ -171,8 +199,10 @@ struct Disputes<'a> {
     standings: Vec<Standing>,
     /// The columns of each name, ascending.
     twins: BTreeMap<&'a [u8], Vec<usize>>,
-    /// For each row the columns that have a value in it, ascending; without those that fit from the start.
-    present: Vec<Vec<u32>>,
+    /// The columns that have a value in each row, ascending, row after row; without those that fit from the start.
+    present: Vec<u32>,
+    /// Where each row begins in `present`, and where the last one ends.
+    starts: Vec<usize>,
     schema: &'a mut Schema,
 }
 
@@ -186,47 +216,41 @@ impl<'a> Disputes<'a> {
         };
         let standings: Vec<Standing> = columns.iter().map(standing).collect();
         let mut twins: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
-        let mut present: Vec<Vec<u32>> = vec![Vec::new(); rows];
-        for (at, column) in columns.iter().enumerate() {
-            twins.entry(&*column.name).or_default().push(at);
-            if matches!(standings[at], Standing::Fits(_)) {
-                continue;
-            }
-            let number = u32::try_from(at).unwrap_or(u32::MAX);
-            match &column.column.presence {
-                Presence::Dense => present.iter_mut().take(column.column.values.len()).for_each(|row| row.push(number)),
-                Presence::Sparse(rows) => rows.iter().for_each(|&row| present[row as usize].push(number)),
-            }
-        }
-        Self { measurement, columns, standings, twins, present, schema }
+        columns.iter().enumerate().for_each(|(at, column)| twins.entry(&*column.name).or_default().push(at));
+        let open: Vec<bool> = standings.iter().map(|standing| !matches!(standing, Standing::Fits(_))).collect();
+        let (present, starts) = by_row(columns, &open, rows);
+        Self { measurement, columns, standings, twins, present, starts, schema }
     }
 
-    /// Why a row is dropped; `None` if it stays, and then the fields that only it brings are decided.
-    fn check(&mut self, row: usize) -> Option<RejectReason> {
+    /// The field for which a row is dropped; `None` if it stays, and then the fields that only it brings are decided.
+    fn check(&mut self, row: usize) -> Option<Conflict> {
         let mut open: Vec<usize> = Vec::new();
-        for at in std::mem::take(&mut self.present[row]) {
-            let at = at as usize;
-            let column = &self.columns[at];
+        for place in self.starts[row]..self.starts[row + 1] {
+            let at = self.present[place] as usize;
             let existing = match self.standings[at] {
                 Standing::Fits(_) => continue,
                 Standing::Clashes(existing) => Some(existing),
                 Standing::Open => {
-                    let mut twins = self.twins.get(&*column.name).into_iter().flatten();
+                    let mut twins = self.twins.get(&*self.columns[at].name).into_iter().flatten();
                     let same = twins.find(|other| open.binary_search(other).is_ok());
                     same.map(|&other| self.columns[other].column.field_type())
                 }
             };
             match existing {
                 None => open.push(at),
-                Some(existing) => {
-                    let given = column.column.field_type();
-                    let (measurement, field) = (self.measurement.into(), column.name.clone());
-                    return Some(RejectReason::TypeConflict { measurement, field, given, existing });
-                }
+                Some(existing) => return Some(Conflict { at, existing }),
             }
         }
         open.into_iter().for_each(|at| self.decide(at));
         None
+    }
+
+    /// A conflict in words.
+    fn reason(&self, conflict: Conflict) -> RejectReason {
+        let Conflict { at, existing } = conflict;
+        let TableColumn { name, column } = &self.columns[at];
+        let (measurement, field, given) = (self.measurement.into(), name.clone(), column.field_type());
+        RejectReason::TypeConflict { measurement, field, given, existing }
     }
 
     fn decide(&mut self, at: usize) {

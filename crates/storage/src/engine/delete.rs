@@ -16,7 +16,7 @@ use crate::error::StorageError;
 use crate::schema::{FieldKey, Schema};
 use crate::view::{ShardSource, View};
 use model::{Batch, Table, Text, TimeRange};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -116,30 +116,51 @@ impl Engine {
         Err(StorageError::Busy { what })
     }
 
-    /// Retires fields that no row has any more, where they stand in the way of a batch.
-    pub(super) fn settle_types(&self, batch: &Batch, shards: &[Arc<Shard>]) -> Result<(), StorageError> {
-        let in_way: Vec<(&Arc<Shard>, &Table)> = shards
-            .iter()
-            .filter(|shard| shard.is_doubted.load(Ordering::Relaxed))
-            .flat_map(|shard| batch.tables.iter().map(move |table| (shard, table)))
-            .filter(|(shard, table)| {
-                shard.state.lock().doubts.has(&table.measurement) && clashes(&shard.schema.lock(), table)
-            })
+    /// Retires fields that no row has any more, where they stand in the way of a batch; busy if there are some and the caller
+    /// may not wait.
+    pub(super) fn settle_types(
+        &self,
+        batch: &Batch,
+        shards: &[Arc<Shard>],
+        may_wait: bool,
+    ) -> Result<(), StorageError> {
+        let doubted: Vec<&Arc<Shard>> =
+            shards.iter().filter(|shard| shard.is_doubted.load(Ordering::Relaxed)).collect();
+        if doubted.is_empty() {
+            return Ok(());
+        }
+        let tables: HashMap<&[u8], &Table> = batch.tables.iter().map(|table| (&*table.measurement, table)).collect();
+        let in_way: Vec<(&Arc<Shard>, Vec<&Table>)> = doubted
+            .into_iter()
+            .map(|shard| (shard, shard.in_way(&tables)))
+            .filter(|(_, tables)| !tables.is_empty())
             .collect();
         if in_way.is_empty() {
             return Ok(());
         }
+        if !may_wait {
+            return Err(StorageError::Busy { what: "types of fields" });
+        }
         let _alone = self.deciding.write();
         // What was accepted with the old types becomes visible, and counts.
         self.commit()?;
-        for (shard, table) in in_way {
-            let live = self.picture_of(shard).fields(&table.measurement)?;
-            let is_live = |key: &FieldKey| {
-                live.binary_search_by(|(name, kind)| (name, kind).cmp(&(&key.name, &key.field_type))).is_ok()
-            };
-            shard.schema.lock().retire(&table.measurement, is_live);
-            shard.doubt(|doubts| doubts.settle(&table.measurement));
+        for (shard, tables) in in_way {
+            tables.into_iter().try_for_each(|table| self.settle(shard, &table.measurement))?;
         }
+        Ok(())
+    }
+
+    /// Retires the fields of a doubted measurement that no row has any more.
+    fn settle(&self, shard: &Shard, measurement: &Text) -> Result<(), StorageError> {
+        // Before the look, so that what is deleted meanwhile is doubted anew.
+        shard.doubt(|doubts| doubts.settle(measurement));
+        let live = self.picture_of(shard).fields(measurement).inspect_err(|_| {
+            shard.doubt(|doubts| doubts.add(Some(std::slice::from_ref(measurement))));
+        })?;
+        let is_live = |key: &FieldKey| {
+            live.binary_search_by(|(name, kind)| (name, kind).cmp(&(&key.name, &key.field_type))).is_ok()
+        };
+        shard.schema.lock().retire(measurement, is_live);
         Ok(())
     }
 
@@ -151,6 +172,16 @@ impl Engine {
     }
 }
 
+/// The tables of a batch, by measurement, that have a field whose type is not that of the schema. Takes time by the smaller of
+/// the two: a request may have many tables for many shards.
+fn clashing<'a>(schema: &Schema, tables: &HashMap<&[u8], &'a Table>) -> Vec<&'a Table> {
+    if tables.len() <= schema.len() {
+        return tables.values().copied().filter(|table| clashes(schema, table)).collect();
+    }
+    let known = schema.measurements().filter_map(|name| tables.get(&**name).copied());
+    known.filter(|table| clashes(schema, table)).collect()
+}
+
 /// Whether a table has a field whose type is not that of the schema.
 fn clashes(schema: &Schema, table: &Table) -> bool {
     let other = |name: &[u8], field_type| {
@@ -160,6 +191,16 @@ fn clashes(schema: &Schema, table: &Table) -> bool {
 }
 
 impl Shard {
+    /// The tables of a batch for which the shard has fields of other types that may be gone.
+    fn in_way<'a>(&self, tables: &HashMap<&[u8], &'a Table>) -> Vec<&'a Table> {
+        let mut found = clashing(&self.schema.lock(), tables);
+        if !found.is_empty() {
+            let state = self.state.lock();
+            found.retain(|table| state.doubts.has(&table.measurement));
+        }
+        found
+    }
+
     /// Changes what is doubted.
     pub(super) fn doubt(&self, change: impl FnOnce(&mut Doubts)) {
         let mut state = self.state.lock();

@@ -14,6 +14,7 @@ mod flush;
 mod full;
 mod gather;
 mod open;
+mod rejected;
 mod salvage;
 pub(crate) mod shard;
 mod stats;
@@ -35,10 +36,11 @@ use crate::{ShardId, Slot};
 use commit::{Condition, Entry, LoggedBatch, Waiting};
 use full::FullDisk;
 use gather::LastGroup;
-use model::{Batch, FieldType, KeyError, KeyText, Text, TimeRange};
+use model::{Batch, KeyText, TimeRange};
 use open::Orphans;
 use parking_lot::{Condvar, Mutex, RwLock};
 use platform::World;
+pub use rejected::{RejectReason, Rejected, Rejections};
 pub use salvage::Salvaged;
 use shard::Shard;
 use stats::EngineStats;
@@ -88,37 +90,8 @@ pub struct Options {
 pub struct Outcome {
     /// Rows that were accepted.
     pub accepted: usize,
-    /// Rows that were not, in the order of the request.
-    pub rejected: Vec<Rejected>,
-}
-
-/// A row that was not accepted.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rejected {
-    /// Offset of the row's raw key in the batch's text.
-    pub key_start: u32,
-    /// Why.
-    pub reason: RejectReason,
-}
-
-/// Why a row was not accepted.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RejectReason {
-    /// Its key names no series.
-    Key(KeyError),
-    /// A field of it has another type in its shard.
-    TypeConflict {
-        /// The measurement.
-        measurement: Text,
-        /// The field.
-        field: Text,
-        /// The type in the request.
-        given: FieldType,
-        /// The type in the shard.
-        existing: FieldType,
-    },
-    /// Its time is in none of the given shards.
-    NoShard,
+    /// Rows that were not.
+    pub rejected: Rejections,
 }
 
 /// Called once a batch is durable and visible, or will never be.
@@ -225,11 +198,12 @@ impl Engine {
         shards: &[ShardSpan],
         done: Done,
     ) -> Result<Outcome, StorageError> {
-        self.try_submit(&mut batch, keys, shards, &mut Some(done))
+        self.try_submit(&mut batch, keys, shards, &mut Some(done), true)
     }
 
     /// As [`Engine::submit`], but `batch` and `done` stay where they are if there is no room for the batch, so that the
-    /// caller can wait and try again without a copy.
+    /// caller can wait and try again without a copy. Unless it `may_wait`, what would read or sync files first, or wait for
+    /// another that does, is refused in the same way.
     ///
     /// # Errors
     /// As [`Engine::submit`]; batch and `done` are taken unless the error's kind is `Retry` or `Full`.
@@ -239,11 +213,13 @@ impl Engine {
         keys: &dyn KeyText,
         shards: &[ShardSpan],
         done: &mut Option<Done>,
+        may_wait: bool,
     ) -> Result<Outcome, StorageError> {
         self.check_room(batch)?;
-        let owned = shards.iter().map(|span| self.shard(span.id)).collect::<Result<Vec<_>, _>>()?;
-        self.settle_types(batch, &owned)?;
-        let _decided = self.deciding.read();
+        let owned = shards.iter().map(|span| self.shard(span.id, may_wait)).collect::<Result<Vec<_>, _>>()?;
+        self.settle_types(batch, &owned, may_wait)?;
+        let decided = if may_wait { Some(self.deciding.read()) } else { self.deciding.try_read() };
+        let _decided = decided.ok_or(StorageError::Busy { what: "types of fields" })?;
         let (batch, done) = (std::mem::take(batch), done.take().unwrap_or_else(|| Box::new(|_| ())));
         let (parts, outcome) = accept::accept(batch, keys, &self.series.current(), shards, &owned);
         if parts.is_empty() {
@@ -422,13 +398,16 @@ impl Engine {
         Err(StorageError::Busy { what })
     }
 
-    /// The shard of a number; made, as its manifest says, if it is new here.
-    fn shard(&self, id: ShardId) -> Result<Arc<Shard>, StorageError> {
+    /// The shard of a number; made, as its manifest says, if it is new here and the caller may wait for that.
+    fn shard(&self, id: ShardId, may_wait: bool) -> Result<Arc<Shard>, StorageError> {
         if let Some(shard) = self.shards.read().get(&id) {
             return Ok(shard.clone());
         }
         if self.dropped.lock().contains(&id) {
             return Err(StorageError::Invalid(format!("shard {id} was dropped")));
+        }
+        if !may_wait {
+            return Err(StorageError::Busy { what: "a shard" });
         }
         let manifest = self.manifests.load(id)?.map(|(_, manifest)| manifest).unwrap_or_default();
         let shard = self.shard_of(id, &manifest)?;

@@ -40,6 +40,10 @@ const BLOCK: usize = 32;
 /// Rows that are entered under one lock, which takes well under a millisecond.
 const ENTERED_AT_ONCE: usize = 512;
 
+/// Rows that are resolved in one go: what is gathered of those that miss is bounded by it, and no table of a usual request is
+/// cut.
+const RESOLVED_AT_ONCE: usize = 64 << 10;
+
 /// No entry.
 const NOBODY: u32 = u32::MAX;
 
@@ -64,15 +68,6 @@ impl Drop for SeriesTable {
     fn drop(&mut self) {
         self.of_all.fetch_sub(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
     }
-}
-
-/// What [`SeriesTable::resolve`] found.
-#[derive(Debug, Default)]
-pub(crate) struct Resolved {
-    /// For each row its series, [`NO_SERIES`] if its key names none.
-    pub(crate) ids: Vec<SeriesId>,
-    /// The rows whose key names no series, ascending.
-    pub(crate) bad: Vec<(u32, KeyError)>,
 }
 
 /// A row whose raw key is not in the table.
@@ -105,14 +100,24 @@ impl SeriesTable {
         (self.hasher.hash_one(key) >> 32) as u32
     }
 
-    /// The series of the rows whose raw keys are `spans` of the batch's text.
-    pub(crate) fn resolve(&self, batch: &Batch, spans: &[KeySpan], text: &dyn KeyText) -> Resolved {
-        let mut resolved = Resolved { ids: vec![NO_SERIES; spans.len()], bad: Vec::new() };
-        let missed = self.look_up(batch, spans, &mut resolved.ids);
-        if !missed.is_empty() {
-            self.enter(batch, spans, missed, text, &mut resolved);
+    /// For each row its series, the raw keys being `spans` of the batch's text; [`NO_SERIES`] if its key names none, which
+    /// `refuse` is told, with the row, in their order.
+    pub(crate) fn resolve(
+        &self,
+        batch: &Batch,
+        spans: &[KeySpan],
+        text: &dyn KeyText,
+        refuse: &mut dyn FnMut(u32, KeyError),
+    ) -> Vec<SeriesId> {
+        let mut ids = vec![NO_SERIES; spans.len()];
+        let pieces = spans.chunks(RESOLVED_AT_ONCE).zip(ids.chunks_mut(RESOLVED_AT_ONCE));
+        for (first, (spans, ids)) in (0u32..).step_by(RESOLVED_AT_ONCE).zip(pieces) {
+            let missed = self.look_up(batch, spans, ids);
+            if !missed.is_empty() {
+                self.enter(batch, spans, missed, text, ids, &mut |row, error| refuse(first + row, error));
+            }
         }
-        resolved
+        ids
     }
 
     /// Fills in the series that are known; returns the rows of the others.
@@ -149,14 +154,22 @@ impl SeriesTable {
     }
 
     /// Makes the keys of the missed rows canonical and enters them.
-    fn enter(&self, batch: &Batch, spans: &[KeySpan], mut missed: Vec<Missed>, text: &dyn KeyText, out: &mut Resolved) {
+    fn enter(
+        &self,
+        batch: &Batch,
+        spans: &[KeySpan],
+        mut missed: Vec<Missed>,
+        text: &dyn KeyText,
+        ids: &mut [SeriesId],
+        refuse: &mut dyn FnMut(u32, KeyError),
+    ) {
         let mut keys = Vec::new();
         missed.retain_mut(|missed| {
             let raw = batch.key(spans[missed.row as usize]);
             let start = keys.len();
             if let Err(error) = text.canonical(raw, &mut keys) {
                 keys.truncate(start);
-                out.bad.push((missed.row, error));
+                refuse(missed.row, error);
                 return false;
             }
             if keys[start..] == *raw {
@@ -172,7 +185,7 @@ impl SeriesTable {
             for missed in some {
                 let raw = batch.key(spans[missed.row as usize]);
                 let other = (!missed.key.is_empty()).then(|| (&keys[missed.key.clone()], missed.key_hash));
-                out.ids[missed.row as usize] = inner.enter(raw, missed.hash, other);
+                ids[missed.row as usize] = inner.enter(raw, missed.hash, other);
             }
             self.note_bytes(&inner);
         }
