@@ -218,7 +218,10 @@ fn statements_without_end() {
     // Parsed elsewhere, and answered all the same.
     let long = format!("SELECT v FROM m WHERE h = 'a'{}", " OR h = 'b'".repeat(3_000));
     let reply = ask(&long);
-    assert_eq!((reply.status, reply.text().contains("\"values\":[[\"1970-01-01T00:00:00.000000001Z\",1]]")), (200, true));
+    assert_eq!(
+        (reply.status, reply.text().contains("\"values\":[[\"1970-01-01T00:00:00.000000001Z\",1]]")),
+        (200, true)
+    );
     let broken = ask(&format!("SELECT {} FROM", "a,".repeat(20_000)));
     assert_eq!(broken.status, 400);
     assert!(broken.text().starts_with("{\"error\":\"error parsing query: "), "{:.200}", broken.text());
