@@ -180,7 +180,7 @@ fn rows_that_are_refused_by_the_hundred_thousand() {
     let told = text.matches(line).count();
     let end = format!("\\n{} more lines that are no points\"}}\n", ROWS - told);
     assert!(told > 1_000 && text.ends_with(&end), "{told}: {}", &text[text.len() - 100..]);
-    let (status, text) = write(&"m,h=a v=\"text\"\n".repeat(ROWS));
+    let (status, text) = write(&"m,h=a v=\"text\" 1\n".repeat(ROWS));
     let conflict = "partial write: field type conflict: input field \\\"v\\\" on measurement \\\"m\\\" is type string, already \
                     exists as type float";
     let wanted = format!("{{\"error\":\"{conflict} dropped={ROWS} for database: d for retention policy: autogen\"}}\n");
