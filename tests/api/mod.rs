@@ -17,7 +17,7 @@ fn server() -> Alluvium {
 fn server_with(settings: &[testkit::Setting<'_>]) -> Alluvium {
     let server = crate::start(settings);
     assert_eq!(server.client().query("", "CREATE DATABASE d").status, 200);
-    assert_eq!(server.client().write("db=d", b"m,h=a v=1 1").status, 204);
+    assert_eq!(said(&server.client().write("db=d", b"m,h=a v=1 1")), (204, String::new()), "{}", server.log());
     server
 }
 
