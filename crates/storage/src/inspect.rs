@@ -160,17 +160,13 @@ pub fn report(world: &World, cluster: [u8; 16], shards: &[ShardId], verify: bool
     Ok(Report { shards, log })
 }
 
-/// The log as it is. Beside a server, files come and go while they are read: what fails or looks damaged is looked at again as long as
-/// it does not look the same twice.
+/// The log as it is. Beside a server, files come and go while they are read: what fails or looks damaged is looked at again as
+/// long as it does not look the same twice.
 fn look_at_log(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageError> {
     let (mut before, mut patience) = (None, PATIENCE);
     loop {
         let result = match scan(world, cluster) {
-            Err(error @ StorageError::Damaged { .. }) => {
-                let mut found = Found::default();
-                found.damage.push(error.to_string());
-                Ok(found)
-            }
+            Err(error @ StorageError::Damaged { .. }) => Ok(Found::of_damage(error.to_string())),
             other => other,
         };
         let told = match &result {
@@ -223,7 +219,7 @@ impl Reader {
     }
 
     fn describe(&self, id: ShardId, version: Option<u64>, manifest: &Manifest, found: &Found) -> ShardReport {
-        let folded = found.log_id.map_or(0, |log| manifest.folded_up_to(&log));
+        let folded = manifest.folded_up_to();
         let logged = found.flushes.iter().filter(|(slot, _)| *slot > folded).flat_map(|(_, flushed)| flushed);
         let logged = logged.filter(|flushed| flushed.shard == id).filter_map(|flushed| flushed.entry.as_ref());
         let segment = |entry: &SegmentEntry| {

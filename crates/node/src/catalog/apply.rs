@@ -179,6 +179,12 @@ impl State {
         dropped
     }
 
+    /// The same, with numbers for new shards that are not below `next_shard`.
+    pub(super) fn above(mut self, next_shard: ShardId) -> Self {
+        self.next_shard = self.next_shard.max(next_shard);
+        self
+    }
+
     fn take_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id - 1

@@ -9,6 +9,7 @@ use platform::chain::FIRST_VERSION;
 use platform::{Blobs, Chain, World};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use storage::ShardId;
 
 /// The catalog's folder.
 const FOLDER: &str = "catalog";
@@ -19,7 +20,9 @@ const NO_CLUSTER: [u8; 16] = [0; 16];
 /// Versions below the latest that are kept, for an operator to compare.
 const KEPT: u64 = 4;
 /// Folders whose presence means that a missing catalog is damage, not a first start.
-const DATA_FOLDERS: [&str; 3] = ["log", "segments", "manifests"];
+const DATA_FOLDERS: [&str; 3] = ["log", "segments", MANIFESTS];
+/// Where each shard that ever had a segment has a folder, named by its number, until it is dropped.
+const MANIFESTS: &str = "manifests";
 
 /// The catalog of an open data folder.
 #[derive(Debug)]
@@ -30,14 +33,17 @@ pub(crate) struct Catalog {
     version: Mutex<Option<u64>>,
     /// The latest version that was durable, for the log to remember.
     seen: Arc<AtomicU64>,
+    /// Numbers of shards below were given out: if the catalog does not know of them it is an older one.
+    next_shard: ShardId,
 }
 
 impl Catalog {
     /// Reads the latest state, or makes the first one in an empty data folder.
     pub(crate) fn open(world: &World) -> Result<Self, CatalogError> {
         let chain = Chain::new(Blobs::new(world.disk.clone()), FOLDER, NAME, NO_CLUSTER, world.random.clone());
+        let next_shard = unused_shard(world)?;
         let (version, state) = match chain.latest()? {
-            Some((version, payload)) => (version, format::decode(version, &payload)?),
+            Some((version, payload)) => (version, format::decode(version, &payload)?.above(next_shard)),
             None => {
                 refuse_orphans(world)?;
                 let state = State::new(world.random.id());
@@ -46,7 +52,7 @@ impl Catalog {
             }
         };
         let (state, seen) = (RwLock::new(Arc::new(state)), Arc::new(AtomicU64::new(version)));
-        Ok(Self { chain, state, version: Mutex::new(Some(version)), seen })
+        Ok(Self { chain, state, version: Mutex::new(Some(version)), seen, next_shard })
     }
 
     /// The latest version that is durable, as a number that goes on with each change.
@@ -98,7 +104,7 @@ impl Catalog {
     fn read_again(&self, version: &mut Option<u64>) -> Result<u64, CatalogError> {
         let missing = || CatalogError::Missing(FOLDER.to_owned());
         let (latest, payload) = self.chain.latest()?.ok_or_else(missing)?;
-        *self.state.write() = Arc::new(format::decode(latest, &payload)?);
+        *self.state.write() = Arc::new(format::decode(latest, &payload)?.above(self.next_shard));
         *version = Some(latest);
         Ok(latest)
     }
@@ -108,6 +114,13 @@ impl Catalog {
             tracing::warn!(%error, "old catalog entries stay for now");
         }
     }
+}
+
+/// The number above those of all shards that have a folder.
+fn unused_shard(world: &World) -> Result<ShardId, CatalogError> {
+    let names = world.disk.list(MANIFESTS)?;
+    let greatest = names.iter().filter_map(|name| name.parse::<ShardId>().ok()).max();
+    Ok(greatest.map_or(0, |greatest| greatest.saturating_add(1)))
 }
 
 /// A catalog that is gone while data are there must not be made anew: their shards would count as dropped.

@@ -285,7 +285,7 @@ fn commit(engine: &Engine, job: &Job, new: Option<&Arc<Segment>>) -> Result<bool
     let old: Vec<SegmentRef> = job.inputs.iter().map(|segment| segment.entry().place.clone()).collect();
     let entry = new.map(|segment| segment.entry());
     let Some(next) = manifest.replace(&old, entry.cloned()) else { return Ok(false) };
-    let next = with_tombstones(next, job, entry, manifest.folded_up_to(&engine.log_id));
+    let next = with_tombstones(next, job, entry, manifest.folded_up_to());
     if !engine.manifests.commit(shard.id, version + 1, &next)? {
         return Ok(false);
     }

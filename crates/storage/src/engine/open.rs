@@ -14,6 +14,7 @@ use crate::error::{ErrorKind, StorageError};
 use crate::log::append::Writer;
 use crate::log::batch::LoggedPart;
 use crate::log::dictionary::ReaderDictionary;
+use crate::log::flush::FlushedShard;
 use crate::log::recover::{Found, Replay, scan};
 use crate::log::state::{Known, States};
 use crate::manifest::{self, Manifest, Manifests};
@@ -86,7 +87,9 @@ impl Engine {
             }
         }
         let mut damage = found.damage.clone();
-        for line in super::salvage::unfinished(&world)? {
+        let unfinished = super::salvage::unfinished(&world)?;
+        let may_miss = purpose == Purpose::Salvage || !unfinished.is_empty();
+        for line in unfinished {
             damage.extend((!damage.contains(&line)).then_some(line));
         }
         // Without a manifest nobody knows which rows of the log are in segments: nothing may be flushed, trimmed or removed.
@@ -112,7 +115,7 @@ impl Engine {
         if may_flush {
             engine.full.renew(&*engine.world.disk, engine.world.clock.monotonic_ns())?;
         }
-        engine.take_flushes(&found, &lost)?;
+        engine.take_flushes(&found, may_miss)?;
         damage.extend(engine.replay(&found, may_flush)?);
         if damage.is_empty() {
             *engine.orphans.lock() = engine.find_orphans(spans)?;
@@ -179,7 +182,7 @@ impl Engine {
         let flushed = manifest.segments.last().map_or(0, |entry| entry.slots.1).max(manifest.flushed);
         let tombstone = |(slot, bytes): &(Slot, Vec<u8>)| self.tombstone(*slot, bytes.clone()).map(Arc::new);
         let tombstones = manifest.tombstones.iter().map(tombstone).collect::<Result<_, _>>()?;
-        let folded = manifest.folded_up_to(&self.log_id);
+        let folded = manifest.folded_up_to();
         let state = ShardState { segments, tombstones, flushed, folded, applied: flushed, ..ShardState::default() };
         let shard = Arc::new(Shard::new(id, schema, state));
         if manifest.is_deleted {
@@ -194,24 +197,23 @@ impl Engine {
             .map_err(|error| StorageError::Invalid(format!("the delete of slot {slot} cannot be understood: {error}")))
     }
 
-    /// Adds the segments of flush records that manifests do not have.
-    fn take_flushes(&self, found: &Found, lost: &[ShardId]) -> Result<(), StorageError> {
+    /// Adds the segments of flush records that manifests do not have. A shard whose manifest is lost may have records of
+    /// segments that were merged since: with `may_miss` those are passed over whose file is gone, and from then on all whose
+    /// rows the log still has, as a replay brings back rows above those of segments only.
+    fn take_flushes(&self, found: &Found, may_miss: bool) -> Result<(), StorageError> {
         let shards = self.shards.read();
+        let mut missed = BTreeSet::new();
         for (slot, flushes) in &found.flushes {
             for flushed in flushes {
                 let Some(shard) = shards.get(&flushed.shard) else { continue };
-                // Without its manifest a shard may name segments that were merged since.
-                let file = flushed.entry.as_ref().map(|entry| &entry.place.file);
-                if let Some(file) = file.filter(|_| lost.contains(&flushed.shard))
-                    && !self.world.disk.exists(file)?
-                {
+                // Slots of a shard's segments ascend, so what its manifest has folded in is not above them.
+                if flushed.k <= shard.state.lock().flushed {
+                    continue;
+                }
+                if may_miss && self.is_missed(flushed, found, &mut missed)? {
                     continue;
                 }
                 let mut state = shard.state.lock();
-                // Slots of a shard's segments ascend, so what its manifest has folded in is not above them.
-                if flushed.k <= state.flushed {
-                    continue;
-                }
                 state.segments.extend(flushed.entry.as_ref().map(|entry| self.segment(entry)));
                 state.flushed = flushed.k;
                 state.applied = flushed.k;
@@ -221,6 +223,24 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Whether a flush record is passed over; `missed` are the shards that have one that was.
+    fn is_missed(
+        &self,
+        flushed: &FlushedShard,
+        found: &Found,
+        missed: &mut BTreeSet<ShardId>,
+    ) -> Result<bool, StorageError> {
+        let entry = flushed.entry.as_ref();
+        if let Some(entry) = entry
+            && !self.world.disk.exists(&entry.place.file)?
+        {
+            missed.insert(flushed.shard);
+            return Ok(true);
+        }
+        let lowest = entry.map_or(flushed.k, |entry| entry.slots.0);
+        Ok(missed.contains(&flushed.shard) && lowest >= found.first_slot())
     }
 
     /// Brings back the rows that are in no segment. Flushes on the way if memory is short and the log may be written.
@@ -268,8 +288,7 @@ fn check_catalog(found: &Found, version: u64) -> Option<String> {
 fn highest(manifests: &BTreeMap<ShardId, Manifest>) -> Slot {
     let last = |manifest: &Manifest| {
         let segments = manifest.segments.last().map_or(0, |entry| entry.slots.1).max(manifest.flushed);
-        let folded = manifest.folded.iter().map(|(_, slot)| *slot).max().unwrap_or(0);
-        segments.max(folded)
+        segments.max(manifest.folded_up_to())
     };
     manifests.values().map(last).max().unwrap_or(0)
 }

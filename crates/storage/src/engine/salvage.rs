@@ -1,15 +1,19 @@
 //! Salvage: a data folder of which something is lost is made fit for writes again.
 //!
 //! What is whole goes to segments; what is not is set aside under `damaged/`, nothing is thrown away; the log goes on above
-//! every slot that is named anywhere. It may be broken off at any instant and run again: until it has ended, a file says what was
+//! every slot that is named anywhere. Shards whose manifest is lost, or that the catalog lacks, leave their manifests and their
+//! files there, and copies of their segments in files that other shards still use. It may be broken off at any instant and run again: until it has ended, a file says what was
 //! lost, and an engine that finds it takes no writes and removes nothing.
 
 use super::open::{Opened, Purpose};
 use super::{Engine, Options, ShardSpan};
 use crate::error::StorageError;
 use crate::manifest;
+use crate::segment::{Identity, find};
 use crate::{ShardId, Slot};
 use platform::{Blobs, Disk, DiskError, World};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// Where files go that are damaged or that nothing names any more.
@@ -53,7 +57,10 @@ impl Engine {
         // False: an earlier salvage was broken off, and its findings are among the damage.
         Blobs::new(engine.world.disk.clone()).put_if_absent(UNFINISHED, damage.join("\n").as_bytes())?;
         let mut set_aside = Vec::new();
-        for shard in broken {
+        // First, as it is known by the lost manifests what is to be copied.
+        engine.copy_segments(&broken, &mut set_aside)?;
+        let strange = engine.find_orphans(shards)?.shards;
+        for shard in broken.into_iter().chain(strange) {
             engine.set_manifests_aside(shard, &mut set_aside)?;
         }
         engine.take_writes();
@@ -78,11 +85,58 @@ impl Engine {
     /// The files of a manifest that cannot be read; the shard begins a new one.
     fn set_manifests_aside(&self, shard: ShardId, moved: &mut Vec<(String, String)>) -> Result<(), StorageError> {
         let folder = manifest::folder(shard);
-        for name in self.world.disk.list(&folder)? {
+        let names = self.world.disk.list(&folder)?;
+        for name in &names {
             move_aside(&*self.world.disk, &format!("{folder}/{name}"), moved)?;
         }
         self.manifests.forget(shard);
+        if !names.is_empty() {
+            self.world.disk.remove_dir(&folder)?;
+        }
         Ok(())
+    }
+
+    /// Copies the segments that nobody names of shards that are broken or not known, out of files that stay for the sake of other
+    /// shards.
+    fn copy_segments(&self, broken: &[ShardId], copied: &mut Vec<(String, String)>) -> Result<(), StorageError> {
+        let disk = &*self.world.disk;
+        let is_lost = |shard: &ShardId| broken.contains(shard) || !self.shards.read().contains_key(shard);
+        for (path, named) in self.named_places() {
+            if !disk.exists(&path)? {
+                continue;
+            }
+            let file = disk.open(&path)?;
+            for gap in gaps(&named, file.len()?) {
+                let mut bytes = vec![0; usize::try_from(gap.end - gap.start).unwrap_or(usize::MAX)];
+                match file.read_at(gap.start, &mut bytes) {
+                    Err(error) if error.is_unreadable() => continue,
+                    other => other?,
+                }
+                let of_folder = |identity: &Identity| identity.cluster == self.options.cluster_id;
+                for (range, identity) in find(&bytes) {
+                    if of_folder(&identity) && is_lost(&identity.shard) {
+                        let at = gap.start + range.start as u64;
+                        let to = format!("{FOLDER}/{}-at-{at}", path.replace('/', "-"));
+                        put_copy(disk, &to, &bytes[range])?;
+                        copied.push((format!("{path} from byte {at} on, of shard {}", identity.shard), to));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of segments, and what shards have in them: offset and length, ascending.
+    fn named_places(&self) -> BTreeMap<String, Vec<(u64, u64)>> {
+        let mut named: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
+        for shard in self.shards.read().values() {
+            for segment in &shard.state.lock().segments {
+                let place = &segment.entry().place;
+                named.entry(place.file.clone()).or_default().push((place.offset, place.len));
+            }
+        }
+        named.values_mut().for_each(|places| places.sort_unstable());
+        named
     }
 
     /// From now on rows may be flushed.
@@ -103,6 +157,31 @@ pub(super) fn unfinished(world: &World) -> Result<Vec<String>, DiskError> {
     }
     let text = Blobs::new(world.disk.clone()).get(UNFINISHED)?;
     Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+}
+
+/// What of a file of `len` bytes is in none of some places.
+fn gaps(places: &[(u64, u64)], len: u64) -> Vec<Range<u64>> {
+    let mut gaps = Vec::new();
+    let mut end = 0;
+    for &(offset, len) in places.iter().chain([&(len, 0)]) {
+        if offset > end {
+            gaps.push(end..offset);
+        }
+        end = end.max(offset.saturating_add(len));
+    }
+    gaps
+}
+
+/// Writes bytes to a file of the folder of damaged files; if there is one of this name it is what a salvage that was broken
+/// off has left of the same bytes.
+fn put_copy(disk: &dyn Disk, to: &str, bytes: &[u8]) -> Result<(), DiskError> {
+    if disk.exists(to)? {
+        disk.remove(to)?;
+    }
+    let file = disk.create(to)?;
+    file.write_at(0, bytes)?;
+    file.sync_all()?;
+    disk.sync_dir(FOLDER)
 }
 
 /// Gives a file a name of its own in the folder of damaged files.

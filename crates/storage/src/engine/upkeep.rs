@@ -3,10 +3,10 @@
 use super::commit::Condition;
 use super::shard::{Change, Shard};
 use super::{Engine, Step};
-use crate::Slot;
 use crate::compact;
 use crate::error::StorageError;
 use crate::log::append::make_spare;
+use crate::{ShardId, Slot};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -149,7 +149,7 @@ impl Engine {
         let Some(last) = unfolded.last().map(|(slot, _)| *slot) else { return Ok(()) };
         loop {
             let (version, mut manifest) = self.manifests.load(shard.id)?.unwrap_or_default();
-            let folded = manifest.folded_up_to(&self.log_id);
+            let folded = manifest.folded_up_to();
             for (_, change) in unfolded.iter().filter(|(slot, _)| *slot > folded) {
                 let Change::Flush(flushed) = change else {
                     manifest.is_deleted = true;
@@ -198,7 +198,9 @@ impl Engine {
                 _ => {}
             }
         }
-        orphans.shards.into_iter().try_for_each(|shard| self.manifests.remove(shard))?;
+        // A number that is in use by now was given again: an older catalog has taken the place of the latest.
+        let is_free = |shard: &ShardId| !self.shards.read().contains_key(shard);
+        orphans.shards.into_iter().filter(is_free).try_for_each(|shard| self.manifests.remove(shard))?;
         Ok(true)
     }
 }

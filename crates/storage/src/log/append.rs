@@ -7,6 +7,7 @@
 
 use super::FOLDER;
 use super::batch;
+use super::copies::{Copies, Piece};
 use super::dictionary::WriterDictionary;
 use super::format::{Head, Kind, RECORDS, SECOND_HEAD, path_of, put_record, record_len};
 use super::state::{LogState, States};
@@ -43,6 +44,8 @@ struct Current {
     /// Where the next write goes.
     offset: u64,
     dictionary: WriterDictionary,
+    /// Of definitions in it.
+    copies: Copies,
 }
 
 /// What a record is made of.
@@ -138,8 +141,8 @@ impl Writer {
     pub(crate) fn add(&mut self, slot: Slot, content: &Content<'_>) -> Result<(), StorageError> {
         if let Some(current) = &mut self.current {
             let prepared = Prepared::new(content, &mut current.dictionary);
-            if current.offset + (self.group.len() + prepared.len()) as u64 <= current.len {
-                self.put(slot, content, &prepared);
+            if prepared.end(&current.copies, current.offset + self.group.len() as u64) <= current.len {
+                self.put(slot, content, prepared);
                 return Ok(());
             }
             self.sync()?;
@@ -148,17 +151,30 @@ impl Writer {
         }
         let mut dictionary = WriterDictionary::default();
         let prepared = Prepared::new(content, &mut dictionary);
-        self.begin(slot, prepared.len() as u64, dictionary)?;
-        self.put(slot, content, &prepared);
+        let need = prepared.end(&Copies::default(), RECORDS) - RECORDS;
+        self.begin(slot, need, dictionary)?;
+        self.put(slot, content, prepared);
         Ok(())
     }
 
-    fn put(&mut self, slot: Slot, content: &Content<'_>, prepared: &Prepared) {
-        let Some(current) = &self.current else { return };
+    fn put(&mut self, slot: Slot, content: &Content<'_>, prepared: Prepared) {
+        let Some(current) = &mut self.current else { return };
         let (put_id, claimed, group) = (&current.put_id, self.durable, &mut self.group);
-        if let Some(definitions) = &prepared.definitions {
-            put_record(put_id, Kind::Define, slot, claimed, &[definitions], group);
-            put_record(put_id, Kind::Define, slot, claimed, &[definitions], group);
+        let (pieces, _) = current.copies.plan(current.offset + group.len() as u64, prepared.definitions_len());
+        let definitions = prepared.definitions.unwrap_or_default();
+        for piece in &pieces {
+            match piece {
+                Piece::Zeros(count) => group.resize(group.len() + *count as usize, 0),
+                Piece::Pending => {
+                    if let Some(one) = current.copies.pop() {
+                        put_record(put_id, Kind::Define, one.slot, claimed, &[&one.payload], group);
+                    }
+                }
+                Piece::Definitions => put_record(put_id, Kind::Define, slot, claimed, &[&definitions], group),
+            }
+        }
+        if pieces.iter().filter(|piece| **piece == Piece::Definitions).count() == 1 {
+            current.copies.push(slot, definitions, current.offset + group.len() as u64);
         }
         match content {
             Content::Batch(_, body) => put_record(put_id, Kind::Batch, slot, claimed, &[&prepared.heads, body], group),
@@ -277,7 +293,7 @@ impl Writer {
         file.write_at(SECOND_HEAD, &bytes)?;
         let len = file.len()?;
         file.sync_all().and_then(|()| disk.sync_dir(FOLDER)).map_err(fatal)?;
-        Ok(Current { file, number, put_id, len, offset: RECORDS, dictionary })
+        Ok(Current { file, number, put_id, len, offset: RECORDS, dictionary, copies: Copies::default() })
     }
 
     /// The current file takes no more records.
@@ -405,9 +421,13 @@ impl Prepared {
         Self { definitions: dictionary.take_definitions(), payload: heads.len() + rest, heads }
     }
 
-    /// Bytes in the file, with a claim behind.
-    fn len(&self) -> usize {
-        let definitions = self.definitions.as_ref().map_or(0, |definitions| 2 * record_len(definitions.len()));
-        definitions + record_len(self.payload) + record_len(0)
+    fn definitions_len(&self) -> Option<usize> {
+        self.definitions.as_ref().map(Vec::len)
+    }
+
+    /// The offset behind it if it goes to offset `at` of a file, with a claim behind.
+    fn end(&self, copies: &Copies, at: u64) -> u64 {
+        let (_, start) = copies.plan(at, self.definitions_len());
+        start + (record_len(self.payload) + record_len(0)) as u64
     }
 }

@@ -1,5 +1,6 @@
 //! The definitions of one log file: series, measurements and fields are numbered from 0 in the order in which records
-//! define them. Each definitions record is written twice, so that no single bad block takes the meaning of what follows.
+//! define them. Each definitions record gets a second copy before the first record that begins in a later block of 4 KiB than it
+//! ends in (`copies`), so that no single bad block takes the meaning of what follows it.
 //!
 //! ```text
 //! payload of a definitions record

@@ -7,7 +7,8 @@
 //!   4096    80  the same head again: a head is synced before the first record is written, so that two bad ones mean that
 //!               the file was never begun
 //!   8192     -  records, one behind the other, each at a multiple of 8; behind the last one zeros, or what the file held
-//!               before it was used again
+//!               before it was used again. Zeros also fill a block of 4096 bytes up before definitions that fit a block but
+//!               not this one any more, and between longer definitions and their copy (`copies.rs`)
 //!
 //! head
 //!      0     8  magic "ALVLOG\r\n"
@@ -24,7 +25,8 @@
 //!      4     4  n: length of the payload
 //!      8     4  kind: 1 definitions, 2 batch, 3 flush, 4 claim, 5 delete
 //!     12     4  CRC-32 of the put id, then of bytes 0 to 11, then of bytes 16 to 31+n
-//!     16     8  slot; definitions carry the slot of the record that they are for, a claim the one that it claims
+//!     16     8  slot; definitions carry the slot of the record that they are for, their copy the same even if others stand
+//!               between, a claim the one that it claims
 //!     24     8  claimed slot: all slots up to it were durable when the record was made
 //!     32     n  payload
 //!   32+n     -  zeros up to a multiple of 8

@@ -6,7 +6,8 @@
 //!
 //! * [`format`] – file heads and records, byte by byte
 //! * [`batch`], [`flush`] – the payloads of records
-//! * [`dictionary`] – the definitions of one file, for writing and for reading; `parts` – series keys in them
+//! * [`dictionary`] – the definitions of one file, for writing and for reading; `parts` – series keys in them; `copies` –
+//!   where their second copies go
 //! * [`append`] – the writer
 //! * [`state`] – which files there must be
 //! * [`recover`] – what is found at a start: torn tail, damage, rows
@@ -16,6 +17,7 @@
 
 pub(crate) mod append;
 pub(crate) mod batch;
+mod copies;
 pub(crate) mod dictionary;
 pub(crate) mod flush;
 pub(crate) mod format;

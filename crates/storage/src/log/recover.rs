@@ -30,6 +30,13 @@ struct Place {
     end: usize,
 }
 
+impl Place {
+    /// Whether it has a slot of its own.
+    fn is_of_rows(&self) -> bool {
+        matches!(self.kind, Kind::Batch | Kind::Flush | Kind::Delete)
+    }
+}
+
 /// A file with a head.
 #[derive(Debug)]
 struct FoundFile {
@@ -126,6 +133,11 @@ fn read_head(bytes: &[u8], number: u64, cluster: &[u8; 16]) -> Result<Option<Hea
 }
 
 impl Found {
+    /// A log that cannot be read at all.
+    pub(crate) fn of_damage(what: String) -> Self {
+        Self { damage: vec![what], ..Self::default() }
+    }
+
     fn load_state(&mut self, world: &World, cluster: &[u8; 16]) -> Result<(), StorageError> {
         let blobs = Blobs::new(world.disk.clone());
         let states = States::new(blobs, *cluster, world.random.clone(), Arc::default());
@@ -214,8 +226,7 @@ impl Found {
                 self.damage.push(lost(expected, file.head.first_slot - 1, file.head.number));
             }
             expected = expected.max(file.head.first_slot);
-            let of_rows = |place: &&Place| matches!(place.kind, Kind::Batch | Kind::Flush | Kind::Delete);
-            for place in file.places.iter().filter(of_rows) {
+            for place in file.places.iter().filter(|place| place.is_of_rows()) {
                 if place.slot > expected && expected > self.durable {
                     cut = Some((at, expected));
                     break;
@@ -316,8 +327,10 @@ impl Found {
     /// The disk refused.
     pub(crate) fn settle(&self, world: &World) -> Result<(), StorageError> {
         let Some(file) = self.files.last() else { return Ok(()) };
-        let first = file.places.iter().find(|place| place.slot > self.durable);
-        if let (Some(first), Some(last)) = (first, file.places.last()) {
+        // What follows the last record that is claimed, second copies of earlier definitions among it.
+        let claimed = file.places.iter().rposition(|place| place.is_of_rows() && place.slot <= self.durable);
+        let unclaimed = &file.places[claimed.map_or(0, |at| at + 1)..];
+        if let (Some(first), Some(last)) = (unclaimed.first(), unclaimed.last()) {
             let handle = world.disk.open(&path_of(file.head.number))?;
             let mut bytes = vec![0; last.end - first.offset];
             handle.read_at(first.offset as u64, &mut bytes)?;
@@ -336,6 +349,11 @@ impl Found {
             world.disk.remove(path)?;
         }
         Ok(())
+    }
+
+    /// The lowest slot that may be in the log; the next one if nothing is.
+    pub(crate) fn first_slot(&self) -> Slot {
+        self.files.first().map_or(self.next_slot, |file| file.head.first_slot)
     }
 
     /// Files that were never begun, are not needed any more, or have lost their heads.

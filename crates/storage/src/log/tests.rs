@@ -122,6 +122,73 @@ fn a_recycled_file_shows_nothing_of_its_past() {
     assert_eq!((found.next_slot, found.old_files().len()), (401, 1));
 }
 
+/// A batch of one row for each series.
+fn rows(slot: Slot, keys: &[String], tables: &SeriesTables) -> Vec<(ShardId, Chunk)> {
+    let series = tables.current();
+    let ids = keys.iter().map(|key| series.enter_key(key.as_bytes())).collect();
+    let key = FieldKey { name: b"v".as_slice().into(), field_type: FieldType::Integer, id: 0 };
+    let columns = vec![(key, Column::dense(Values::Integer(vec![slot as i64; keys.len()])))];
+    let times = vec![slot as i64; keys.len()];
+    vec![(4, Chunk { slot, measurement: b"m".as_slice().into(), series, ids, times, columns })]
+}
+
+/// A bad block takes the records that touch it, and the meaning of no other.
+#[test]
+fn a_bad_block_takes_what_is_in_it_alone() {
+    for seed in 0..12 {
+        let (sim, random) = (SimWorld::new(seed), SeededRandom::new(seed));
+        let tables = SeriesTables::new(&random, 1 << 24, u64::MAX);
+        let mut writer = Writer::new(sim.world(), CLUSTER, [1; 16], 4 << 20);
+        for slot in 1..=120 {
+            // Up to some longer than a block; half of them bring no new series.
+            let count = 1 + random.below(1 << random.below(if seed < 4 { 3 } else { 8 }));
+            let span = if random.below(2) == 0 { 10 } else { 1 << 40 };
+            let long = "x".repeat(random.below(60) as usize);
+            let keys: Vec<String> = (0..count).map(|_| format!("m,h={}{long}", random.below(span))).collect();
+            let parts = rows(slot, &keys, &tables);
+            let mut body = Vec::new();
+            encode_body(&parts, &mut body);
+            writer.add(slot, &Content::Batch(&parts, &body)).unwrap();
+            if random.below(3) == 0 {
+                writer.sync().unwrap();
+            }
+        }
+        writer.sync().unwrap();
+        writer.claim().unwrap();
+        let disk = sim.world().disk;
+        let file = disk.open(&format::path_of(1)).unwrap();
+        let mut bytes = vec![0; file.len().unwrap() as usize];
+        file.read_at(0, &mut bytes).unwrap();
+        let put_id = Head::decode(&bytes, 0).unwrap().put_id;
+        let (mut records, mut at) = (Vec::new(), 8192);
+        while let Some((start, record, end)) = next_record(&bytes, at, &put_id) {
+            records.push((start..end, record.kind, record.slot));
+            at = end;
+        }
+        assert_eq!(records.iter().filter(|(_, kind, _)| *kind == Kind::Batch).count(), 120);
+        let written = at.next_multiple_of(4096);
+        // The claim is in the last one.
+        for block in (8192..written - 4096).step_by(4096) {
+            let bad = block..block + 4096;
+            let mut copy = bytes.clone();
+            copy[bad.clone()].fill(0xee);
+            file.write_at(0, &copy).unwrap();
+            let found = scan(&sim.world(), &CLUSTER).unwrap();
+            let mut collected = Collected::default();
+            found.replay(&sim.world(), &mut collected).unwrap();
+            let seen: Vec<Slot> = collected.0.iter().map(|(part, _)| part.slot).collect();
+            let whole = records.iter().filter(|(range, ..)| range.end <= bad.start || range.start >= bad.end);
+            let expected: Vec<Slot> =
+                whole.filter(|(_, kind, _)| *kind == Kind::Batch).map(|(.., slot)| *slot).collect();
+            assert_eq!(seen, expected, "SEED {seed}, block {block}");
+        }
+        let definitions: usize =
+            records.iter().filter(|(_, kind, _)| *kind == Kind::Define).map(|(range, ..)| range.len()).sum();
+        let zeros = at - 8192 - records.iter().map(|(range, ..)| range.len()).sum::<usize>();
+        assert!(zeros < definitions / 2 + 4096, "SEED {seed}: {zeros} zeros for {definitions} bytes of definitions");
+    }
+}
+
 #[test]
 fn records_with_a_flipped_bit_are_stepped_over() {
     let put_id = [8; 16];

@@ -86,9 +86,10 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// The slot up to which a log's flush records are folded in; 0 for none.
-    pub(crate) fn folded_up_to(&self, log: &[u8; 16]) -> Slot {
-        self.folded.iter().find(|(id, _)| id == log).map_or(0, |(_, slot)| *slot)
+    /// The slot up to which flush and delete records are folded in, of whatever log; 0 for none. A log that takes the place of
+    /// a lost one goes on above all slots that manifests know.
+    pub(crate) fn folded_up_to(&self) -> Slot {
+        self.folded.iter().map(|(_, slot)| *slot).max().unwrap_or(0)
     }
 
     /// Notes that a log's flush records are folded in up to `slot`; never goes back.

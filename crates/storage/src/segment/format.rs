@@ -42,7 +42,8 @@ pub(crate) const FOOTER: usize = 32;
 pub(crate) const VERSION: u32 = 1;
 
 const MAGIC: &[u8; 8] = b"ALVSEGMT";
-const END_MAGIC: &[u8; 8] = b"ALVSEGND";
+/// What a footer has at offset 20.
+pub(super) const END_MAGIC: &[u8; 8] = b"ALVSEGND";
 
 /// Whose segment it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,13 @@
 //!
 //! A segment holds, per measurement, column groups of pages and blocks (`group`), the directory that describes them with
 //! the pages' statistics (`directory`, `stats`), and the index of its series (`index`). A [`Writer`] makes one
-//! of a stream of series; a [`Segment`] reads one. The bytes stand in [`format`], `directory` and `index`.
+//! of a stream of series; a [`Segment`] reads one, [`find`] finds them in a file. The bytes stand in [`format`], `directory` and `index`.
 
 mod block;
 mod cells;
 pub(crate) mod directory;
 mod file;
+mod find;
 pub(crate) mod format;
 mod group;
 pub(crate) mod index;
@@ -21,6 +22,7 @@ mod writer;
 
 pub(crate) use block::{PageRows, WholeBlock};
 pub(crate) use file::Files;
+pub(crate) use find::find;
 pub(crate) use format::Identity;
 pub(crate) use group::{FILLED_ROWS, Rows};
 pub(crate) use lanes::{Plan, SetId};

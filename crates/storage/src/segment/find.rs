@@ -1,0 +1,30 @@
+//! Segments in bytes of which nothing else is known: each begins with a head and ends with the first footer that fits it.
+
+use super::format::{END_MAGIC, FOOTER, HEAD, Identity, Section, decode_footer, decode_head};
+use std::ops::Range;
+
+/// Where the segments lie in a piece of a file, and whose they are; what is damaged is stepped over.
+pub(crate) fn find(bytes: &[u8]) -> Vec<(Range<usize>, Identity)> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at + HEAD + FOOTER <= bytes.len() {
+        match decode_head(&bytes[at..at + HEAD]).ok().zip(end_of(&bytes[at..])) {
+            Some((identity, len)) => {
+                found.push((at..at + len, identity));
+                at += len;
+            }
+            None => at += 1,
+        }
+    }
+    found
+}
+
+/// The length of a segment that begins with `bytes`: its contents end where its footer begins.
+fn end_of(bytes: &[u8]) -> Option<usize> {
+    let fits = |start: &usize| {
+        let (end, footer) = (start + FOOTER, &bytes[*start..start + FOOTER]);
+        let ends = |contents: Section| contents.offset + contents.len == *start as u64;
+        footer[20..28] == *END_MAGIC && decode_footer(footer, end as u64).is_ok_and(ends)
+    };
+    (HEAD..=bytes.len() - FOOTER).find(fits).map(|start| start + FOOTER)
+}
