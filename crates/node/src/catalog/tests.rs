@@ -180,6 +180,11 @@ fn shards_expire_and_their_numbers_do_not_return() {
     let again = Catalog::open(&world(&disk)).unwrap();
     ensure(&again, &[0]);
     assert_eq!(spans(&again).iter().map(|span| span.0).collect::<Vec<_>>(), [4, 2]);
+    // A later catalog is lost, but not what it made.
+    disk.create_dir("manifests/17").unwrap();
+    let again = Catalog::open(&world(&disk)).unwrap();
+    ensure(&again, &[20 * 3_600]);
+    assert_eq!(spans(&again).iter().map(|span| span.0).collect::<Vec<_>>(), [4, 2, 18]);
 }
 
 #[test]

@@ -14,7 +14,6 @@ use crate::error::{ErrorKind, StorageError};
 use crate::log::append::Writer;
 use crate::log::batch::LoggedPart;
 use crate::log::dictionary::ReaderDictionary;
-use crate::log::flush::FlushedShard;
 use crate::log::recover::{Found, Replay, scan};
 use crate::log::state::{Known, States};
 use crate::manifest::{self, Manifest, Manifests};
@@ -87,9 +86,7 @@ impl Engine {
             }
         }
         let mut damage = found.damage.clone();
-        let unfinished = super::salvage::unfinished(&world)?;
-        let may_miss = purpose == Purpose::Salvage || !unfinished.is_empty();
-        for line in unfinished {
+        for line in super::salvage::unfinished(&world)? {
             damage.extend((!damage.contains(&line)).then_some(line));
         }
         // Without a manifest nobody knows which rows of the log are in segments: nothing may be flushed, trimmed or removed.
@@ -101,9 +98,6 @@ impl Engine {
         if purpose == Purpose::Salvage {
             // What of them is in the log comes back.
             loaded.extend(lost.iter().map(|&shard| (shard, Manifest::default())));
-        } else if damage.is_empty() {
-            found.settle(&world)?;
-            found.remove_unbegun(&world)?;
         }
         let engine = Self::assemble(world, options, manifests, states, &found);
         *engine.broken.lock() = broken;
@@ -111,11 +105,13 @@ impl Engine {
             let shard = engine.shard_of(id, &manifest)?;
             engine.shards.write().insert(id, shard);
         }
+        damage.extend(engine.take_flushes(&found, &lost)?);
         let may_flush = damage.is_empty() && purpose == Purpose::Serve;
         if may_flush {
+            found.settle(&engine.world)?;
+            found.remove_unbegun(&engine.world)?;
             engine.full.renew(&*engine.world.disk, engine.world.clock.monotonic_ns())?;
         }
-        engine.take_flushes(&found, may_miss)?;
         damage.extend(engine.replay(&found, may_flush)?);
         if damage.is_empty() {
             *engine.orphans.lock() = engine.find_orphans(spans)?;
@@ -197,24 +193,36 @@ impl Engine {
             .map_err(|error| StorageError::Invalid(format!("the delete of slot {slot} cannot be understood: {error}")))
     }
 
-    /// Adds the segments of flush records that manifests do not have. A shard whose manifest is lost may have records of
-    /// segments that were merged since: with `may_miss` those are passed over whose file is gone, and from then on all whose
-    /// rows the log still has, as a replay brings back rows above those of segments only.
-    fn take_flushes(&self, found: &Found, may_miss: bool) -> Result<(), StorageError> {
+    /// Adds the segments of flush records that manifests do not have. Where one is gone, of a shard that is not among `lost`, that
+    /// is returned, in words.
+    ///
+    /// If a manifest is lost there may be records of segments that were merged since. Behind one that is gone no other is
+    /// taken of which the log has the rows: a replay brings back rows above those of segments only.
+    fn take_flushes(&self, found: &Found, lost: &[ShardId]) -> Result<Vec<String>, StorageError> {
         let shards = self.shards.read();
-        let mut missed = BTreeSet::new();
+        let (mut missed, mut damage) = (BTreeSet::new(), Vec::new());
         for (slot, flushes) in &found.flushes {
             for flushed in flushes {
                 let Some(shard) = shards.get(&flushed.shard) else { continue };
-                // Slots of a shard's segments ascend, so what its manifest has folded in is not above them.
-                if flushed.k <= shard.state.lock().flushed {
-                    continue;
-                }
-                if may_miss && self.is_missed(flushed, found, &mut missed)? {
-                    continue;
-                }
                 let mut state = shard.state.lock();
-                state.segments.extend(flushed.entry.as_ref().map(|entry| self.segment(entry)));
+                // Slots of a shard's segments ascend, so what its manifest has folded in is not above them.
+                if flushed.k <= state.flushed {
+                    continue;
+                }
+                let entry = flushed.entry.as_ref();
+                if let Some(file) = entry.map(|entry| &entry.place.file)
+                    && !self.world.disk.exists(file)?
+                {
+                    if missed.insert(shard.id) && !lost.contains(&shard.id) {
+                        damage.push(format!("{file}: it is missing: the log names it for shard {}", shard.id));
+                    }
+                    continue;
+                }
+                let lowest = entry.map_or(flushed.k, |entry| entry.slots.0);
+                if missed.contains(&shard.id) && lowest >= found.first_slot() {
+                    continue;
+                }
+                state.segments.extend(entry.map(|entry| self.segment(entry)));
                 state.flushed = flushed.k;
                 state.applied = flushed.k;
                 state.note(*slot, Change::Flush(flushed.clone()));
@@ -222,25 +230,7 @@ impl Engine {
                 shard.learn(flushed);
             }
         }
-        Ok(())
-    }
-
-    /// Whether a flush record is passed over; `missed` are the shards that have one that was.
-    fn is_missed(
-        &self,
-        flushed: &FlushedShard,
-        found: &Found,
-        missed: &mut BTreeSet<ShardId>,
-    ) -> Result<bool, StorageError> {
-        let entry = flushed.entry.as_ref();
-        if let Some(entry) = entry
-            && !self.world.disk.exists(&entry.place.file)?
-        {
-            missed.insert(flushed.shard);
-            return Ok(true);
-        }
-        let lowest = entry.map_or(flushed.k, |entry| entry.slots.0);
-        Ok(missed.contains(&flushed.shard) && lowest >= found.first_slot())
+        Ok(damage)
     }
 
     /// Brings back the rows that are in no segment. Flushes on the way if memory is short and the log may be written.

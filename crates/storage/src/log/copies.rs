@@ -43,14 +43,13 @@ impl Copies {
         plan.take_due();
         if let Some(payload) = definitions {
             let len = record_len(payload) as u64;
-            if len > BLOCK {
-                plan.put(Piece::Definitions, len);
+            while len <= BLOCK && (plan.at % BLOCK) + len > BLOCK {
                 plan.go_to_block();
-                plan.put(Piece::Definitions, len);
-            } else {
-                while (plan.at % BLOCK) + len > BLOCK {
-                    plan.go_to_block();
-                }
+            }
+            plan.put(Piece::Definitions, len);
+            // What is behind it may be in another block.
+            if len > BLOCK || plan.at.is_multiple_of(BLOCK) {
+                plan.go_to_block();
                 plan.put(Piece::Definitions, len);
             }
         }
