@@ -332,7 +332,7 @@ impl Writer {
     /// # Errors
     /// The disk refused; the log is as it was, or longer.
     pub(crate) fn end(&mut self) -> Result<(), StorageError> {
-        if self.current.is_none() && self.old.is_empty() && self.state.0 == 0 {
+        if self.current.is_none() && self.old.is_empty() && self.state.0 == 0 && self.added == 0 {
             return Ok(());
         }
         if self.world.disk.exists(SPARE)? {
