@@ -5,7 +5,7 @@ use influxql::{Params, Statement, parse_query};
 use model::TimeRange;
 use model::time::{HOUR, SECOND, rfc3339};
 use platform::sim::{SimClock, SimDisk};
-use platform::{SeededRandom, World};
+use platform::{Disk, SeededRandom, World};
 use proptest::prelude::*;
 use std::sync::Arc;
 
