@@ -1,3 +1,5 @@
+//! What a DELETE or DROP SERIES takes, and what is refused.
+
 use super::*;
 use crate::QueryError;
 use std::sync::Arc;
