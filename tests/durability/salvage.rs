@@ -44,6 +44,8 @@ fn mends(mut server: Alluvium, named: &str, left: std::ops::RangeInclusive<usize
     assert!(server.log()[before..].contains(named), "{}", &server.log()[before..]);
     let refused = server.client().write("db=d", b"m v=1i 1000");
     assert!(refused.status >= 500, "{} {}", refused.status, refused.text());
+    let health = server.client().get("/health");
+    assert!(health.status == 503 && health.text().contains("\"fail\""), "{} {}", health.status, health.text());
     server.kill();
     let said = salvage(&server, &["--dry-run"]);
     assert!(said.contains("lost: ") && said.contains(named), "{said}");
@@ -104,6 +106,10 @@ fn a_manifest_that_is_gone_is_salvaged() {
     server.launch();
     assert!(server.log().contains(&name) && server.log().contains("missing"), "{}", server.log());
     assert!(server.client().write("db=d", b"m v=1i 1000").status >= 500);
+    let mut inspect = Command::new(crate::BINARY);
+    inspect.arg("inspect").arg(server.data());
+    let (status, said, _) = testkit::run_to_end(&mut inspect, Duration::from_secs(60)).unwrap();
+    assert!(!status.success() && said.contains("it is missing"), "{said}");
     server.kill();
     let said = salvage(&server, &[]);
     assert!(said.contains(&name) && said.contains("set aside: segments/"), "{said}");

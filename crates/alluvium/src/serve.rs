@@ -94,9 +94,10 @@ async fn serve(config: Config) -> Result<()> {
     let server = server::Server { node: Arc::clone(&node), settings: config.http };
     server::run(server, listener, stop_signal()?).await;
     info!("stopping");
+    let took_writes = node.closed_because().is_none();
     tokio::task::spawn_blocking(move || node.close()).await.context("stopping panicked")??;
     info!("stopped");
-    println!("Stopped; all rows are on disk.");
+    println!("{}", if took_writes { "Stopped; all rows are on disk." } else { "Stopped; no writes were taken." });
     Ok(())
 }
 

@@ -210,8 +210,15 @@ impl Node {
         let engine = &self.inner.engine;
         let torn =
             engine.torn_tail().map(|text| format!("torn log: {text}; nothing that was acknowledged is lost by it"));
-        let closed = engine.closed_because().map(|text| format!("no writes are taken: {text}"));
+        let advice = "stop the server; `alluvium salvage --dry-run` says what is lost, without the flag it makes the data fit for writes";
+        let closed = engine.closed_because().map(|text| format!("no writes are taken: {text}; {advice}"));
         torn.into_iter().chain(closed).collect()
+    }
+
+    /// Why no writes are taken; `None` while they are.
+    #[must_use]
+    pub fn closed_because(&self) -> Option<String> {
+        self.inner.engine.closed_because()
     }
 
     /// Takes no more writes, stops queries, commits what waits, flushes, and joins the threads. A second call does nothing.

@@ -4,6 +4,7 @@
 //! manifest changes while it is read (by a running server) is read again.
 
 use crate::cache::Cache;
+use crate::engine::check_version;
 use crate::error::StorageError;
 use crate::log::recover::{Found, scan};
 use crate::manifest::{Manifest, Manifests, SegmentEntry};
@@ -206,7 +207,8 @@ impl Reader {
                 }
                 Err(error) => return Err(error),
             };
-            let report = self.describe(id, version, &manifest, found);
+            let mut report = self.describe(id, version, &manifest, found);
+            report.damage.extend(check_version(found, id, version.map(|version| (version, manifest))).err());
             patience -= 1;
             if report.all_damage().next().is_none() || patience == 0 {
                 return Ok(report);

@@ -2,6 +2,7 @@
 
 use super::reply;
 use super::{Reply, Shared, figures};
+use crate::encode::push_string;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use std::sync::Arc;
@@ -14,13 +15,21 @@ pub(crate) fn ping(shared: &Shared, verbose: &str) -> Reply {
     reply::json(StatusCode::OK, format!("{{\"version\":\"{}\"}}", shared.settings.api_version))
 }
 
-/// `/health`, in the words of InfluxDB.
+/// `/health`, in the words of InfluxDB; 503 and why, where no writes are taken.
 pub(crate) fn health(shared: &Shared) -> Reply {
-    let body = format!(
-        "{{\"checks\":[],\"message\":\"ready for queries and writes\",\"name\":\"influxdb\",\"status\":\"pass\",\"version\":\"{}\"}}",
-        shared.settings.api_version
+    let (status, code, message) = match shared.node.closed_because() {
+        None => ("pass", StatusCode::OK, "ready for queries and writes".to_owned()),
+        Some(why) => {
+            ("fail", StatusCode::SERVICE_UNAVAILABLE, format!("ready for queries, no writes are taken: {why}"))
+        }
+    };
+    let mut body = b"{\"checks\":[],\"message\":".to_vec();
+    push_string(message.as_bytes(), &mut body);
+    let version = &shared.settings.api_version;
+    body.extend_from_slice(
+        format!(",\"name\":\"influxdb\",\"status\":\"{status}\",\"version\":\"{version}\"}}").as_bytes(),
     );
-    reply::json(StatusCode::OK, body)
+    reply::json(code, body)
 }
 
 /// `/debug/vars`: the figures as JSON, as InfluxDB's monitors read them. Series are counted for it, which takes a while if they

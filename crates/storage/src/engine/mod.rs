@@ -38,6 +38,7 @@ use full::FullDisk;
 use gather::LastGroup;
 use model::{Batch, KeyText, TimeRange};
 use open::Orphans;
+pub(crate) use open::check_version;
 use parking_lot::{Condvar, Mutex, RwLock};
 use platform::World;
 pub use rejected::{RejectReason, Rejected, Rejections};

@@ -256,7 +256,11 @@ impl Engine {
 }
 
 /// The latest manifest of a shard, unless the log's state knows of a later one.
-fn check_version(found: &Found, shard: ShardId, manifest: Option<(u64, Manifest)>) -> Result<Manifest, StorageError> {
+pub(crate) fn check_version(
+    found: &Found,
+    shard: ShardId,
+    manifest: Option<(u64, Manifest)>,
+) -> Result<Manifest, StorageError> {
     let (version, manifest) = manifest.unwrap_or_default();
     let named = found.state.iter().flat_map(|state| &state.manifests).find(|(id, _)| *id == shard);
     match named {
