@@ -211,7 +211,7 @@ impl Node {
         let torn =
             engine.torn_tail().map(|text| format!("torn log: {text}; nothing that was acknowledged is lost by it"));
         let advice = "stop the server; `alluvium salvage --dry-run` says what is lost, without the flag it makes the data fit for writes";
-        let closed = engine.closed_because().map(|text| format!("no writes are taken: {text}; {advice}"));
+        let closed = self.closed_because().map(|text| format!("no writes are taken: {text}; {advice}"));
         torn.into_iter().chain(closed).collect()
     }
 

@@ -93,6 +93,12 @@ struct Inner {
     settled: Mutex<bool>,
 }
 
+/// The file of a version of the chain `name` in `folder`.
+#[must_use]
+pub fn path(folder: &str, name: &str, version: u64) -> String {
+    format!("{folder}/{name}-{version:020}")
+}
+
 impl Chain {
     /// The chain `name` (1 to 8 bytes of ASCII letters, digits) in `folder`; nothing is read or written yet.
     pub fn new(blobs: Blobs, folder: &str, name: &str, cluster: [u8; 16], random: Arc<dyn Random>) -> Self {
@@ -159,7 +165,7 @@ impl Chain {
     }
 
     fn path(&self, version: u64) -> String {
-        format!("{}/{}-{version:020}", self.0.folder, self.0.name)
+        path(&self.0.folder, &self.0.name, version)
     }
 
     /// Lists; the first time, makes durable what is found: a process killed between rename and sync left an entry that can be

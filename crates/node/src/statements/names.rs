@@ -52,6 +52,7 @@ impl Names for NodeNames<'_> {
         let shards = self.shards(database, policy, range)?;
         Ok(self.inner.engine.may_have_field(&shards, measurements, field.as_bytes()))
     }
+
     fn most_deletion_bytes(&self) -> u64 {
         self.inner.engine.most_deletion_bytes()
     }

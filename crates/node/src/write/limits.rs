@@ -118,16 +118,14 @@ impl Counted {
         let Some(known) = databases.get_mut(database) else { return Ok(None) };
         let mut beyond: Option<Beyond> = None;
         let mut canonical = Vec::new();
-        let Batch { text, tables } = batch;
-        for table in &mut *tables {
+        let mut tables = std::mem::take(&mut batch.tables);
+        for table in &mut tables {
             let mut stay = Vec::with_capacity(table.rows());
-            for (row, span) in (0u32..).zip(&table.keys) {
-                let start = span.start as usize;
-                let raw = text.get(start..start + span.len as usize).unwrap_or_default();
+            for (row, &span) in (0u32..).zip(&table.keys) {
                 canonical.clear();
+                let named = keys.canonical(batch.key(span), &mut canonical);
                 // What names no series is storage's to refuse.
-                let broken = keys.canonical(raw, &mut canonical).map_or(None, |()| self.admit(known, &canonical).err());
-                match broken {
+                match named.map_or(None, |()| self.admit(known, &canonical).err()) {
                     None => stay.push(row),
                     Some(first) => {
                         let none = || Beyond { database: database.to_owned(), first, rows: 0 };
@@ -140,6 +138,7 @@ impl Counted {
             }
         }
         tables.retain(|table| table.rows() > 0);
+        batch.tables = tables;
         Ok(beyond)
     }
 

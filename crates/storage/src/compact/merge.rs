@@ -133,10 +133,7 @@ impl<'a> Merge<'a> {
                 let goes_on = if self.is_apart(from..to) {
                     self.take_all(from..to, writer, sink)?
                 } else {
-                    // A block that was copied may reach into the cluster; nothing else has rows of its fields up to its end.
-                    let left: Vec<Piece> =
-                        self.pieces[from..to].iter().filter(|piece| !piece.is_done).cloned().collect();
-                    overlap::merge(&mut self.inputs, &left, &self.types, writer, sink)?
+                    overlap::merge(&mut self.inputs, &self.pieces[from..to], &self.types, writer, sink)?
                 };
                 if !goes_on {
                     return Ok(false);

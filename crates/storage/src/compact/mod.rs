@@ -149,9 +149,8 @@ impl Job {
 
     /// Bytes that must be free for it: none where all is deleted.
     fn room(&self) -> u64 {
-        let is_gone = |only: &Segment| self.tombstones.iter().any(|tombstone| tombstone.takes_all(only.entry()));
         match &self.inputs[..] {
-            [only] if is_gone(only) => 0,
+            [only] if purge::is_gone(only, &self.tombstones) => 0,
             _ => self.bytes().saturating_mul(2),
         }
     }
@@ -211,24 +210,23 @@ pub(crate) fn step(engine: &Engine, shards: &[Arc<Shard>]) -> Result<bool, Stora
 
 /// What is due and fits the free bytes: the first job, and if it is a small one, more of them. Many small shards share a file.
 /// While writes are refused for want of space, only what frees some.
-fn jobs(engine: &Engine, shards: &[Arc<Shard>], free: u64) -> Vec<Job> {
-    let (purges_only, mut room) = (engine.is_full(), free);
+fn jobs(engine: &Engine, shards: &[Arc<Shard>], mut free: u64) -> Vec<Job> {
+    let purges_only = engine.is_full();
     let (now, cold_after) = (engine.world.clock.monotonic_ns(), engine.options.merges.cold_after);
     let (mut jobs, mut bytes) = (Vec::new(), 0);
     for shard in shards.iter().filter(|shard| !shard.unmergeable.load(Ordering::Relaxed)) {
         if engine.halted() || bytes >= SHARED || jobs.len() >= MANY_JOBS {
             break;
         }
-        let fits = |job: &Job| job.room() <= room;
-        let Some(job) = Job::of(shard, now, cold_after, purges_only).filter(fits) else { continue };
-        room -= job.room();
+        let Some(job) = Job::of(shard, now, cold_after, purges_only) else { continue };
+        let Some(left) = free.checked_sub(job.room()) else { continue };
         if job.bytes() > SMALL_JOB {
             if jobs.is_empty() {
                 return vec![job];
             }
             continue;
         }
-        bytes += job.bytes();
+        (bytes, free) = (bytes + job.bytes(), left);
         jobs.push(job);
     }
     jobs

@@ -20,7 +20,8 @@ struct Open {
     last: i64,
 }
 
-/// Merges some pieces, ascending by their first times, and writes their rows; false: it was told to stop.
+/// Merges some pieces, ascending by their first times, and writes their rows; false: it was told to stop. A block that was copied
+/// may reach among them: its pieces are done, and nothing else has rows of its fields up to its end.
 pub(super) fn merge(
     inputs: &mut [Input],
     pieces: &[Piece],
@@ -28,7 +29,7 @@ pub(super) fn merge(
     writer: &mut Writer,
     sink: &mut dyn Sink,
 ) -> Result<bool, StorageError> {
-    let mut pending = pieces.iter().peekable();
+    let mut pending = pieces.iter().filter(|piece| !piece.is_done).peekable();
     let mut open: Vec<Open> = Vec::new();
     while !open.is_empty() || pending.peek().is_some() {
         // A stretch ends where the first of its pieces does, so that each round is done with one.

@@ -22,8 +22,15 @@ pub(super) fn choose(segments: &[Arc<Segment>], tombstones: &[Arc<Tombstone>], n
     let many = tombstones.len() > MANY;
     let due = |tombstone: &&Arc<Tombstone>| many || now_ns.saturating_sub(tombstone.since_ns) > LONGEST_NS;
     let under = |tombstone: &Arc<Tombstone>| segments.iter().position(|segment| tombstone.applies(segment.entry()));
-    let gone = |segment: &Arc<Segment>| tombstones.iter().any(|tombstone| tombstone.takes_all(segment.entry()));
-    segments.iter().position(gone).or_else(|| tombstones.iter().filter(due).find_map(under))
+    segments
+        .iter()
+        .position(|segment| is_gone(segment, tombstones))
+        .or_else(|| tombstones.iter().filter(due).find_map(under))
+}
+
+/// Whether one delete takes all of a segment, so that nothing is read or written to purge it.
+pub(super) fn is_gone(segment: &Segment, tombstones: &[Arc<Tombstone>]) -> bool {
+    tombstones.iter().any(|tombstone| tombstone.takes_all(segment.entry()))
 }
 
 /// A segment of which deletes take no row stays as it is: its entry, which says so. `None` if they take some.

@@ -2,8 +2,8 @@
 //!
 //! What is whole goes to segments; what is not is set aside under `damaged/`, nothing is thrown away; the log goes on above
 //! every slot that is named anywhere. Shards whose manifest is lost, or that the catalog lacks, leave their manifests and their
-//! files there, and copies of their segments in files that other shards still use. It may be broken off at any instant and run again: until it has ended, a file says what was
-//! lost, and an engine that finds it takes no writes and removes nothing.
+//! files there, and copies of their segments in files that other shards still use. It may be broken off at any instant and run
+//! again: until it has ended, a file says what was lost, and an engine that finds it takes no writes and removes nothing.
 
 use super::open::{Opened, Purpose};
 use super::{Engine, Options, ShardSpan};

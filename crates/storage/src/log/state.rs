@@ -21,7 +21,7 @@ use crate::manifest::chain_error;
 use crate::{ShardId, Slot};
 use codec::{CodecError, Reader, put_u64};
 use parking_lot::Mutex;
-use platform::{Blobs, Chain, Random};
+use platform::{Blobs, Chain, Random, chain};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -109,7 +109,7 @@ impl States {
     pub(crate) fn load(&self) -> Result<Option<(u64, LogState)>, StorageError> {
         let Some((version, bytes)) = self.chain.latest().map_err(chain_error)? else { return Ok(None) };
         let damaged = |error: CodecError| StorageError::Damaged {
-            file: format!("{FOLDER}/{CHAIN}-{version:020}"),
+            file: chain::path(FOLDER, CHAIN, version),
             offset: 0,
             what: error.to_string(),
         };

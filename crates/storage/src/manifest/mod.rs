@@ -261,7 +261,7 @@ pub(crate) fn folder(shard: ShardId) -> String {
 
 /// The file of a version.
 pub(crate) fn path(shard: ShardId, version: u64) -> String {
-    format!("{}/{CHAIN}-{version:020}", folder(shard))
+    platform::chain::path(&folder(shard), CHAIN, version)
 }
 
 /// An error of a chain as one of storage.
