@@ -5,6 +5,7 @@
 //! read since the hand passed last stays for another round. An entry above half of the bound is not kept at all.
 
 use parking_lot::Mutex;
+use platform::Counter;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -74,12 +75,20 @@ pub(crate) struct Cache {
     used: AtomicU64,
     hand: AtomicUsize,
     owners: AtomicU64,
+    /// Pages of values that were decoded because they were not here.
+    decoded: Counter,
 }
 
 impl Cache {
     /// A cache of at most about `limit` bytes.
     pub(crate) fn new(limit: u64) -> Self {
+        Self::counting(limit, Counter::default())
+    }
+
+    /// A cache of at most about `limit` bytes that counts the pages of values which are decoded for it.
+    pub(crate) fn counting(limit: u64, decoded: Counter) -> Self {
         Self {
+            decoded,
             parts: (0..PARTS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             limit,
@@ -92,6 +101,11 @@ impl Cache {
     /// A number for a new owner of entries.
     pub(crate) fn owner(&self) -> u64 {
         self.owners.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Counts a page of values that was decoded.
+    pub(crate) fn count_decoded(&self) {
+        self.decoded.inc();
     }
 
     /// Bytes that the entries take, as they were declared.

@@ -1,8 +1,9 @@
 //! Dense accumulators [call][group][bucket], filled from the cuts of a stretch of time.
 //!
 //! A cut that lies in one bucket and is not filtered gives its statistics; any other is clipped, filtered, split at the
-//! bucket edges, and reduced slice by slice. A selector whose point is wanted (its time, or other columns) uses statistics
-//! only to pass over cuts that cannot change anything.
+//! bucket edges, and reduced slice by slice. Where pieces overlap, a cut falls into leaves, field by field, which have no time
+//! in common and add up: pages with statistics, and a rest. A selector whose point is wanted (the time of a least or greatest
+//! value, or other columns) uses statistics only to pass over cuts that cannot change anything.
 
 use super::{Group, Job, Reader};
 use crate::QueryError;
@@ -175,21 +176,79 @@ impl Walk<'_, '_> {
     }
 
     fn cut(&mut self, cut: &Cut, group: usize, tags: &TagSet, filter: &Predicate) -> Result<(), QueryError> {
-        let range = cut.range();
-        if !range.overlaps(&self.chunk.range) {
+        if !cut.range().overlaps(&self.chunk.range) {
             return Ok(());
         }
+        let mut calls: Vec<usize> = (0..self.job.plan.calls.len()).collect();
+        if cut.is_merged() && self.adds_up(filter) {
+            calls = self.leaves(cut, calls, group, tags, filter)?;
+        }
+        self.part(cut, &calls, group, tags, filter)
+    }
+
+    /// Whether values count one by one: no filter looks at other fields of their rows, and no other fields are wanted.
+    fn adds_up(&self, filter: &Predicate) -> bool {
+        let is_field = |&reference: &usize| matches!(self.job.bound.inputs[reference], Input::Field(..));
+        let reads = self.wanted.point.as_ref().is_some_and(|extra| extra.iter().any(is_field));
+        matches!(filter, Predicate::Always(true)) && !reads
+    }
+
+    /// Takes a cut leaf by leaf for the calls for which it has leaves; gives the others back.
+    fn leaves(
+        &mut self,
+        cut: &Cut,
+        mut calls: Vec<usize>,
+        group: usize,
+        tags: &TagSet,
+        filter: &Predicate,
+    ) -> Result<Vec<usize>, QueryError> {
+        let range = self.chunk.range;
+        let mut whole = Vec::new();
+        while let Some(&call) = calls.first() {
+            let field = self.field(call);
+            let is_alike = |&other: &usize| match (field, self.field(other)) {
+                (Some(field), Some(other)) => field == other || cut.is_alike(field, other),
+                _ => other == call,
+            };
+            let (alike, others): (Vec<usize>, Vec<usize>) = calls.into_iter().partition(is_alike);
+            calls = others;
+            match field.map(|field| cut.leaves(field)).transpose()?.flatten() {
+                None => whole.extend(alike),
+                Some(mut leaves) => {
+                    if self.end == End::Last {
+                        leaves.reverse();
+                    }
+                    for leaf in leaves.iter().filter(|leaf| leaf.range().overlaps(&range)) {
+                        self.part(leaf, &alike, group, tags, filter)?;
+                    }
+                }
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Takes a cut, or a leaf of one, for some calls: from its statistics, else from its rows.
+    fn part(
+        &mut self,
+        cut: &Cut,
+        calls: &[usize],
+        group: usize,
+        tags: &TagSet,
+        filter: &Predicate,
+    ) -> Result<(), QueryError> {
+        let range = cut.range();
         let windows = self.chunk.windows;
         let bucket = windows.index(range.start);
         let inside = self.chunk.range.covers(&range) && windows.index(range.end) == bucket;
         let whole = inside && matches!(filter, Predicate::Always(true));
         let cell = group * self.chunk.count + self.bucket(range.start);
-        let calls = (0..self.job.plan.calls.len()).filter(|&call| !self.is_decided(call, cell, cut, whole));
-        let left: Vec<usize> = calls.collect();
         let mut decode = Vec::new();
-        for call in left {
+        for &call in calls {
+            if self.is_decided(call, cell, cut, whole) {
+                continue;
+            }
             let planned = &self.job.plan.calls[call];
-            let known = if whole && self.wanted.point.is_none() { self.stats(call, cut) } else { None };
+            let known = if whole && self.suffice(planned.function) { self.stats(call, cut) } else { None };
             match known.and_then(|stats| Partial::from_stats(planned.function, &stats)) {
                 Some(partial) => self.cells.calls[call][cell].merge(planned.function, partial),
                 None => decode.push(call),
@@ -204,10 +263,21 @@ impl Walk<'_, '_> {
         usize::try_from(index).unwrap_or(0).min(self.chunk.count - 1)
     }
 
+    /// Whether statistics say of a function's point what is wanted: when the first and the last value were, they know.
+    fn suffice(&self, function: Function) -> bool {
+        let has_time = matches!(function, Function::First | Function::Last);
+        self.wanted.point.as_ref().is_none_or(|extra| has_time && extra.is_empty())
+    }
+
     fn stats(&self, call: usize, cut: &Cut) -> Option<Stats> {
+        self.field(call).and_then(|field| cut.stats(field))
+    }
+
+    /// The field of the scan that a call reads, if it is a single one, and as it is stored.
+    fn field(&self, call: usize) -> Option<usize> {
         match &self.job.bound.inputs[self.job.plan.calls[call].reference] {
             Input::Field(physical, wanted) if physical.len() == 1 && self.job.bound.scan[physical[0]].1 == *wanted => {
-                cut.stats(physical[0])
+                Some(physical[0])
             }
             _ => None,
         }

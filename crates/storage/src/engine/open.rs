@@ -136,7 +136,7 @@ impl Engine {
         Self {
             series,
             files: Files::new(world.disk.clone()),
-            cache: Arc::new(Cache::new(options.cache_bytes)),
+            cache: Arc::new(Cache::counting(options.cache_bytes, EngineStats::decoded(&options.stats))),
             shards: RwLock::default(),
             manifests,
             log_id,

@@ -15,6 +15,12 @@ pub(super) struct EngineStats {
 }
 
 impl EngineStats {
+    /// Pages that queries had to decode.
+    pub(super) fn decoded(stats: &Stats) -> Counter {
+        let help = "Pages of values decoded for queries: neither statistics nor the cache had the answer.";
+        stats.counter("storage", "pagesDecoded", help)
+    }
+
     pub(super) fn new(stats: &Stats) -> Self {
         Self {
             rows: stats.counter("storage", "rows", "Rows made durable and visible."),

@@ -261,6 +261,9 @@ impl Segment {
             let range = group.page_bytes(column, page).map_err(|error| self.damaged(part.offset, error))?;
             let page =
                 block.page(range, group.rows[page] as usize).map_err(|error| self.damaged(part.offset, error))?;
+            if t.is_some() {
+                self.cache.count_decoded();
+            }
             let size = page.bytes();
             Ok((page, size))
         })

@@ -1,20 +1,25 @@
 //! Arranges the pieces of a series into cuts that do not overlap: a pure policy.
 //!
 //! Pieces that overlap nothing become cuts of their own. Where some overlap, cuts are bounded by the ends of pieces, except
-//! that no bound falls inside a page whose statistics still hold for some field, so that a late row or a second column group
-//! does not turn them off. A much longer page gives way: it may be cut at the ends of short ones.
+//! that no bound falls inside a page of one series: whole in its cut, its statistics still hold unless another piece has one of
+//! its times, which is looked at when they are asked for. Two kinds of pages give way and are cut: those much longer and
+//! thinner than the page that ends in them, and those in a chain of pages that would make too long a cut.
 
 use super::cut::Cut;
 use super::source::Piece;
 use model::{FieldType, TimeRange};
 use std::sync::Arc;
 
-/// Fields times pieces above which statistics are not sought any more.
-const MANY: usize = 1 << 20;
 /// Cuts that a piece may reach into on average.
 const DEEP: usize = 64;
 /// How many times longer a page must be to give way.
 const LONGER: u64 = 4;
+/// And how many times denser the other.
+const DENSER: u128 = 2;
+/// Rows of pages that begin in one cut above which it ends wherever the next piece does.
+const LONG_CUT: usize = 1 << 15;
+/// Pages around one instant that are kept whole at most.
+const OPEN: usize = 64;
 
 /// The cuts of some pieces, which come in the order of their sources, the later winning.
 pub(super) fn cuts(pieces: Vec<Piece>, fields: &Arc<[FieldType]>) -> Vec<Cut> {
@@ -44,7 +49,7 @@ fn arrange(cluster: &[&Piece], fields: &Arc<[FieldType]>, out: &mut Vec<Cut>) {
         out.push(Cut::new(vec![(*only).clone()], only.range, fields.clone()));
         return;
     }
-    let bounds = thinned(cluster, bounds(cluster, fields.len()));
+    let bounds = thinned(cluster, bounds(cluster));
     let end = cluster.iter().map(|piece| piece.range.end).max().unwrap_or(i64::MAX);
     let mut coming = by_start(cluster).into_iter().peekable();
     // The pieces that reach into a cut, in the order of their sources.
@@ -74,29 +79,39 @@ fn by_start(cluster: &[&Piece]) -> Vec<usize> {
 }
 
 /// Where cuts begin, ascending.
-fn bounds(cluster: &[&Piece], fields: usize) -> Vec<i64> {
+fn bounds(cluster: &[&Piece]) -> Vec<i64> {
     let order = by_start(cluster);
-    let kept = kept(cluster, &order, fields);
     let last = cluster.iter().map(|piece| piece.range.end).max().unwrap_or(i64::MAX);
     let ends = |at: usize| [Some(cluster[at].range.start), cluster[at].range.end.checked_add(1)];
     let mut wanted: Vec<(i64, usize)> =
         (0..cluster.len()).flat_map(|at| ends(at).into_iter().flatten().map(move |bound| (bound, at))).collect();
     wanted.sort_unstable();
-    let mut coming = order.iter().copied().filter(|&at| kept[at]).peekable();
-    // Pages whose statistics hold and into which the bound falls: for each field one at most.
-    let mut open: Vec<usize> = Vec::new();
+    let mut coming = order.iter().map(|&at| cluster[at]).filter(|piece| piece.is_page()).peekable();
+    // The pages into which the bound falls, and the rows of all that began since the last one.
+    let mut open: Vec<&Piece> = Vec::new();
+    let mut rows = 0;
     let mut bounds = vec![cluster[order[0]].range.start];
     for (bound, by) in wanted.into_iter().filter(|&(bound, _)| bound <= last) {
-        while let Some(at) = coming.next_if(|&at| cluster[at].range.start < bound) {
-            open.push(at);
+        while let Some(page) = coming.next_if(|page| page.range.start < bound) {
+            rows += page.len();
+            open.push(page);
         }
-        open.retain(|&at| cluster[at].range.end >= bound);
-        let gives_way = |&at: &usize| kept[by] && length(cluster[at]) / LONGER >= length(cluster[by]);
-        if bounds.last() != Some(&bound) && open.iter().all(gives_way) {
+        open.retain(|page| page.range.end >= bound);
+        open.truncate(OPEN);
+        let free = rows > LONG_CUT || open.iter().all(|page| gives_way(page, cluster[by]));
+        if bounds.last() != Some(&bound) && free {
             bounds.push(bound);
+            rows = 0;
         }
     }
     bounds
+}
+
+/// Whether a page may be cut where another piece ends: that is a page, much shorter, and its rows lie much closer.
+fn gives_way(page: &Piece, by: &Piece) -> bool {
+    let steps = |piece: &Piece| piece.len().saturating_sub(1) as u128;
+    let closer = || steps(by) * u128::from(length(page)) > DENSER * steps(page) * u128::from(length(by));
+    by.is_page() && length(page) / LONGER >= length(by) && closer()
 }
 
 /// Fewer bounds where many pieces overlap many others, so that all cuts together cost by the pieces, not by their square.
@@ -111,28 +126,4 @@ fn thinned(cluster: &[&Piece], bounds: Vec<i64>) -> Vec<i64> {
 
 fn length(piece: &Piece) -> u64 {
     piece.range.end.abs_diff(piece.range.start)
-}
-
-/// For each piece whether it is a page whose statistics hold for some field of the scan: no other with the field overlaps it.
-fn kept(cluster: &[&Piece], order: &[usize], fields: usize) -> Vec<bool> {
-    let mut kept = vec![false; cluster.len()];
-    if cluster.len().saturating_mul(fields) > MANY {
-        return kept;
-    }
-    for field in 0..fields {
-        // The end of those so far, and the last of them if it overlaps none.
-        let (mut reach, mut alone): (Option<i64>, Option<usize>) = (None, None);
-        for &at in order.iter().filter(|&&at| cluster[at].has(field)) {
-            let range = cluster[at].range;
-            if reach.is_some_and(|reach| range.start <= reach) {
-                alone = None;
-            } else {
-                alone.into_iter().for_each(|before| kept[before] = cluster[before].is_page() || kept[before]);
-                alone = Some(at);
-            }
-            reach = Some(reach.map_or(range.end, |reach| reach.max(range.end)));
-        }
-        alone.into_iter().for_each(|before| kept[before] = cluster[before].is_page() || kept[before]);
-    }
-    kept
 }

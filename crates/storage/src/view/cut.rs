@@ -1,5 +1,6 @@
 //! A cut: rows of one series between two instants, merged from the pieces that reach into it when they are asked for.
 
+use super::clash::clashes;
 use super::scan::clip;
 use super::source::Piece;
 use super::stats::Stats;
@@ -45,16 +46,15 @@ impl Cut {
         self.pieces.iter().map(Piece::len).sum()
     }
 
-    /// The figures of a field (its index in the scan's list) over the whole cut, if they are kept and hold (nothing else
-    /// in the view overlaps); `None` means: decode. A field without values here has figures with count 0.
+    /// The figures of a field (its index in the scan's list) over the whole cut, if they are kept and hold: one page has all
+    /// of its values. `None` means: ask for [`Cut::leaves`], or decode. A field without values here has figures with count 0.
     #[must_use]
     pub fn stats(&self, field: usize) -> Option<Stats> {
-        let mut having = self.pieces.iter().filter(|piece| piece.has(field));
+        let mut having = self.having(field);
         let Some(piece) = having.next() else {
             return Some(Stats { count: 0, first_time: self.range.start, last_time: self.range.end, numbers: None });
         };
-        let whole = piece.is_page() && self.range.covers(&piece.range);
-        if !whole || having.next().is_some() {
+        if !self.has_whole(piece) || having.next().is_some() {
             return None;
         }
         let numbers = piece.numbers(field, self.fields[field]);
@@ -64,6 +64,58 @@ impl Cut {
         }
         let (first_time, last_time) = (piece.range.start, piece.range.end);
         Some(Stats { count: piece.len() as u64, first_time, last_time, numbers })
+    }
+
+    /// The cut in parts, as far as a field goes (its index in the scan's list): each whole page whose times no other piece
+    /// has a value at, which answers by [`Cut::stats`], ascending; behind them, as one, what is left, if anything. The parts may
+    /// overlap in time, but have no time in common at which the field has a value. `None`: there is no such page beside others.
+    /// Only timestamps are decoded.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub fn leaves(&self, field: usize) -> Result<Option<Vec<Cut>>, StorageError> {
+        let having: Vec<&Piece> = self.having(field).collect();
+        if having.len() < 2 || !having.iter().any(|piece| self.has_whole(piece)) {
+            return Ok(None);
+        }
+        let clashes = clashes(&having, field, &self.range)?;
+        let (mut leaves, mut rest) = (Vec::new(), Vec::new());
+        for (piece, clashes) in having.into_iter().zip(clashes) {
+            if clashes || !self.has_whole(piece) {
+                rest.push(piece.clone());
+            } else {
+                leaves.push(Cut::new(vec![piece.clone()], piece.range, self.fields.clone()));
+            }
+        }
+        if leaves.is_empty() {
+            return Ok(None);
+        }
+        leaves.sort_by_key(|leaf| leaf.range.start);
+        if !rest.is_empty() {
+            leaves.push(Cut::new(rest, self.range, self.fields.clone()));
+        }
+        Ok(Some(leaves))
+    }
+
+    /// Whether it is made of several pieces.
+    #[must_use]
+    pub fn is_merged(&self) -> bool {
+        self.pieces.len() > 1
+    }
+
+    /// Whether two fields have their values in the same pieces and rows, and so the same [`Cut::leaves`].
+    #[must_use]
+    pub fn is_alike(&self, field: usize, other: usize) -> bool {
+        self.pieces.iter().all(|piece| piece.is_alike(field, other))
+    }
+
+    fn having(&self, field: usize) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter().filter(move |piece| piece.has(field))
+    }
+
+    /// Whether a piece is a page that lies in the cut from end to end.
+    fn has_whole(&self, piece: &Piece) -> bool {
+        piece.is_page() && self.range.covers(&piece.range)
     }
 
     /// The times of the cut's rows (ns), ascending strictly.

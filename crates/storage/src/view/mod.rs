@@ -3,16 +3,17 @@
 //! A reader asks the view for the names in it (measurements, fields, tags), for the [`SeriesSet`] that fulfils a
 //! [`TagCondition`], and opens a [`Scan`] over some fields and a time range. The scan gives, for one series in one shard,
 //! its [`Cut`]s: stretches of time that do not overlap, in time order. A cut that is one page answers with the page's
-//! statistics; where pages or runs overlap, the cut merges them (the later slot wins, field by field) when its columns are
-//! asked for.
+//! statistics; where pages or runs overlap, its leaves do, if they have no time in common; else the cut merges them (the later
+//! slot wins, field by field) when its columns are asked for.
 //!
 //! Nothing here blocks a writer, and files that a view names stay until it is dropped.
 //!
 //! * `condition` – tests of tags, on an index; `series` – series of all sources; `union` – merges them by key
-//! * `source` – segments and runs as pieces of rows; `arrange` – pieces to cuts; `cut` – merges pieces
+//! * `source` – segments and runs as pieces of rows; `arrange` – pieces to cuts; `cut` – merges pieces; `clash` – times in common
 //! * `scan` – the walk; `deleted` – what deletes leave of a segment
 
 mod arrange;
+mod clash;
 mod condition;
 mod cut;
 mod deleted;

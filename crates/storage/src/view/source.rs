@@ -1,6 +1,7 @@
 //! What rows of a shard can be read from: a segment, or a table of a run. And the pieces that a scan cuts them into.
 
 use super::deleted::Deleted;
+use super::scan::clip;
 use crate::error::StorageError;
 use crate::run::sorted::{SortedRun, SortedTable};
 use crate::segment::directory::Directory;
@@ -182,19 +183,49 @@ impl Piece {
         }
     }
 
+    /// Whether two fields of the scan have their values in the same rows.
+    pub(super) fn is_alike(&self, field: usize, other: usize) -> bool {
+        let both = |presence: [Option<&[u32]>; 2]| presence[0] == presence[1];
+        self.has(field) == self.has(other) && both([field, other].map(|field| self.present(field)))
+    }
+
+    /// The rows of the table, out of the piece's, that have a value of a field of the scan; `None`: all that there are, if any.
+    fn present(&self, field: usize) -> Option<&[u32]> {
+        let Opened::Run { run, table, columns } = &*self.opened else { return None };
+        match &run.tables[*table].columns[columns[field]?].1.presence {
+            Presence::Dense => None,
+            Presence::Sparse(present) => {
+                let place = |end: usize| present.partition_point(|&row| (row as usize) < end);
+                Some(&present[place(self.rows.start)..place(self.rows.end)])
+            }
+        }
+    }
+
+    /// Gives the times of the piece's rows inside a range at which a field that it has has a value.
+    pub(super) fn each_time(
+        &self,
+        field: usize,
+        range: &TimeRange,
+        mut give: impl FnMut(i64),
+    ) -> Result<(), StorageError> {
+        let times = self.all_times()?;
+        let times = times.all();
+        match self.present(field) {
+            None => times[clip(times, self.rows.clone(), range)].iter().for_each(|&time| give(time)),
+            Some(rows) => {
+                rows.iter().map(|&row| times[row as usize]).filter(|&time| range.contains(time)).for_each(give);
+            }
+        }
+        Ok(())
+    }
+
     /// For each row whether it has a value of some field of the scan; `None`: all have.
     pub(super) fn counted(&self) -> Option<Vec<bool>> {
-        let Opened::Run { run, table, columns } = &*self.opened else { return None };
+        let Opened::Run { columns, .. } = &*self.opened else { return None };
         let mut counted = vec![false; self.rows.len()];
-        for &at in columns.iter().flatten() {
-            match &run.tables[*table].columns[at].1.presence {
-                Presence::Dense => return None,
-                Presence::Sparse(present) => {
-                    let from = present.partition_point(|&row| (row as usize) < self.rows.start);
-                    let rows = present[from..].iter().take_while(|row| (**row as usize) < self.rows.end);
-                    rows.for_each(|&row| counted[row as usize - self.rows.start] = true);
-                }
-            }
+        for field in (0..columns.len()).filter(|&field| columns[field].is_some()) {
+            let present = self.present(field)?;
+            present.iter().for_each(|&row| counted[row as usize - self.rows.start] = true);
         }
         Some(counted)
     }

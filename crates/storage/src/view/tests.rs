@@ -183,14 +183,15 @@ pub(crate) fn read(view: &View, fields: &[usize], range: TimeRange) -> Result<Mo
             for (at, &field) in fields.iter().enumerate() {
                 let column = cut.column(at)?;
                 check_stats(&cut, at, &times, &column);
+                check_leaves(&cut, at, &times, &column);
                 for (row, &time) in times.iter().enumerate().filter(|(_, time)| range.contains(**time)) {
                     if let Some(value) = column.get(row) {
                         rows.entry(time).or_default().insert(field, Cell::of(value));
                     }
                 }
             }
-            let counted =
-                |row: &usize| fields.iter().enumerate().any(|(at, _)| cut.column(at).unwrap().get(*row).is_some());
+            let columns: Vec<_> = (0..fields.len()).map(|at| cut.column(at).unwrap()).collect();
+            let counted = |row: &usize| columns.iter().any(|column| column.get(*row).is_some());
             assert!((0..times.len()).all(|row| counted(&row)), "a row without any of the fields");
         }
         if !rows.is_empty() {
@@ -232,6 +233,25 @@ fn check_stats(cut: &Cut, field: usize, times: &[i64], column: &Column) {
         _ => numbers.sum,
     };
     assert_eq!(numbers.sum, sum);
+}
+
+/// The leaves of a cut have each of its values of the field once.
+fn check_leaves(cut: &Cut, field: usize, times: &[i64], column: &Column) {
+    let values = |times: &[i64], column: &Column| -> Vec<(i64, Cell)> {
+        let value = |(row, &time): (usize, &i64)| column.get(row).map(|value| (time, Cell::of(value)));
+        times.iter().enumerate().filter_map(value).collect()
+    };
+    let Some(leaves) = cut.leaves(field).unwrap() else { return };
+    assert!(leaves.len() > 1);
+    let mut all = Vec::new();
+    for leaf in &leaves {
+        let (times, column) = (leaf.times().unwrap(), leaf.column(field).unwrap());
+        check_stats(leaf, field, &times, &column);
+        assert!(cut.range().covers(&leaf.range()) && times.iter().all(|time| leaf.range().contains(*time)));
+        all.extend(values(&times, &column));
+    }
+    all.sort_by_key(|(time, _)| *time);
+    assert_eq!(all, values(times, column));
 }
 
 /// What a scan of some fields and times should give.
@@ -319,19 +339,76 @@ fn names_and_bounds() {
     assert_eq!(view.time_bounds(b"mem").unwrap(), None);
 }
 
-/// A late row turns the statistics of its page off, and of no other.
-#[test]
-fn a_late_row_costs_one_page() {
-    let cache = Arc::new(Cache::new(1 << 20));
-    let hour = |hours: i64| hours * 3_600;
-    let day = (0, hour(480_000), 10_000_000_000, 8_640, 2, 1);
-    let late = (0, hour(480_005) + 1_805, 1, 1, 2, 1);
-    let (_world, _files, view, _) = parts(&[vec![day], vec![late]], 1, &cache);
+const STEP: i64 = 10_000_000_000;
+
+/// How many values of field 1 of the first series statistics say, how many are left to be decoded, and the number of cuts.
+fn answered(bursts: &[Vec<Burst>], runs: usize) -> (u64, usize, usize) {
+    let cache = Arc::new(Cache::new(1 << 26));
+    let (_world, _files, view, model) = parts(bursts, runs, &cache);
+    let fields: Vec<usize> = (0..5).collect();
+    assert_eq!(read(&view, &fields, TimeRange::ALL).unwrap(), model);
     let set = view.series(b"cpu", &TagCondition::True).unwrap();
     let mut scan = view.scan(&set, &scanned_fields(&[1]), TimeRange::ALL).unwrap();
     let cuts = scan.cuts(0, 0).unwrap();
-    let answered = cuts.iter().filter(|cut| cut.stats(0).is_some_and(|stats| stats.count == 360)).count();
-    assert_eq!(answered, 23);
+    let (mut known, mut left) = (0, 0);
+    for cut in &cuts {
+        let leaves = cut.leaves(0).unwrap();
+        for part in leaves.as_deref().unwrap_or(std::slice::from_ref(cut)) {
+            match part.stats(0) {
+                Some(stats) => known += stats.count,
+                None => left += part.times().unwrap().len(),
+            }
+        }
+    }
+    (known, left, cuts.len())
+}
+
+fn hour(hours: i64) -> i64 {
+    hours * 3_600
+}
+
+/// A late row between the times of its page leaves all statistics alone; one at such a time turns those of its page off.
+#[test]
+fn a_late_row_costs_a_page_if_it_has_one_of_its_times() {
+    let day = (0, hour(480_000), STEP, 8_640, 2, 1);
+    let late = |seconds: i64, fields: u8| (0, hour(480_005) + seconds, 1, 1, fields, 1);
+    assert_eq!(answered(&[vec![day], vec![late(1_805, 2)]], 1), (8_640, 1, 24));
+    assert_eq!(answered(&[vec![day], vec![late(1_800, 2)]], 1), (8_280, 360, 24));
+    assert_eq!(answered(&[vec![day], vec![late(1_800, 2)]], 0), (8_280, 360, 24), "in a segment");
+    assert_eq!(answered(&[vec![day], vec![late(1_800, 1), late(1_805, 2)]], 1), (8_640, 1, 24), "of another field");
+}
+
+/// An agent that is late all the time, in rows in memory and in a segment with pages of its own.
+#[test]
+fn late_agents_turn_no_statistics_off() {
+    let day = (0, hour(480_000), STEP, 8_640, 2, 1);
+    let late = (0, hour(480_002) + 5, STEP, 1_500, 2, 7);
+    assert_eq!(answered(&[vec![day], vec![late]], 1), (8_640, 1_500, 28));
+    assert_eq!(answered(&[vec![day], vec![late]], 0), (10_140, 0, 24));
+    let quarter = (0, hour(480_002) + 905, STEP, 90, 2, 7);
+    assert_eq!(answered(&[vec![day], vec![quarter]], 0), (8_730, 0, 24), "a short page in a long one");
+}
+
+/// Backfill: even times in one segment, odd ones in another, and pages that do not end together.
+#[test]
+fn interleaved_segments_add_up() {
+    let part = |phase: i64, rows: usize| vec![(0, hour(480_000) + phase, STEP, rows, 2, phase)];
+    assert_eq!(answered(&[part(0, 8_640), part(5, 8_640)], 0), (17_280, 0, 24));
+    assert_eq!(answered(&[part(0, 8_640), part(5, 8_640), part(3, 8_640), part(2, 500)], 1), (25_920, 500, 25));
+}
+
+/// A page of a day gives way to those of hours; pages in a chain do not make one cut.
+#[test]
+fn long_pages_and_chains_are_cut() {
+    let thin = (0, hour(480_000) + 1, 300_000_000_000, 288, 2, 1);
+    let (known, left, cuts) = answered(&[vec![thin], vec![(0, hour(480_000), STEP, 8_640, 2, 1)]], 0);
+    assert_eq!((known, left), (8_640, 288));
+    assert!(cuts >= 24);
+    // Pages of 4,096 rows; in the second segment the first page ends early, and all times are there twice.
+    let even = (0, 1, 2, 200_000, 2, 1);
+    let (known, left, cuts) = answered(&[vec![even], vec![(0, 1, 1, 2_048, 2, 1), even]], 0);
+    assert_eq!((known, left), (0, 201_024));
+    assert!((10..=98).contains(&cuts), "{cuts}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod statistics;
+
 use ingest::{LineKeys, Precision};
 use model::{FrameColumn, Item, TimeRange};
 use query::{Context, Names, QueryError, Sink};
@@ -58,6 +60,10 @@ impl Sink for Text {
 }
 
 fn engine() -> Engine {
+    counting_engine(platform::Stats::default())
+}
+
+fn counting_engine(stats: platform::Stats) -> Engine {
     let options = storage::Options {
         run_bytes: 64 << 20,
         log_bytes: 64 << 20,
@@ -68,7 +74,7 @@ fn engine() -> Engine {
         merges: storage::Merges::default(),
         reserve_bytes: 0,
         catalog_version: std::sync::Arc::default(),
-        stats: platform::Stats::default(),
+        stats,
     };
     Engine::open(platform::World::sim(1), options, &SHARDS).unwrap()
 }

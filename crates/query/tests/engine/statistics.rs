@@ -1,0 +1,157 @@
+//! Answers from statistics are those from decoded rows: each query is asked twice over random pieces, the second time with a
+//! condition that all rows fulfil and that no statistics tell, so that it decodes. And statistics are used: the engine counts
+//! the pages that it decodes.
+
+use super::*;
+use platform::Stats;
+use proptest::prelude::*;
+use storage::{Deletion, TagCondition};
+
+const SECOND: i64 = 1_000_000_000;
+
+/// What happens to the engine.
+#[derive(Clone, Debug)]
+enum Change {
+    /// Rows of a host, from a second on, so many seconds apart; which of the fields x, y and s they have, and a seed of values.
+    Write {
+        host: u8,
+        start: i64,
+        step: i64,
+        rows: i64,
+        fields: u8,
+        seed: i64,
+    },
+    Flush,
+    Merge,
+    /// Of a host, from a second on, for some seconds.
+    Delete {
+        host: u8,
+        start: i64,
+        len: i64,
+    },
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let rows = prop_oneof![1i64..20, 64i64..500];
+    let write = (0u8..2, 0i64..1_440, prop_oneof![Just(1i64), Just(5), Just(10)], rows, 1u8..8, 0i64..100);
+    let write = write.prop_map(|(host, start, step, rows, fields, seed)| Change::Write {
+        host,
+        start: start * 5,
+        step,
+        rows,
+        fields,
+        seed,
+    });
+    let delete = (0u8..2, 0i64..7_200, 1i64..1_000).prop_map(|(host, start, len)| Change::Delete { host, start, len });
+    prop_oneof![6 => write, 3 => Just(Change::Flush), 1 => Just(Change::Merge), 1 => delete]
+}
+
+fn apply(engine: &Engine, change: &Change) {
+    match *change {
+        Change::Write { host, start, step, rows, fields, seed } => {
+            write(engine, lines(host, start, step, rows, fields, seed))
+        }
+        Change::Flush => engine.flush().unwrap(),
+        Change::Merge => drop(engine.merge_step().unwrap()),
+        Change::Delete { host, start, len } => {
+            let deletion = Deletion {
+                measurements: None,
+                condition: TagCondition::Equal(b"host".as_slice().into(), format!("h{host}").as_bytes().into()),
+                range: TimeRange::new(start * SECOND, (start + len) * SECOND),
+            };
+            engine.delete(&[1, 2], vec![deletion], Box::new(|done| done.unwrap())).unwrap();
+            engine.commit_step().unwrap();
+        }
+    }
+}
+
+fn lines(host: u8, start: i64, step: i64, rows: i64, fields: u8, seed: i64) -> String {
+    let line = |row: i64| {
+        let value = (seed + row * (row % 7)) % 100 - 30;
+        let all = [format!("x={value}i"), format!("y={}", value as f64 / 4.0), format!("s=\"t{value}\"")];
+        let some: Vec<String> =
+            (0..3).filter(|field| fields >> field & 1 == 1).map(|field| all[field].clone()).collect();
+        format!("m,host=h{host} {} {}\n", some.join(","), (start + row * step) * SECOND)
+    };
+    (0..rows).map(line).collect()
+}
+
+const COLUMNS: [&str; 12] = [
+    "count(x), sum(x), mean(x), min(x), max(x), first(x), last(x), spread(x)",
+    "count(y), sum(y), mean(y), min(y), max(y), first(y), last(y), spread(y)",
+    "count(x), max(y), count(s), last(s)",
+    "max(x)",
+    "min(y)",
+    "first(x)",
+    "last(x)",
+    "last(y)",
+    "last(s)",
+    "max(x), y",
+    "last(y), x",
+    "first(x), host",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn answers_are_those_of_decoded_rows(
+        changes in proptest::collection::vec(change(), 2..14),
+        start in 0i64..7_200,
+        len in 1i64..9_000,
+    ) {
+        let names = Stored(engine());
+        changes.iter().for_each(|change| apply(&names.0, change));
+        let within = format!("time >= {start}s AND time < {}s", start + len);
+        for range in ["time >= 0s AND time < 20000s", &within] {
+            for group in ["", "GROUP BY host", "GROUP BY time(1h), host", "GROUP BY time(7m)"] {
+                for columns in COLUMNS {
+                    let known = ask(&names, &format!("SELECT {columns} FROM m WHERE {range} {group}"));
+                    let all = "(x >= -1000 OR y >= -1000 OR s != 'none')";
+                    let decoded = ask(&names, &format!("SELECT {columns} FROM m WHERE {range} AND {all} {group}"));
+                    prop_assert_eq!(known, decoded, "{} {} {}", columns, range, group);
+                }
+            }
+        }
+    }
+}
+
+/// The answer of a query, and how many pages of values were decoded for it.
+fn ask_counting(names: &Stored, stats: &Stats, query: &str) -> (String, i64) {
+    let decoded = || stats.snapshot().iter().find(|sample| sample.name == "pagesDecoded").unwrap().value;
+    let before = decoded();
+    (ask(names, query), decoded() - before)
+}
+
+/// Twelve hours of three hosts; an agent that writes for one of them an hour late, between its times; a second segment with
+/// the odd seconds of another.
+#[test]
+fn late_and_interleaved_rows_leave_large_pages_alone() {
+    let stats = Stats::default();
+    let names = Stored(counting_engine(stats.clone()));
+    (0..3).for_each(|host| write(&names.0, lines(host, 3_600, 10, 12 * 360, 3, 1)));
+    names.0.flush().unwrap();
+    write(&names.0, lines(1, 3_605, 10, 12 * 360, 3, 2));
+    names.0.flush().unwrap();
+    write(&names.0, lines(0, 36_002, 10, 400, 1, 3));
+    let all = "time >= 3600s AND time < 46800s";
+    let hours = format!("SELECT count(x), sum(x), max(x), mean(y) FROM m WHERE {all} GROUP BY time(1h), host");
+    let total = format!("SELECT count(x), max(x), last(x) FROM m WHERE {all}");
+    let (by_hour, decoded) = ask_counting(&names, &stats, &hours);
+    assert_eq!(decoded, 0);
+    let (in_all, decoded) = ask_counting(&names, &stats, &total);
+    assert_eq!(decoded, 0);
+    assert!(in_all.contains(&format!(" {}", 4 * 12 * 360 + 400)), "{in_all}");
+    // The same by decoded rows: x and y in 48 pages.
+    let condition = format!("{all} AND (x >= -1000 OR y >= -1000)");
+    let (expected, decoded) = ask_counting(&names, &stats, &hours.replace(all, &condition));
+    assert_eq!((by_hour, decoded), (expected, 96));
+    assert_eq!(in_all, ask(&names, &total.replace(all, &condition)));
+    // A row that is written again costs the page of its hour and field.
+    let names = Stored(counting_engine(stats.clone()));
+    write(&names.0, lines(0, 3_600, 10, 12 * 360, 3, 1));
+    names.0.flush().unwrap();
+    write(&names.0, "m,host=h0 x=1i 7210000000000\n".to_owned());
+    let (by_hour, decoded) = ask_counting(&names, &stats, &hours);
+    assert_eq!(decoded, 1);
+    assert_eq!(by_hour, ask(&names, &hours.replace(all, &condition)));
+}
