@@ -58,6 +58,8 @@ pub trait Int: Copy + Ord + Default + 'static {
     fn distance(self, base: Self) -> u64;
     /// `base + distance`, wrapping on damaged data.
     fn at(base: Self, distance: u64) -> Self;
+    /// The same values as their bits.
+    fn as_bits(values: &mut [Self]) -> &mut [u64];
     /// Appends the value as a varint.
     fn put(self, out: &mut Vec<u8>);
     /// Reads what [`Int::put`] wrote.
@@ -72,6 +74,9 @@ impl Int for i64 {
     #[inline]
     fn at(base: Self, distance: u64) -> Self {
         base.wrapping_add(distance as i64)
+    }
+    fn as_bits(values: &mut [Self]) -> &mut [u64] {
+        zerocopy::transmute_mut!(values)
     }
     fn put(self, out: &mut Vec<u8>) {
         put_i64(out, self);
@@ -89,6 +94,9 @@ impl Int for u64 {
     #[inline]
     fn at(base: Self, distance: u64) -> Self {
         base.wrapping_add(distance)
+    }
+    fn as_bits(values: &mut [Self]) -> &mut [u64] {
+        values
     }
     fn put(self, out: &mut Vec<u8>) {
         put_u64(out, self);
@@ -314,10 +322,10 @@ impl<T: Int> Block<'_, T> {
         marks.header(out);
         for page in self.pages() {
             match layout {
-                Layout::Values => code.page(page.iter().copied(), out),
+                Layout::Values => code.page(page.iter().copied(), page.len(), out),
                 Layout::Deltas => {
                     page.first().iter().for_each(|&&first| put_u64(out, first));
-                    code.page(deltas(page, step), out);
+                    code.page(deltas(page, step), page.len().saturating_sub(1), out);
                 }
             }
             marks.page(out);

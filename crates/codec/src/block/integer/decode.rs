@@ -1,9 +1,9 @@
 //! Reads blocks of integers; their bytes are drawn in `integer.rs`.
 
 use super::{CONSTANT, DELTAS, ENTROPY, Int, PACKED, PREFIX, PREFIX_DELTAS, RUNS, Scale};
-use crate::bits::{packed_len, unpack};
+use crate::bits::{packed_len, unpack_words};
 use crate::block::model::Model;
-use crate::block::prefix::Decoder;
+use crate::block::prefix::{Decoder, Meaning};
 use crate::varint::{Reader, unzigzag};
 use crate::{CodecError, Result};
 
@@ -19,7 +19,7 @@ enum Codec {
     Deltas(i64, u32),
     Runs,
     Prefix(Box<Decoder>),
-    PrefixDeltas(Box<Steps>),
+    PrefixDeltas(Box<Decoder>),
     Entropy8(Box<Model<u8>>, Vec<u8>),
     Entropy16(Box<Model<u16>>, Vec<u16>),
     Entropy32(Box<Model<u32>>, Vec<u32>),
@@ -33,10 +33,10 @@ impl Codec {
             PACKED => Self::Packed(u32::from(reader.u8()?)),
             DELTAS => Self::Deltas(reader.varint_i64()?, u32::from(reader.u8()?)),
             RUNS => Self::Runs,
-            PREFIX => Self::Prefix(Box::new(Decoder::open(reader)?)),
+            PREFIX => Self::Prefix(Box::new(Decoder::open(reader, Meaning::Offsets { unit })?)),
             PREFIX_DELTAS => {
-                let usual = reader.varint_i64()? as u64;
-                Self::PrefixDeltas(Box::new(Steps::new(usual.wrapping_mul(unit), unit, Decoder::open(reader)?)))
+                let usual = (reader.varint_i64()? as u64).wrapping_mul(unit);
+                Self::PrefixDeltas(Box::new(Decoder::open(reader, Meaning::Steps { unit, usual })?))
             }
             ENTROPY => {
                 let lane = reader.u8()?;
@@ -98,8 +98,8 @@ impl<T: Int> IntBlock<T> {
             Codec::Packed(width) => packed_page(scale, *width, page, n, out),
             Codec::Deltas(usual, width) => deltas_page(scale, *usual, *width, page, n, out),
             Codec::Runs => runs_page(scale, page, n, out),
-            Codec::Prefix(decoder) => prefix_page(scale, decoder, page, n, out),
-            Codec::PrefixDeltas(steps) => steps.page(scale, page, n, out),
+            Codec::Prefix(decoder) => decoder.page(scale.base, page, n, out),
+            Codec::PrefixDeltas(decoder) => prefix_deltas_page(scale, decoder, page, n, out),
             Codec::Entropy8(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
             Codec::Entropy16(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
             Codec::Entropy32(model, lanes) => entropy_page(model, lanes, scale, page, n, out),
@@ -131,11 +131,19 @@ fn patch(mut reader: Reader<'_>, n: usize, width: u32, mut apply: impl FnMut(usi
 }
 
 fn packed_page<T: Int>(scale: Scale<T>, width: u32, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
-    let start = out.len();
     let (packed, patches) = parts(page, n, width)?;
-    unpack(packed, n, width, out, |offset| scale.value(offset))?;
-    let values = &mut out[start..];
-    patch(patches, n, width, |at, high| values[at] = T::at(values[at], high.wrapping_mul(scale.unit)))
+    let start = out.len();
+    out.resize(start + n, T::default());
+    let words = T::as_bits(&mut out[start..]);
+    unpack_words(packed, width, words)?;
+    patch(patches, n, width, |at, high| words[at] |= high)?;
+    let (base, unit) = (scale.base.distance(T::default()), scale.unit);
+    if unit == 1 {
+        words.iter_mut().for_each(|word| *word = word.wrapping_add(base));
+    } else {
+        words.iter_mut().for_each(|word| *word = word.wrapping_mul(unit).wrapping_add(base));
+    }
+    Ok(())
 }
 
 fn deltas_page<T: Int>(scale: Scale<T>, usual: i64, width: u32, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
@@ -144,20 +152,25 @@ fn deltas_page<T: Int>(scale: Scale<T>, usual: i64, width: u32, page: &[u8], n: 
         return reader.finish();
     }
     let first = scale.value(reader.varint()?);
-    out.push(first);
-    let (mut value, unit, usual) = (first, scale.unit, (usual as u64).wrapping_mul(scale.unit));
-    let step = |folded: u64| {
-        value = T::at(value, (unzigzag(folded) as u64).wrapping_mul(unit).wrapping_add(usual));
-        value
-    };
     let (packed, patches) = parts(reader.rest(), n - 1, width)?;
-    if patches.is_empty() {
-        return unpack(packed, n - 1, width, out, step);
+    let start = out.len();
+    out.resize(start + n, first);
+    let words = T::as_bits(&mut out[start..]);
+    let (head, words) = words.split_at_mut(1);
+    unpack_words(packed, width, words)?;
+    patch(patches, n - 1, width, |at, high| words[at] |= high)?;
+    let (mut value, unit, usual) = (head[0], scale.unit, (usual as u64).wrapping_mul(scale.unit));
+    if unit == 1 {
+        for word in words {
+            value = value.wrapping_add((unzigzag(*word) as u64).wrapping_add(usual));
+            *word = value;
+        }
+    } else {
+        for word in words {
+            value = value.wrapping_add((unzigzag(*word) as u64).wrapping_mul(unit).wrapping_add(usual));
+            *word = value;
+        }
     }
-    let mut folded = Vec::new();
-    unpack(packed, n - 1, width, &mut folded, |v| v)?;
-    patch(patches, n - 1, width, |at, high| folded[at] |= high)?;
-    out.extend(folded.into_iter().map(step));
     Ok(())
 }
 
@@ -176,65 +189,20 @@ fn runs_page<T: Int>(scale: Scale<T>, page: &[u8], n: usize, out: &mut Vec<T>) -
     reader.finish()
 }
 
-/// The numbers of tokens; those of 64 and above stand in `wide`.
-fn numbers<'a>(tokens: &'a [u8], wide: &'a [u64]) -> impl Iterator<Item = u64> + 'a {
-    let mut wide = wide.iter();
-    tokens.iter().map(move |&token| match token {
-        0..64 => u64::from(token),
-        _ => wide.next().copied().unwrap_or_default(),
-    })
-}
-
-fn prefix_page<T: Int>(scale: Scale<T>, decoder: &mut Decoder, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
-    let (tokens, wide) = decoder.page(page, n)?;
-    if wide.is_empty() {
-        out.extend(tokens.iter().map(|&token| scale.value(u64::from(token))));
-    } else {
-        out.extend(numbers(tokens, wide).map(|offset| scale.value(offset)));
+fn prefix_deltas_page<T: Int>(
+    scale: Scale<T>,
+    decoder: &mut Decoder,
+    page: &[u8],
+    n: usize,
+    out: &mut Vec<T>,
+) -> Result<()> {
+    let mut reader = Reader::new(page);
+    if n == 0 {
+        return reader.finish();
     }
-    Ok(())
-}
-
-/// Prefix coded steps.
-struct Steps {
-    decoder: Decoder,
-    usual: u64,
-    unit: u64,
-    /// What each token below 64 adds to a value.
-    small: [u64; 64],
-}
-
-impl Steps {
-    fn new(usual: u64, unit: u64, decoder: Decoder) -> Self {
-        let step = |token: usize| step_of(token as u64, unit, usual);
-        Self { decoder, usual, unit, small: std::array::from_fn(step) }
-    }
-
-    fn page<T: Int>(&mut self, scale: Scale<T>, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
-        let mut reader = Reader::new(page);
-        if n == 0 {
-            return reader.finish();
-        }
-        let mut value = scale.value(reader.varint()?);
-        let (tokens, wide) = self.decoder.page(reader.rest(), n - 1)?;
-        out.push(value);
-        let mut step = |by: u64| {
-            value = T::at(value, by);
-            value
-        };
-        if wide.is_empty() {
-            out.extend(tokens.iter().map(|&token| step(self.small[usize::from(token & 63)])));
-        } else {
-            out.extend(numbers(tokens, wide).map(|folded| step(step_of(folded, self.unit, self.usual))));
-        }
-        Ok(())
-    }
-}
-
-/// What a zigzag step adds to a value, beside the usual one.
-#[inline]
-fn step_of(folded: u64, unit: u64, usual: u64) -> u64 {
-    (unzigzag(folded) as u64).wrapping_mul(unit).wrapping_add(usual)
+    let first = scale.value(reader.varint()?);
+    out.push(first);
+    decoder.page(first, reader.rest(), n - 1, out)
 }
 
 fn entropy_page<T: Int, L: pco::data_types::Number + Default + Into<u64>>(
