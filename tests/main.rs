@@ -2,7 +2,7 @@
 //! clients do. They run side by side and leave nothing behind.
 //!
 //! `scripts` compares answers with those of a real InfluxDB, recorded in `scripts/*.txt`; `api` tells what holds of HTTP;
-//! `durability` kills the server; `clients` lets real clients loose on it; `inspect` reads its files. What steers them: `ALLUVIUM_PEER=live` compares with a
+//! `durability` kills the server; `clients` lets real clients loose on it; `inspect` reads its files; `memory` looks at how much it takes. What steers them: `ALLUVIUM_PEER=live` compares with a
 //! running InfluxDB too, `ALLUVIUM_RECORD=1` beside it writes the recordings anew, `ALLUVIUM_GENERATED=N` and
 //! `ALLUVIUM_SEED=S` name the statements made at random, `ALLUVIUM_KILLS=N` the number of kills, `ALLUVIUM_SKIP_CLIENTS=1` leaves
 //! `clients` out.
@@ -14,6 +14,7 @@ mod api;
 mod clients;
 mod durability;
 mod inspect;
+mod memory;
 mod scripts;
 
 use testkit::{Alluvium, Setting};
