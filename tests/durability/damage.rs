@@ -125,6 +125,10 @@ fn judge_missing(server: &mut Alluvium, path: &Path) {
         assert!(server.log()[logged..].contains("alluvium: "), "{}: a start that fails says why", path.display());
         return;
     }
+    if path.to_string_lossy().contains("/segments/") {
+        let said = &server.log()[logged..];
+        assert!(said.contains("a file of segments is missing"), "{} is gone, before a query: {said}", path.display());
+    }
     let reply = server.client().query("db=d", "SELECT count(i) FROM m");
     let whole = reply.text().contains(&format!(",{ROWS}]]"));
     let said = server.log()[logged..].to_lowercase();

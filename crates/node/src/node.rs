@@ -363,6 +363,7 @@ impl Inner {
         let state = catalog.state();
         let engine_options = options.of_engine(&catalog);
         let engine = Engine::open(world.clone(), engine_options, &state.all_spans())?;
+        tell_missing(&engine)?;
         let queries = Queries::new(&options);
         let writes = write::Counters::new(&options.stats);
         let started = (world.clock.wall_ns(), world.clock.monotonic_ns());
@@ -407,4 +408,18 @@ impl Inner {
             Ok(state.drop_shards(&expired))
         })
     }
+}
+
+/// Says which files of segments are gone, before a query meets them.
+fn tell_missing(engine: &Engine) -> Result<(), NodeError> {
+    /// More than so many are not told one by one.
+    const TOLD: usize = 10;
+    let missing = engine.missing_files()?;
+    for file in missing.iter().take(TOLD) {
+        tracing::error!(%file, "a file of segments is missing: queries of its rows fail until it is put back");
+    }
+    if missing.len() > TOLD {
+        tracing::error!(files = missing.len(), "files of segments are missing, `alluvium inspect` lists their shards");
+    }
+    Ok(())
 }
