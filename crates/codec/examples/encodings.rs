@@ -1,8 +1,9 @@
 //! Bytes and CPU time of every kind of block on data of many kinds, hot and cold.
 //!
 //! `cargo run --profile quick -p codec --example encodings [WORD]` prints a table of the data sets whose name has the word. The data
-//! are the same every time. Rates are of one thread, in millions of values a second: `encode` a block, `decode` its pages one after
-//! the other, `lone page` one page with the block's header read for it alone.
+//! are the same every time. Rates are of one thread, in millions of values a second: `encode` a block, decode pages of an
+//! `opened` block (as queries find it in the cache), `decode` a whole block with its header, `lone page` one page with the block's
+//! header read for it alone.
 #![allow(clippy::print_stdout, reason = "printing is what an example is for")]
 #![allow(clippy::disallowed_methods, reason = "codec stands below platform and may not use its clock")]
 #![allow(clippy::unwrap_used, reason = "an example stops where something is wrong")]
@@ -156,18 +157,20 @@ struct Out {
     bytes: Vec<u8>,
 }
 
-/// Decodes some pages of a block, each into an emptied buffer; what the codec is called.
-fn decode(data: &Data, pages: &Pages, block: &[u8], lens: &[usize], out: &mut Out) -> &'static str {
+/// Opens a block and decodes some of its pages so many times, each into an emptied buffer; what the codec is called.
+fn decode(data: &Data, pages: &Pages, block: &[u8], lens: &[usize], times: usize, out: &mut Out) -> &'static str {
     let header = pages.header(block).unwrap();
     let mut at = pages.header_len as usize;
     let parts = lens.iter().zip(&pages.page_lens).map(|(&n, &len)| {
         at += len as usize;
         (n, &block[at - len as usize..at])
     });
+    let parts: Vec<(usize, &[u8])> = parts.collect();
+    let parts = std::iter::repeat_n(&parts, times).flatten();
     match data {
         Data::Times(_) => {
             let mut block = codec::TimeBlock::open(header).unwrap();
-            parts.for_each(|(n, page)| {
+            parts.for_each(|&(n, page)| {
                 out.integers.clear();
                 block.page(page, n, &mut out.integers).unwrap();
             });
@@ -175,7 +178,7 @@ fn decode(data: &Data, pages: &Pages, block: &[u8], lens: &[usize], out: &mut Ou
         }
         Data::Integers(_) => {
             let mut block = codec::IntBlock::<i64>::open(header).unwrap();
-            parts.for_each(|(n, page)| {
+            parts.for_each(|&(n, page)| {
                 out.integers.clear();
                 block.page(page, n, &mut out.integers).unwrap();
             });
@@ -183,7 +186,7 @@ fn decode(data: &Data, pages: &Pages, block: &[u8], lens: &[usize], out: &mut Ou
         }
         Data::Floats(_) => {
             let mut block = codec::FloatBlock::open(header).unwrap();
-            parts.for_each(|(n, page)| {
+            parts.for_each(|&(n, page)| {
                 out.floats.clear();
                 block.page(page, n, &mut out.floats).unwrap();
             });
@@ -191,7 +194,7 @@ fn decode(data: &Data, pages: &Pages, block: &[u8], lens: &[usize], out: &mut Ou
         }
         Data::Booleans(_) => {
             let block = codec::BoolBlock::open(header).unwrap();
-            parts.for_each(|(n, page)| {
+            parts.for_each(|&(n, page)| {
                 out.booleans.clear();
                 block.page(page, n, &mut out.booleans).unwrap();
             });
@@ -199,7 +202,7 @@ fn decode(data: &Data, pages: &Pages, block: &[u8], lens: &[usize], out: &mut Ou
         }
         Data::Strings(_) => {
             let mut block = codec::BytesBlock::open(header).unwrap();
-            parts.for_each(|(n, page)| {
+            parts.for_each(|&(n, page)| {
                 out.offsets.clear();
                 out.bytes.clear();
                 block.page(page, n, &mut out.offsets, &mut out.bytes).unwrap();
@@ -245,22 +248,25 @@ fn measure(make: Make, level: Level) -> String {
     let bytes: usize = blocks.iter().map(|(_, block)| block.len()).sum();
     let mut out = Out::default();
     let mut name = "";
-    let mut run = |lens: &[usize]| {
-        rate(lens.iter().sum::<usize>() * BLOCKS, || {
+    let mut run = |lens: &[usize], times: usize| {
+        rate(lens.iter().sum::<usize>() * times * BLOCKS, || {
             for (data, (pages, block)) in sets.iter().zip(&blocks) {
-                name = decode(data, pages, block, lens, &mut out);
+                name = decode(data, pages, block, lens, times, &mut out);
             }
             black_box(&out);
         })
     };
-    let (decoded, lone) = (run(&lens), run(&lens[..1]));
-    format!("{name} | {:.4} | {encoded:.0} | {decoded:.0} | {lone:.0}", bytes as f64 / (n * BLOCKS) as f64)
+    let (opened, decoded, lone) = (run(&lens, 50), run(&lens, 1), run(&lens[..1], 1));
+    format!(
+        "{name} | {:.4} | {encoded:.0} | {opened:.0} | {decoded:.0} | {lone:.0}",
+        bytes as f64 / (n * BLOCKS) as f64
+    )
 }
 
 fn main() {
     let word = std::env::args().nth(1).unwrap_or_default();
     println!(
-        "| data | level | codec | B/value | encode M/s | decode M/s | lone page M/s |\n|---|---|---|---|---|---|---|"
+        "| data | level | codec | B/value | encode M/s | opened M/s | decode M/s | lone page M/s |\n|---|---|---|---|---|---|---|---|"
     );
     for (name, make) in SETS.into_iter().filter(|(name, _)| name.contains(&word)) {
         for level in [Level::Hot, Level::Cold] {
