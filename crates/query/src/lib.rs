@@ -2,7 +2,7 @@
 //! cuts, and the answer leaves as frames.
 //!
 //! A SELECT travels: `resolve` (sources, fields, tags, types, wildcards) -> `plan` (time range, buckets, series set, tag
-//! condition, row filter, calls) -> `exec` (per series and shard: statistics for whole cuts inside a bucket, decode and
+//! condition, row filter, calls) -> `exec` (per shard and series: statistics for what lies whole inside a bucket, decode and
 //! reduce at the edges, into dense [group][bucket] accumulators; or rows in time order, window by window) -> `partial`
 //! (aggregates that add up) -> fill, limit -> [`Sink`]. SHOW statements over data (measurements, tag keys and values, field
 //! keys, series) go through `show`; `delete` says what DELETE and DROP SERIES take.

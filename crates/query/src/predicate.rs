@@ -5,7 +5,7 @@
 //! known when the condition is compiled. The rest is evaluated over vectors of a cut.
 
 use crate::QueryError;
-use crate::datum::Datum;
+use crate::datum::{Datum, order};
 use crate::pattern::Pattern;
 use crate::plan::literal;
 use crate::resolve::{Reference, Schema};
@@ -14,8 +14,9 @@ use crate::when::Part;
 use influxql::ast::{BinaryOp, Expr};
 use model::{FieldType, TagSet, Text, TimeRange, Value};
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::sync::Arc;
-use storage::TagCondition;
+use storage::{Bounds, TagCondition};
 
 /// A condition on rows.
 #[derive(Clone, Debug)]
@@ -107,6 +108,24 @@ impl Predicate {
         size_of::<Self>() + inner
     }
 
+    /// Whether one of some rows may fulfil the predicate, as far as bounds of their times and of their values of each input
+    /// tell.
+    pub(crate) fn may_pass(&self, times: &TimeRange, bounds: &impl Fn(usize) -> Bounds) -> bool {
+        match self {
+            Predicate::Always(holds) => *holds,
+            Predicate::Time(range) => range.overlaps(times),
+            Predicate::Compare(op, Node::Input(input), Node::Literal(literal)) => {
+                may_compare(*op, bounds(*input), literal)
+            }
+            Predicate::Compare(op, Node::Literal(literal), Node::Input(input)) => {
+                may_compare(turned(*op), bounds(*input), literal)
+            }
+            Predicate::Tag(_) | Predicate::Compare(..) | Predicate::Matches(..) => true,
+            Predicate::And(members) => members.iter().all(|member| member.may_pass(times, bounds)),
+            Predicate::Or(members) => members.iter().any(|member| member.may_pass(times, bounds)),
+        }
+    }
+
     /// Which of some rows fulfil the predicate. `times` are theirs; `input` gives the operand of a reference.
     pub(crate) fn mask<'a>(
         &self,
@@ -150,6 +169,34 @@ impl Predicate {
                 Ok(mask)
             }
         }
+    }
+}
+
+/// The comparison that says the same with its sides exchanged.
+fn turned(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Lt => BinaryOp::Gt,
+        BinaryOp::Le => BinaryOp::Ge,
+        BinaryOp::Gt => BinaryOp::Lt,
+        BinaryOp::Ge => BinaryOp::Le,
+        other => other,
+    }
+}
+
+/// Whether a number within bounds may compare so with a literal; a value that is missing never does. Numbers keep their order
+/// when they are made floats, so that what holds for no bound holds for nothing between them.
+fn may_compare(op: BinaryOp, bounds: Bounds, literal: &Datum) -> bool {
+    let (min, max) = match bounds {
+        Bounds::Unknown => return true,
+        Bounds::Nothing => return false,
+        Bounds::Between(min, max) => (Datum::from(min), Datum::from(max)),
+    };
+    let (Some(min), Some(max)) = (order(min.value(), literal.value()), order(max.value(), literal.value())) else {
+        return true;
+    };
+    match op {
+        BinaryOp::Eq => min != Ordering::Greater && max != Ordering::Less,
+        _ => passes(op, min) || passes(op, max),
     }
 }
 
@@ -321,5 +368,43 @@ pub(crate) fn tags_fulfil(tags: &TagSet, condition: &TagCondition) -> bool {
         TagCondition::And(members) => members.iter().all(|member| tags_fulfil(tags, member)),
         TagCondition::Or(members) => members.iter().any(|member| tags_fulfil(tags, member)),
         TagCondition::Not(inner) => !tags_fulfil(tags, inner),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storage::Scalar;
+
+    /// Bounds rule a comparison out exactly if it holds for no number between them, whichever side the literal is on.
+    #[test]
+    fn bounds_rule_out_what_no_number_fulfils() {
+        let operators = [BinaryOp::Eq, BinaryOp::Ne, BinaryOp::Lt, BinaryOp::Le, BinaryOp::Gt, BinaryOp::Ge];
+        let times = TimeRange::ALL;
+        for (op, min, width, literal) in operators.into_iter().flat_map(|op| {
+            (0..5i64).flat_map(move |min| (0..3i64).flat_map(move |width| (0..8i64).map(move |l| (op, min, width, l))))
+        }) {
+            let bounds = |_| Bounds::Between(Scalar::Integer(min), Scalar::Integer(min + width));
+            let sides = || (Node::Input(0), Node::Literal(Datum::Float(literal as f64)));
+            let fulfilled = |holds: &dyn Fn(i64) -> bool| (min..=min + width).any(holds);
+            let (input, text) = sides();
+            let expected = fulfilled(&|v| passes(op, v.cmp(&literal)));
+            assert_eq!(Predicate::Compare(op, input, text).may_pass(&times, &bounds), expected);
+            let (input, text) = sides();
+            let expected = fulfilled(&|v| passes(op, literal.cmp(&v)));
+            assert_eq!(Predicate::Compare(op, text, input).may_pass(&times, &bounds), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_may_pass_and_what_is_missing_does_not() {
+        let compare = |literal| Predicate::Compare(BinaryOp::Ne, Node::Input(0), Node::Literal(literal));
+        let one = || Datum::Integer(1);
+        assert!(compare(one()).may_pass(&TimeRange::ALL, &|_| Bounds::Unknown));
+        assert!(!compare(one()).may_pass(&TimeRange::ALL, &|_| Bounds::Nothing));
+        let numbers = |_| Bounds::Between(Scalar::Float(0.0), Scalar::Float(1.0));
+        assert!(compare(Datum::Boolean(true)).may_pass(&TimeRange::ALL, &numbers));
+        let early = Predicate::Time(TimeRange::new(0, 9));
+        assert!(!early.may_pass(&TimeRange::new(10, 20), &numbers));
     }
 }

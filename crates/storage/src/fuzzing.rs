@@ -75,7 +75,8 @@ pub fn statistics(bytes: &[u8], number: u8, rows: &[u32]) {
         return;
     }
     if let Ok(stats) = FieldStats::decode(&mut Reader::new(bytes), field_type, rows) {
-        let _: Vec<Option<view::NumberStats>> = (0..rows.len()).map(|page| stats.get(page, field_type)).collect();
+        let _: Vec<Option<view::NumberStats>> =
+            (0..rows.len()).map(|page| stats.over(0..page + 1, field_type)).collect();
     }
 }
 

@@ -4,7 +4,7 @@
 //! `run` (rows in memory, visible) -> flush -> `segment` (pages, statistics, index, checksums) -> `manifest` (one chain of
 //! versions a shard). A query takes a [`View`]: an immutable picture of some shards (manifest version, unfolded flush
 //! records, runs up to a slot), asks it for a [`SeriesSet`] and walks each series as [`Cut`]s, whose statistics answer
-//! whole pages and whose columns decode on demand.
+//! whole pages and whose columns decode on demand; before that, a [`Band`] may answer or be ruled out with all its series.
 //!
 //! There is no hidden thread here: whoever owns the [`Engine`] calls [`Engine::commit_step`] and
 //! [`Engine::background_step`]. Files, clock and randomness come from `platform`, so that a simulator can take over.
@@ -33,7 +33,7 @@ pub use delete::{Deletion, TestReader};
 pub use engine::{Engine, Options, Outcome, RejectReason, Rejected, Rejections, ShardSpan};
 pub use error::{ErrorKind, StorageError};
 pub use schema::{FieldId, FieldKey};
-pub use view::{Cut, Scalar, Scan, SeriesSet, Stats, TagCondition, TagTest, View};
+pub use view::{Band, Bounds, Cut, Scalar, Scan, SeriesSet, Stats, TagCondition, TagTest, View};
 
 /// A shard's number: given out by the catalog, never used again.
 pub type ShardId = u64;

@@ -5,7 +5,7 @@
 //! in common and add up: pages with statistics, and a rest. A selector whose point is wanted (the time of a least or greatest
 //! value, or other columns) uses statistics only to pass over cuts that cannot change anything.
 
-use super::{Group, Job, Reader};
+use super::{Group, Job, Reader, prune};
 use crate::QueryError;
 use crate::functions::Function;
 use crate::partial::Partial;
@@ -15,6 +15,7 @@ use crate::vector::Rows;
 use crate::windows::Windows;
 use model::{Column, Presence, TagSet, TimeRange};
 use std::ops::Range;
+use std::sync::Arc;
 use storage::{Cut, Scan, Stats};
 
 /// A stretch of consecutive buckets.
@@ -79,19 +80,21 @@ enum End {
     Neither,
 }
 
-struct Walk<'j, 'a> {
-    job: &'j Job<'a>,
+pub(super) struct Walk<'j, 'a> {
+    pub(super) job: &'j Job<'a>,
     chunk: Chunk,
     wanted: &'j Wanted,
-    cells: Cells,
+    pub(super) cells: Cells,
     end: End,
+    /// Every call.
+    all: Arc<[usize]>,
 }
 
 /// Accumulates some groups over a chunk.
 pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: &Wanted) -> Result<Cells, QueryError> {
     let cells = Cells::new(job.plan.calls.len(), groups.len(), chunk.count);
     let end = deciding_end(job, &chunk);
-    let mut walk = Walk { job, chunk, wanted, cells, end };
+    let mut walk = Walk { job, chunk, wanted, cells, end, all: (0..job.plan.calls.len()).collect() };
     let mut members: Vec<(usize, usize)> = groups
         .iter()
         .enumerate()
@@ -108,6 +111,10 @@ pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: 
     for shard in shards {
         if walk.end != End::Neither {
             members.retain(|&(_, group)| !walk.is_complete(group));
+        }
+        walk.bands(&mut scan, shard, groups);
+        if !scan.has_left(shard) {
+            continue;
         }
         for &(series, group) in &members {
             walk.series(&mut scan, shard, series, group)?;
@@ -159,7 +166,8 @@ impl Walk<'_, '_> {
         if matches!(*filter, Predicate::Always(false)) {
             return Ok(());
         }
-        let mut cuts = scan.cuts(series, shard)?;
+        let windows = self.chunk.windows;
+        let mut cuts = scan.coarse_cuts(series, shard, &|time| windows.end(windows.index(time)))?;
         if self.end == End::Last {
             cuts.reverse();
         }
@@ -179,11 +187,12 @@ impl Walk<'_, '_> {
         if !cut.range().overlaps(&self.chunk.range) {
             return Ok(());
         }
-        let mut calls: Vec<usize> = (0..self.job.plan.calls.len()).collect();
+        let all = self.all.clone();
         if cut.is_merged() && self.adds_up(filter) {
-            calls = self.leaves(cut, calls, group, tags, filter)?;
+            let whole = self.leaves(cut, all.to_vec(), group, tags, filter)?;
+            return self.part(cut, &whole, group, tags, filter);
         }
-        self.part(cut, &calls, group, tags, filter)
+        self.part(cut, &all, group, tags, filter)
     }
 
     /// Whether values count one by one: no filter looks at other fields of their rows, and no other fields are wanted.
@@ -236,25 +245,37 @@ impl Walk<'_, '_> {
         tags: &TagSet,
         filter: &Predicate,
     ) -> Result<(), QueryError> {
-        let range = cut.range();
-        let windows = self.chunk.windows;
-        let bucket = windows.index(range.start);
-        let inside = self.chunk.range.covers(&range) && windows.index(range.end) == bucket;
-        let whole = inside && matches!(filter, Predicate::Always(true));
-        let cell = group * self.chunk.count + self.bucket(range.start);
+        if !matches!(filter, Predicate::Always(true)) && !prune::may_pass(self.job, filter, cut) {
+            return Ok(());
+        }
+        let inside = self.lone_bucket(&cut.range());
+        let whole = inside.is_some() && matches!(filter, Predicate::Always(true));
+        let cell = group * self.chunk.count + self.bucket(cut.range().start);
         let mut decode = Vec::new();
         for &call in calls {
-            if self.is_decided(call, cell, cut, whole) {
-                continue;
-            }
             let planned = &self.job.plan.calls[call];
             let known = if whole && self.suffice(planned.function) { self.stats(call, cut) } else { None };
             match known.and_then(|stats| Partial::from_stats(planned.function, &stats)) {
                 Some(partial) => self.cells.calls[call][cell].merge(planned.function, partial),
+                None if self.is_decided(call, cell, cut, whole) => {}
                 None => decode.push(call),
             }
         }
-        if decode.is_empty() { Ok(()) } else { self.decode(cut, group, tags, filter, &decode) }
+        if decode.is_empty() {
+            return Ok(());
+        }
+        let Some(mut pages) = cut.pages() else { return self.decode(cut, group, tags, filter, &decode) };
+        if self.end == End::Last {
+            pages.reverse();
+        }
+        pages.iter().try_for_each(|page| self.part(page, &decode, group, tags, filter))
+    }
+
+    /// The place in the chunk of the only bucket that a range of time lies in, all of it; `None` if there is none.
+    pub(super) fn lone_bucket(&self, range: &TimeRange) -> Option<usize> {
+        let windows = self.chunk.windows;
+        let inside = self.chunk.range.covers(range) && windows.index(range.start) == windows.index(range.end);
+        inside.then(|| self.bucket(range.start))
     }
 
     /// The place of an instant's bucket in the chunk.
@@ -264,7 +285,7 @@ impl Walk<'_, '_> {
     }
 
     /// Whether statistics say of a function's point what is wanted: when the first and the last value were, they know.
-    fn suffice(&self, function: Function) -> bool {
+    pub(super) fn suffice(&self, function: Function) -> bool {
         let has_time = matches!(function, Function::First | Function::Last);
         self.wanted.point.as_ref().is_none_or(|extra| has_time && extra.is_empty())
     }
@@ -274,7 +295,7 @@ impl Walk<'_, '_> {
     }
 
     /// The field of the scan that a call reads, if it is a single one, and as it is stored.
-    fn field(&self, call: usize) -> Option<usize> {
+    pub(super) fn field(&self, call: usize) -> Option<usize> {
         match &self.job.bound.inputs[self.job.plan.calls[call].reference] {
             Input::Field(physical, wanted) if physical.len() == 1 && self.job.bound.scan[physical[0]].1 == *wanted => {
                 Some(physical[0])

@@ -1,8 +1,10 @@
 //! Execution: groups of series, reading of cuts, and the two ways to answer, [`aggregate`] and [`raw`].
 
 pub(crate) mod aggregate;
+mod bands;
 pub(crate) mod cells;
 pub(crate) mod emit;
+mod prune;
 pub(crate) mod raw;
 
 use crate::check::Checked;

@@ -1,13 +1,13 @@
 //! SELECT without calls: the rows of all series of a group, merged by time, equal times in order of series keys.
 //!
 //! Time is walked in stretches, backwards for DESC. A stretch is as long as the cuts' bounds say that about so many rows as
-//! are wanted lie in it; the cuts that reach into it are decoded (times first, then the filter's columns, and the others only
+//! are wanted lie in it; the cuts that reach into it, without those that bounds of values rule out, are decoded (times first, then the filter's columns, and the others only
 //! if rows are left), their rows copied out and sorted. So what is alive at once is bounded by the rows of a stretch, a cut
 //! that reaches over several stretches is decoded once for each, and with LIMIT only the first stretches are read.
 
 use super::cells::{Selected, select_rows};
 use super::emit::give_in_frames;
-use super::{Flow, Group, Job, Meter, Reader, give, groups};
+use super::{Flow, Group, Job, Meter, Reader, give, groups, prune};
 use crate::datum::Datum;
 use crate::partial::fill_value;
 use crate::plan::Input;
@@ -89,6 +89,10 @@ fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, 
         order.reverse();
     }
     for shard in order {
+        prune::leave_out(job, &mut scan, shard);
+        if !scan.has_left(shard) {
+            continue;
+        }
         let mut pieces = Vec::new();
         let mut piece_memory = Meter::new(job.context)?;
         for (member, &series) in group.series.iter().enumerate() {
@@ -96,7 +100,7 @@ fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, 
             if matches!(*members[member].1, Predicate::Always(false)) {
                 continue;
             }
-            let cuts = scan.cuts(series, shard)?;
+            let cuts = prune::passing_cuts(job, &mut scan, (series, shard), &members[member].1)?;
             piece_memory.add(cuts.len() * size_of::<Piece>())?;
             pieces.extend(cuts.into_iter().map(|cut| Piece { cut, member }));
         }

@@ -27,6 +27,7 @@
 
 use super::group::PAGE_ROWS;
 use super::stats::{FieldStats, exactly};
+use crate::view::Stats;
 use codec::{CodecError, Level, Reader, put_bytes, put_u64};
 use model::FieldType;
 use std::sync::OnceLock;
@@ -56,6 +57,8 @@ pub(crate) struct ColumnDirectory {
     pub(super) stats_len: usize,
     /// End of each page inside its part of a block, the header included; made on reading.
     pub(super) ends: Vec<u64>,
+    /// The figures of all pages, made when they are first asked for.
+    pub(super) total: OnceLock<Option<Stats>>,
 }
 
 /// A column group.
@@ -225,7 +228,26 @@ impl Group {
                 return Err(CodecError::Invalid("a block above 4 GiB"));
             }
         }
-        Ok(ColumnDirectory { starts, headers, crcs, lens, stats, stats_len, ends })
+        Ok(ColumnDirectory { starts, headers, crcs, lens, stats, stats_len, ends, total: OnceLock::new() })
+    }
+
+    /// The figures of a field's values in all pages of the group; without numbers where a page has none. `None`: no pages.
+    pub(crate) fn total(&self, column: usize) -> Result<Option<Stats>, CodecError> {
+        let directory = self.column(column)?;
+        Ok(*directory.total.get_or_init(|| {
+            let all = if self.packed { self.pages() } else { self.series.len() };
+            let pages = |at: usize| if self.packed { at..at + 1 } else { self.pages_of(at) };
+            let figures = (0..all).map(pages).filter(|pages| !pages.is_empty()).map(|pages| Stats {
+                count: self.rows[pages.clone()].iter().map(|&rows| u64::from(rows)).sum(),
+                first_time: self.first[pages.start],
+                last_time: self.last[pages.end - 1],
+                numbers: self.types[column].zip(directory.stats()).and_then(|(t, stats)| stats.over(pages, t)),
+            });
+            figures.reduce(|mut total, more| {
+                total.add(&more);
+                total
+            })
+        }))
     }
 
     /// Where a column's part of a block lies.

@@ -27,7 +27,6 @@ pub(crate) use format::Identity;
 pub(crate) use group::{FILLED_ROWS, Rows};
 pub(crate) use lanes::{Plan, SetId};
 pub(crate) use reader::{PageId, Segment, inspect};
-#[cfg(feature = "fuzzing")]
 pub(crate) use stats::FieldStats;
 pub(crate) use windows::{Stretch, window_of_stretches};
 #[cfg(test)]

@@ -48,16 +48,50 @@ impl<T: Copy> Lists<T> {
         self.sum.extend_from_slice(&from.sum[pages]);
     }
 
-    fn get(&self, page: usize, scalar: impl Fn(T) -> Scalar) -> Option<NumberStats> {
-        Some(NumberStats {
-            min: scalar(*self.min.get(page)?),
-            max: scalar(*self.max.get(page)?),
-            first: scalar(*self.first.get(page)?),
-            last: scalar(*self.last.get(page)?),
-            sum: scalar(*self.sum.get(page)?),
-        })
+    /// The figures of some pages of one series that follow each other, out of those of each; `None` if there are none.
+    fn over(&self, pages: Range<usize>, fold: &Fold<T>) -> Option<NumberStats> {
+        let least = self.min.get(pages.clone())?;
+        let min = (fold.min)(least)?;
+        let one = |list: &[T], at: usize| list.get(at).map(|&v| (fold.scalar)(v));
+        let (first, last) = (one(&self.first, pages.start)?, one(&self.last, pages.end - 1)?);
+        let (max, sum) = match least {
+            [_] => (one(&self.max, pages.start)?, one(&self.sum, pages.start)?),
+            _ => ((fold.max)(self.max.get(pages.clone())?)?, (fold.scalar)((fold.sum)(self.sum.get(pages)?))),
+        };
+        Some(NumberStats { sum, min, max, first, last })
     }
 }
+
+/// How figures of pages make one.
+struct Fold<T> {
+    scalar: fn(T) -> Scalar,
+    min: fn(&[T]) -> Option<Scalar>,
+    max: fn(&[T]) -> Option<Scalar>,
+    sum: fn(&[T]) -> T,
+}
+
+const FLOATS: Fold<f64> = Fold {
+    scalar: Scalar::Float,
+    // A page with a NaN has NaNs only, and then there are no figures.
+    min: |list| if list.iter().any(|v| v.is_nan()) { None } else { reduce::min_f64(list).map(|v| Scalar::Float(v.0)) },
+    max: |list| reduce::max_f64(list).map(|v| Scalar::Float(v.0)),
+    sum: reduce::sum_f64,
+};
+
+const INTEGERS: Fold<i64> = Fold {
+    scalar: Scalar::Integer,
+    min: |list| list.iter().copied().min().map(Scalar::Integer),
+    max: |list| list.iter().copied().max().map(Scalar::Integer),
+    sum: reduce::sum_i64,
+};
+
+/// Unsigned numbers, kept as their bits.
+const UNSIGNED: Fold<i64> = Fold {
+    scalar: |bits| Scalar::Unsigned(bits.cast_unsigned()),
+    min: |list| list.iter().map(|bits| bits.cast_unsigned()).min().map(Scalar::Unsigned),
+    max: |list| list.iter().map(|bits| bits.cast_unsigned()).max().map(Scalar::Unsigned),
+    sum: reduce::sum_i64,
+};
 
 impl FieldStats {
     /// Adds some pages of others as they are.
@@ -111,16 +145,24 @@ impl FieldStats {
         }
     }
 
-    /// The figures of a page of a field of that type; `None` if they are not kept.
-    pub(crate) fn get(&self, page: usize, field_type: FieldType) -> Option<NumberStats> {
+    /// The figures of some pages that follow each other, of one series and a field of that type; `None` if they are not kept.
+    pub(crate) fn over(&self, pages: Range<usize>, field_type: FieldType) -> Option<NumberStats> {
         match self {
-            Self::Float(lists) => {
-                lists.get(page, Scalar::Float).filter(|stats| !matches!(stats.min, Scalar::Float(min) if min.is_nan()))
-            }
-            Self::Whole(lists) if field_type == FieldType::Unsigned => {
-                lists.get(page, |bits| Scalar::Unsigned(bits.cast_unsigned()))
-            }
-            Self::Whole(lists) => lists.get(page, Scalar::Integer),
+            Self::Float(lists) => lists.over(pages, &FLOATS),
+            Self::Whole(lists) if field_type == FieldType::Unsigned => lists.over(pages, &UNSIGNED),
+            Self::Whole(lists) => lists.over(pages, &INTEGERS),
+        }
+    }
+
+    /// The least and the greatest value in some pages of a field of that type; `None` if they are not kept.
+    pub(crate) fn bounds(&self, pages: Range<usize>, field_type: FieldType) -> Option<(Scalar, Scalar)> {
+        fn of<T>(lists: &Lists<T>, pages: Range<usize>, fold: &Fold<T>) -> Option<(Scalar, Scalar)> {
+            Some(((fold.min)(lists.min.get(pages.clone())?)?, (fold.max)(lists.max.get(pages)?)?))
+        }
+        match self {
+            Self::Float(lists) => of(lists, pages, &FLOATS),
+            Self::Whole(lists) if field_type == FieldType::Unsigned => of(lists, pages, &UNSIGNED),
+            Self::Whole(lists) => of(lists, pages, &INTEGERS),
         }
     }
 

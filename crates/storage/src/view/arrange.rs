@@ -3,7 +3,8 @@
 //! Pieces that overlap nothing become cuts of their own. Where some overlap, cuts are bounded by the ends of pieces, except
 //! that no bound falls inside a page of one series: whole in its cut, its statistics still hold unless another piece has one of
 //! its times, which is looked at when they are asked for. Two kinds of pages give way and are cut: those much longer and
-//! thinner than the page that ends in them, and those in a chain of pages that would make too long a cut.
+//! thinner than the page that ends in them, and those in a chain of pages that would make too long a cut. A piece of several
+//! pages, which overlap nothing as a rule, falls apart where others overlap them.
 
 use super::cut::Cut;
 use super::source::Piece;
@@ -23,9 +24,17 @@ const OPEN: usize = 64;
 
 /// The cuts of some pieces, which come in the order of their sources, the later winning.
 pub(super) fn cuts(pieces: Vec<Piece>, fields: &Arc<[FieldType]>) -> Vec<Cut> {
+    if pieces.windows(2).all(|pair| pair[0].range.end < pair[1].range.start) {
+        return pieces.into_iter().map(|piece| Cut::of(piece, fields)).collect();
+    }
+    let mut cuts = Vec::new();
+    add_cuts(&pieces, fields, &mut cuts);
+    cuts
+}
+
+fn add_cuts(pieces: &[Piece], fields: &Arc<[FieldType]>, out: &mut Vec<Cut>) {
     let mut order: Vec<usize> = (0..pieces.len()).collect();
     order.sort_by_key(|&at| (pieces[at].range.start, at));
-    let mut cuts = Vec::new();
     let mut from = 0;
     while from < order.len() {
         let mut end = pieces[order[from]].range.end;
@@ -35,18 +44,63 @@ pub(super) fn cuts(pieces: Vec<Piece>, fields: &Arc<[FieldType]>) -> Vec<Cut> {
             to += 1;
         }
         // Back in the order of the sources.
-        let mut cluster = order[from..to].to_vec();
+        let cluster = &mut order[from..to];
         cluster.sort_unstable();
-        let cluster: Vec<&Piece> = cluster.into_iter().map(|at| &pieces[at]).collect();
-        arrange(&cluster, fields, &mut cuts);
+        let cluster: Vec<&Piece> = cluster.iter().map(|&at| &pieces[at]).collect();
+        if cluster.len() > 1 && cluster.iter().any(|piece| piece.is_stretch()) {
+            add_cuts(&parted(&cluster), fields, out);
+        } else {
+            arrange(&cluster, fields, out);
+        }
         from = to;
     }
-    cuts
+}
+
+/// The same pieces, cut so that none of several pages overlaps another: single are those pages that others overlap.
+fn parted(cluster: &[&Piece]) -> Vec<Piece> {
+    let crowded = crowded(cluster);
+    let mut out = Vec::new();
+    for piece in cluster {
+        if !piece.is_stretch() {
+            out.push((*piece).clone());
+            continue;
+        }
+        let from = crowded.partition_point(|range| range.end < piece.range.start);
+        let mut done = 0;
+        for range in crowded[from..].iter().take_while(|range| range.start <= piece.range.end) {
+            let pages = piece.within(range);
+            // The page before may reach into this range too.
+            let (from, to) = (pages.start.max(done), pages.end.max(done));
+            out.extend(piece.stretch(done..from));
+            out.extend((from..to).filter_map(|page| piece.stretch(page..page + 1)));
+            done = to;
+        }
+        out.extend(piece.stretch(done..piece.page_count()));
+    }
+    out
+}
+
+/// Where two pieces at least overlap, ascending.
+fn crowded(cluster: &[&Piece]) -> Vec<TimeRange> {
+    let order = by_start(cluster);
+    let mut reach = cluster[order[0]].range.end;
+    let mut crowded: Vec<TimeRange> = Vec::new();
+    for range in order[1..].iter().map(|&at| cluster[at].range).filter(|range| !range.is_empty()) {
+        if range.start <= reach {
+            let both = TimeRange::new(range.start, range.end.min(reach));
+            match crowded.last_mut().filter(|last| last.end >= both.start) {
+                Some(last) => last.end = last.end.max(both.end),
+                None => crowded.push(both),
+            }
+        }
+        reach = reach.max(range.end);
+    }
+    crowded
 }
 
 fn arrange(cluster: &[&Piece], fields: &Arc<[FieldType]>, out: &mut Vec<Cut>) {
     if let [only] = cluster {
-        out.push(Cut::new(vec![(*only).clone()], only.range, fields.clone()));
+        out.push(Cut::of((*only).clone(), fields));
         return;
     }
     let bounds = thinned(cluster, bounds(cluster));
@@ -86,7 +140,7 @@ fn bounds(cluster: &[&Piece]) -> Vec<i64> {
     let mut wanted: Vec<(i64, usize)> =
         (0..cluster.len()).flat_map(|at| ends(at).into_iter().flatten().map(move |bound| (bound, at))).collect();
     wanted.sort_unstable();
-    let mut coming = order.iter().map(|&at| cluster[at]).filter(|piece| piece.is_page()).peekable();
+    let mut coming = order.iter().map(|&at| cluster[at]).filter(|piece| piece.is_whole()).peekable();
     // The pages into which the bound falls, and the rows of all that began since the last one.
     let mut open: Vec<&Piece> = Vec::new();
     let mut rows = 0;
@@ -101,6 +155,8 @@ fn bounds(cluster: &[&Piece]) -> Vec<i64> {
         let free = rows > LONG_CUT || open.iter().all(|page| gives_way(page, cluster[by]));
         if bounds.last() != Some(&bound) && free {
             bounds.push(bound);
+            // Those are cut now, and nothing is lost by cutting them again.
+            open.clear();
             rows = 0;
         }
     }
@@ -111,7 +167,7 @@ fn bounds(cluster: &[&Piece]) -> Vec<i64> {
 fn gives_way(page: &Piece, by: &Piece) -> bool {
     let steps = |piece: &Piece| piece.len().saturating_sub(1) as u128;
     let closer = || steps(by) * u128::from(length(page)) > DENSER * steps(page) * u128::from(length(by));
-    by.is_page() && length(page) / LONGER >= length(by) && closer()
+    by.is_whole() && length(page) / LONGER >= length(by) && closer()
 }
 
 /// Fewer bounds where many pieces overlap many others, so that all cuts together cost by the pieces, not by their square.

@@ -3,7 +3,7 @@
 use super::clash::clashes;
 use super::scan::clip;
 use super::source::Piece;
-use super::stats::Stats;
+use super::stats::{Bounds, Stats};
 use crate::error::StorageError;
 use model::{Column, FieldType, Presence, TimeRange, Values};
 use std::sync::{Arc, OnceLock};
@@ -34,6 +34,12 @@ impl Cut {
         Self { pieces, range, fields, merged: OnceLock::new() }
     }
 
+    /// A piece as a cut.
+    pub(super) fn of(piece: Piece, fields: &Arc<[FieldType]>) -> Self {
+        let range = piece.range;
+        Self::new(vec![piece], range, fields.clone())
+    }
+
     /// Bounds of the cut's times (ns); may be wider than its rows.
     #[must_use]
     pub fn range(&self) -> TimeRange {
@@ -46,8 +52,8 @@ impl Cut {
         self.pieces.iter().map(Piece::len).sum()
     }
 
-    /// The figures of a field (its index in the scan's list) over the whole cut, if they are kept and hold: one page has all
-    /// of its values. `None` means: ask for [`Cut::leaves`], or decode. A field without values here has figures with count 0.
+    /// The figures of a field (its index in the scan's list) over the whole cut, if they are kept and hold: one page, or pages that
+    /// follow each other, have all of its values. `None` means: ask for [`Cut::leaves`], or decode. A field without values here has figures with count 0.
     #[must_use]
     pub fn stats(&self, field: usize) -> Option<Stats> {
         let mut having = self.having(field);
@@ -84,7 +90,7 @@ impl Cut {
             if clashes || !self.has_whole(piece) {
                 rest.push(piece.clone());
             } else {
-                leaves.push(Cut::new(vec![piece.clone()], piece.range, self.fields.clone()));
+                leaves.push(Cut::of(piece.clone(), &self.fields));
             }
         }
         if leaves.is_empty() {
@@ -95,6 +101,22 @@ impl Cut {
             leaves.push(Cut::new(rest, self.range, self.fields.clone()));
         }
         Ok(Some(leaves))
+    }
+
+    /// Each page as a cut, if the cut is several pages of one source; see [`super::Scan::coarse_cuts`].
+    #[must_use]
+    pub fn pages(&self) -> Option<Vec<Cut>> {
+        let [only] = &self.pieces[..] else { return None };
+        let page = |page: usize| only.stretch(page..page + 1);
+        let cut = |piece: Piece| Cut::of(piece, &self.fields);
+        only.is_stretch().then(|| (0..only.page_count()).filter_map(page).map(cut).collect())
+    }
+
+    /// Bounds of the numbers that a field (its index in the scan's list) has in the cut's rows.
+    #[must_use]
+    pub fn bounds(&self, field: usize) -> Bounds {
+        let bounds = self.having(field).map(|piece| piece.bounds(field, self.fields[field]));
+        bounds.fold(Bounds::Nothing, Bounds::union)
     }
 
     /// Whether it is made of several pieces.
@@ -113,9 +135,9 @@ impl Cut {
         self.pieces.iter().filter(move |piece| piece.has(field))
     }
 
-    /// Whether a piece is a page that lies in the cut from end to end.
+    /// Whether a piece is pages that lie in the cut from end to end.
     fn has_whole(&self, piece: &Piece) -> bool {
-        piece.is_page() && self.range.covers(&piece.range)
+        piece.is_whole() && self.range.covers(&piece.range)
     }
 
     /// The times of the cut's rows (ns), ascending strictly.

@@ -113,16 +113,30 @@ impl Deleted {
         for piece in pieces.split_off(from) {
             if !overlapped(&ranges, &piece.range) {
                 pieces.push(piece);
-            } else if !covered(&ranges, &piece.range) {
-                let all = piece.all_times()?;
-                for rows in left(all.all(), piece.rows.clone(), &ranges) {
-                    let range = TimeRange::new(all.all()[rows.start], all.all()[rows.end - 1]);
-                    pieces.push(Piece { rows, range, ..piece.clone() });
+            } else if piece.is_stretch() {
+                for page in (0..piece.page_count()).filter_map(|page| piece.stretch(page..page + 1)) {
+                    cut(page, &ranges, pieces)?;
                 }
+            } else {
+                cut(piece, &ranges, pieces)?;
             }
         }
         Ok(())
     }
+}
+
+/// Adds what of a piece lies outside of some ranges.
+fn cut(piece: Piece, taken: &[TimeRange], out: &mut Vec<Piece>) -> Result<(), StorageError> {
+    if !overlapped(taken, &piece.range) {
+        out.push(piece);
+    } else if !covered(taken, &piece.range) {
+        let all = piece.all_times()?;
+        for rows in left(all.all(), piece.rows.clone(), taken) {
+            let range = TimeRange::new(all.all()[rows.start], all.all()[rows.end - 1]);
+            out.push(Piece { rows, range, ..piece.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// Looks for what is left.

@@ -10,9 +10,10 @@
 //!
 //! * `condition` – tests of tags, on an index; `series` – series of all sources; `union` – merges them by key
 //! * `source` – segments and runs as pieces of rows; `arrange` – pieces to cuts; `cut` – merges pieces; `clash` – times in common
-//! * `scan` – the walk; `deleted` – what deletes leave of a segment
+//! * `scan` – the walk; `bands` – all series of a segment at once; `deleted` – what deletes leave of a segment
 
 mod arrange;
+mod bands;
 mod clash;
 mod condition;
 mod cut;
@@ -25,12 +26,13 @@ mod stats;
 pub(crate) mod tests;
 mod union;
 
+pub use bands::Band;
 pub(crate) use condition::matching;
 pub use condition::{TagCondition, TagTest};
 pub use cut::Cut;
-pub use scan::Scan;
+pub use scan::{LastOf, Scan};
 pub use series::SeriesSet;
-pub use stats::{NumberStats, Scalar, Stats};
+pub use stats::{Bounds, NumberStats, Scalar, Stats};
 
 use crate::cache::{Cache, Key, Kind};
 use crate::delete::Tombstone;

@@ -12,19 +12,24 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Gives the last instant (ns) of the bucket that an instant lies in.
+pub type LastOf<'a> = &'a dyn Fn(i64) -> i64;
+
 /// Rows of a run that make one piece at most.
 const RUN_PIECE: usize = 4_096;
 
 /// A walk over some fields of the series of a set, in a time range.
 #[derive(Debug)]
 pub struct Scan<'v> {
-    set: SeriesSet,
+    pub(super) set: SeriesSet,
     fields: Arc<[FieldType]>,
     range: TimeRange,
     /// For each source of the set; `None` if it has nothing for this scan.
-    opened: Vec<Option<Arc<Opened>>>,
+    pub(super) opened: Vec<Option<Arc<Opened>>>,
+    /// For each source of the set the bounds of its times.
+    pub(super) ranges: Vec<TimeRange>,
     /// For each shard which of the sources are its.
-    by_shard: Vec<Range<usize>>,
+    pub(super) by_shard: Vec<Range<usize>>,
     /// The times of the packed page that was read last: series after series it is the same one.
     packed: RefCell<Option<Packed>>,
     view: PhantomData<&'v View>,
@@ -45,24 +50,24 @@ impl<'v> Scan<'v> {
         fields: &[(Text, FieldType)],
         range: TimeRange,
     ) -> Result<Self, StorageError> {
-        let open = |source: &super::source::Source| {
-            if !source.range()?.overlaps(&range) {
+        let sources = &set.inner.sources;
+        let ranges = sources.iter().map(super::source::Source::range).collect::<Result<Vec<_>, _>>()?;
+        let open = |(source, own): (&super::source::Source, &TimeRange)| {
+            if !own.overlaps(&range) {
                 return Ok(None);
             }
             let opened = source.open(fields)?;
-            let useful = match &opened {
-                Opened::Segment { columns, .. } => columns.iter().flatten().any(|&column| column != 0),
-                Opened::Run { columns, .. } => columns.iter().any(Option::is_some),
-            };
+            let useful = (0..fields.len()).any(|field| opened.has(field));
             Ok(useful.then(|| Arc::new(opened)))
         };
-        let opened = set.inner.sources.iter().map(open).collect::<Result<_, StorageError>>()?;
+        let opened = sources.iter().zip(&ranges).map(open).collect::<Result<_, StorageError>>()?;
         let fields = fields.iter().map(|(_, field_type)| *field_type).collect();
         Ok(Self {
             set: set.clone(),
             fields,
             range,
             opened,
+            ranges,
             by_shard: set.by_shard(),
             packed: RefCell::default(),
             view: PhantomData,
@@ -76,12 +81,22 @@ impl<'v> Scan<'v> {
     /// # Errors
     /// A file cannot be read or is damaged.
     pub fn cuts(&mut self, series: usize, shard: usize) -> Result<Vec<Cut>, StorageError> {
+        self.coarse_cuts(series, shard, &|_| i64::MIN)
+    }
+
+    /// As [`Scan::cuts`], but pages of a source that lie inside the scan's range and in one bucket, and that nothing overlaps, make
+    /// one cut, which answers from the statistics of all; [`Cut::pages`] has each of them. `last_of` gives the last instant (ns)
+    /// of the bucket of an instant.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub fn coarse_cuts(&mut self, series: usize, shard: usize, last_of: LastOf<'_>) -> Result<Vec<Cut>, StorageError> {
         let mut pieces = Vec::new();
         for at in self.by_shard.get(shard).cloned().unwrap_or_default() {
             let Some(opened) = &self.opened[at] else { continue };
             let Some(local) = self.set.local(at, series) else { continue };
             let from = pieces.len();
-            self.pieces(opened, local, &mut pieces)?;
+            self.pieces(opened, local, last_of, &mut pieces)?;
             if let Some(deleted) = &self.set.inner.sources[at].deleted {
                 deleted.cut(local, from, &mut pieces)?;
             }
@@ -89,7 +104,13 @@ impl<'v> Scan<'v> {
         Ok(arrange::cuts(pieces, &self.fields))
     }
 
-    fn pieces(&self, opened: &Arc<Opened>, local: u32, out: &mut Vec<Piece>) -> Result<(), StorageError> {
+    fn pieces(
+        &self,
+        opened: &Arc<Opened>,
+        local: u32,
+        last_of: LastOf<'_>,
+        out: &mut Vec<Piece>,
+    ) -> Result<(), StorageError> {
         match &**opened {
             Opened::Segment { directory, columns, .. } => {
                 for (number, (group, columns)) in directory.groups.iter().zip(columns).enumerate() {
@@ -100,7 +121,7 @@ impl<'v> Scan<'v> {
                     if group.packed {
                         self.packed(opened, number, group.rows_of(at), out)?;
                     } else {
-                        self.pages(opened, number, group, group.pages_of(at), out);
+                        self.pages((opened, number, group), group.pages_of(at), last_of, out);
                     }
                 }
             }
@@ -117,15 +138,32 @@ impl<'v> Scan<'v> {
         Ok(())
     }
 
-    fn pages(&self, opened: &Arc<Opened>, number: usize, group: &Group, pages: Range<usize>, out: &mut Vec<Piece>) {
-        let from = pages.start + group.last[pages.clone()].partition_point(|&last| last < self.range.start);
-        for page in (from..pages.end).take_while(|&page| group.first[page] <= self.range.end) {
+    fn pages(
+        &self,
+        (opened, number, group): (&Arc<Opened>, usize, &Group),
+        pages: Range<usize>,
+        last_of: LastOf<'_>,
+        out: &mut Vec<Piece>,
+    ) {
+        let mut page = pages.start + group.last[pages.clone()].partition_point(|&last| last < self.range.start);
+        while page < pages.end && group.first[page] <= self.range.end {
+            let first = group.first[page];
+            let mut count = 1;
+            if page + 1 < pages.end && first >= self.range.start {
+                let bucket = last_of(first).min(self.range.end);
+                let others = &group.last[page..pages.end];
+                // Pages are often as long as buckets.
+                if others[1] <= bucket {
+                    count = others.partition_point(|&last| last <= bucket);
+                }
+            }
             out.push(Piece {
                 opened: opened.clone(),
-                place: Place::Page { group: number, page },
-                rows: 0..group.rows[page] as usize,
-                range: TimeRange::new(group.first[page], group.last[page]),
+                place: Place::Pages { group: number, page, count },
+                rows: 0..group.rows[page..page + count].iter().map(|&rows| rows as usize).sum(),
+                range: TimeRange::new(first, group.last[page + count - 1]),
             });
+            page += count;
         }
     }
 
@@ -146,7 +184,7 @@ impl<'v> Scan<'v> {
         let times = self.packed_times(opened, group, page)?;
         let rows = clip(&times, rows, &self.range);
         if !rows.is_empty() {
-            out.push(piece(opened, Place::Page { group, page }, rows, &times));
+            out.push(piece(opened, Place::Pages { group, page, count: 1 }, rows, &times));
         }
         Ok(())
     }
@@ -157,7 +195,7 @@ impl<'v> Scan<'v> {
         if let Some(last) = last.as_ref().filter(is_it) {
             return Ok(last.times.clone());
         }
-        let place = Place::Page { group, page };
+        let place = Place::Pages { group, page, count: 1 };
         let whole = Piece { opened: opened.clone(), place, rows: 0..0, range: TimeRange::ALL };
         let times = match whole.all_times()? {
             Times::Page(times) => times,

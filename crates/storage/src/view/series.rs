@@ -120,6 +120,15 @@ impl SeriesSet {
         found.parts[found.part_of[source] as usize].1.get(series as u32)
     }
 
+    /// Whether all series of a source's index are in the set.
+    pub(super) fn has_all(&self, source: usize) -> bool {
+        let part = self.inner.found.part_of[source] as usize;
+        match &self.inner.found.parts[part].1 {
+            Locals::All => true,
+            Locals::Each(locals) | Locals::Some(_, locals) => locals.len() == self.inner.indexes[part].series,
+        }
+    }
+
     /// The canonical key of a series.
     #[must_use]
     pub fn key(&self, series: usize) -> Vec<u8> {

@@ -2,11 +2,12 @@
 
 use super::deleted::Deleted;
 use super::scan::clip;
+use super::{Bounds, NumberStats, Stats};
 use crate::error::StorageError;
 use crate::run::sorted::{SortedRun, SortedTable};
-use crate::segment::directory::Directory;
+use crate::segment::directory::{Directory, Group};
 use crate::segment::index::TagIndex;
-use crate::segment::{PageId, Segment};
+use crate::segment::{FieldStats, PageId, Segment};
 use model::{Column, FieldType, Presence, Text, TimeRange, Values};
 use std::ops::Range;
 use std::sync::Arc;
@@ -59,7 +60,12 @@ pub(super) struct Piece {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
-    Page { group: usize, page: usize },
+    /// Pages of a group that follow each other; several only if they are of one series.
+    Pages {
+        group: usize,
+        page: usize,
+        count: usize,
+    },
     Table,
 }
 
@@ -90,7 +96,7 @@ impl Source {
                     known.iter().position(|key| key.name == *name && key.field_type == *t).map(|at| at as u32)
                 };
                 let places: Vec<Option<u32>> = fields.iter().map(place).collect();
-                let column = |group: &crate::segment::directory::Group, place: &Option<u32>| {
+                let column = |group: &Group, place: &Option<u32>| {
                     place.and_then(|at| group.fields.binary_search(&at).ok()).map_or(0, |at| at as u32 + 1)
                 };
                 let columns =
@@ -109,6 +115,24 @@ impl Source {
     }
 }
 
+impl Opened {
+    /// Whether it may have a value of a field of the scan.
+    pub(super) fn has(&self, field: usize) -> bool {
+        match self {
+            Self::Segment { columns, .. } => columns.iter().any(|columns| columns[field] != 0),
+            Self::Run { columns, .. } => columns[field].is_some(),
+        }
+    }
+
+    /// The figures of a field of the scan in each column group that has it; `None` if they are not known.
+    pub(super) fn totals(&self, field: usize) -> Option<Vec<Stats>> {
+        let Self::Segment { directory, columns, .. } = self else { return None };
+        let having = directory.groups.iter().zip(columns).filter(|(_, columns)| columns[field] != 0);
+        let totals = having.map(|(group, columns)| group.total(columns[field] as usize).ok());
+        totals.collect::<Option<Vec<_>>>().map(|totals| totals.into_iter().flatten().collect())
+    }
+}
+
 impl Piece {
     pub(super) fn len(&self) -> usize {
         self.rows.len()
@@ -124,39 +148,90 @@ impl Piece {
     /// Whether rows of the piece may have a value of a field of the scan.
     pub(super) fn has(&self, field: usize) -> bool {
         match (&*self.opened, self.place) {
-            (Opened::Segment { columns, .. }, Place::Page { group, .. }) => columns[group][field] != 0,
+            (Opened::Segment { columns, .. }, Place::Pages { group, .. }) => columns[group][field] != 0,
             (Opened::Run { columns, .. }, _) => columns[field].is_some(),
             _ => false,
         }
     }
 
-    /// The page's statistics can answer for it: a page of one series, whole.
-    pub(super) fn is_page(&self) -> bool {
+    /// Its group, and which pages of it; `None` of a table.
+    fn pages(&self) -> Option<(&Group, Range<usize>)> {
         match (&*self.opened, self.place) {
-            (Opened::Segment { directory, .. }, Place::Page { group, page }) => {
-                let group = &directory.groups[group];
-                !group.packed && self.rows.len() == group.rows[page] as usize
+            (Opened::Segment { directory, .. }, Place::Pages { group, page, count }) => {
+                Some((&directory.groups[group], page..page + count))
             }
-            _ => false,
+            _ => None,
         }
     }
 
-    /// The page's figures of a field of the scan.
-    pub(super) fn numbers(&self, field: usize, field_type: FieldType) -> Option<super::NumberStats> {
-        let (Opened::Segment { directory, columns, .. }, Place::Page { group, page }) = (&*self.opened, self.place)
-        else {
-            return None;
-        };
-        let column = columns[group][field] as usize;
-        directory.groups[group].column(column).ok()?.stats()?.get(page, field_type)
+    /// The statistics of pages can answer for it: it is pages of one series, whole.
+    pub(super) fn is_whole(&self) -> bool {
+        self.pages().is_some_and(|(group, pages)| !group.packed && self.len() == rows_of(&group.rows[pages]))
     }
 
-    /// All times of what the piece is part of: the page or the table; its own are at `rows`.
+    /// Whether it has several pages.
+    pub(super) fn is_stretch(&self) -> bool {
+        matches!(self.place, Place::Pages { count: 2.., .. })
+    }
+
+    /// The pages of a whole stretch that lie within its `part`, as one piece.
+    pub(super) fn stretch(&self, part: Range<usize>) -> Option<Piece> {
+        let (Some((group, pages)), Place::Pages { group: number, page, .. }) = (self.pages(), self.place) else {
+            return None;
+        };
+        let pages = page + part.start..(page + part.end).min(pages.end);
+        let place = Place::Pages { group: number, page: pages.start, count: pages.len() };
+        let range = TimeRange::new(*group.first.get(pages.start)?, group.last[pages.end.checked_sub(1)?]);
+        let rows = 0..rows_of(&group.rows[pages]);
+        (!rows.is_empty()).then(|| Piece { opened: self.opened.clone(), place, rows, range })
+    }
+
+    /// Of the pages of a stretch those that reach into a range: their places among them, which may be none.
+    pub(super) fn within(&self, range: &TimeRange) -> Range<usize> {
+        let Some((group, pages)) = self.pages() else { return 0..0 };
+        let from = group.last[pages.clone()].partition_point(|&last| last < range.start);
+        let to = group.first[pages].partition_point(|&first| first <= range.end);
+        from..to.max(from)
+    }
+
+    /// How many pages it has.
+    pub(super) fn page_count(&self) -> usize {
+        self.pages().map_or(0, |(_, pages)| pages.len())
+    }
+
+    /// The pages' figures of a field of the scan.
+    pub(super) fn numbers(&self, field: usize, field_type: FieldType) -> Option<NumberStats> {
+        let (stats, pages) = self.kept(field)?;
+        stats.over(pages, field_type)
+    }
+
+    /// Bounds of the numbers that a field of the scan has in the piece.
+    pub(super) fn bounds(&self, field: usize, field_type: FieldType) -> Bounds {
+        let known = self.kept(field).and_then(|(stats, pages)| stats.bounds(pages, field_type));
+        known.map_or(Bounds::Unknown, |(min, max)| Bounds::Between(min, max))
+    }
+
+    fn kept(&self, field: usize) -> Option<(&FieldStats, Range<usize>)> {
+        let (Opened::Segment { columns, .. }, Place::Pages { group: number, .. }) = (&*self.opened, self.place) else {
+            return None;
+        };
+        let (group, pages) = self.pages()?;
+        Some((group.column(columns[number][field] as usize).ok()?.stats()?, pages))
+    }
+
+    /// All times of what the piece is part of: the pages or the table; its own are at `rows`.
     pub(super) fn all_times(&self) -> Result<Times<'_>, StorageError> {
         match (&*self.opened, self.place) {
-            (Opened::Segment { segment, measurement, directory, .. }, Place::Page { group, page }) => {
-                let id = page_id(*measurement, group, 0, page);
-                Ok(Times::Page(segment.times(directory, id)?))
+            (Opened::Segment { segment, measurement, directory, .. }, Place::Pages { group, page, count }) => {
+                let times = |page| segment.times(directory, page_id(*measurement, group, 0, page));
+                if count == 1 {
+                    return Ok(Times::Page(times(page)?));
+                }
+                let mut all = Vec::new();
+                for page in page..page + count {
+                    all.extend_from_slice(&times(page)?);
+                }
+                Ok(Times::Page(Arc::new(all)))
             }
             _ => Ok(Times::Table(self.table().map_or(&[], |table| &table.times))),
         }
@@ -165,14 +240,22 @@ impl Piece {
     /// The values of a field of the scan in the piece's rows; `None` if there are none.
     pub(super) fn column(&self, field: usize, field_type: FieldType) -> Result<Option<Arc<Column>>, StorageError> {
         match (&*self.opened, self.place) {
-            (Opened::Segment { segment, measurement, directory, columns }, Place::Page { group, page }) => {
+            (Opened::Segment { segment, measurement, directory, columns }, Place::Pages { group, page, count }) => {
                 let column = columns[group][field];
                 if column == 0 {
                     return Ok(None);
                 }
-                let id = page_id(*measurement, group, column, page);
-                let whole = segment.column(directory, id, field_type)?;
-                let all = self.rows.len() == directory.groups[group].rows[page] as usize;
+                let values = |page| segment.column(directory, page_id(*measurement, group, column, page), field_type);
+                let mut whole = values(page)?;
+                if count > 1 {
+                    let mut all = Values::new(field_type);
+                    for page in page..page + count {
+                        let next = values(page)?;
+                        all.extend_range(&next.values, 0..next.values.len());
+                    }
+                    whole = Arc::new(Column::dense(all));
+                }
+                let all = self.len() == whole.values.len();
                 Ok(Some(if all { whole } else { Arc::new(slice(&whole, self.rows.clone())) }))
             }
             (Opened::Run { run, table, columns }, _) => {
@@ -244,6 +327,10 @@ impl Times<'_> {
             Self::Table(times) => times,
         }
     }
+}
+
+fn rows_of(pages: &[u32]) -> usize {
+    pages.iter().map(|&rows| rows as usize).sum()
 }
 
 fn page_id(measurement: usize, group: usize, column: u32, page: usize) -> PageId {

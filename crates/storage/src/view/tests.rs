@@ -169,14 +169,20 @@ fn scanned_fields(fields: &[usize]) -> Vec<(Text, FieldType)> {
 
 /// Reads all that a view has of some fields, checking the cuts on the way.
 pub(crate) fn read(view: &View, fields: &[usize], range: TimeRange) -> Result<Model, StorageError> {
+    read_coarse(view, fields, range, &|_| i64::MIN)
+}
+
+/// Reads all that a view has of some fields by coarse cuts.
+fn read_coarse(view: &View, fields: &[usize], range: TimeRange, last_of: LastOf<'_>) -> Result<Model, StorageError> {
     let set = view.series(b"cpu", &TagCondition::True)?;
     let mut scan = view.scan(&set, &scanned_fields(fields), range)?;
     let mut model = Model::new();
     for series in 0..set.len() {
         let mut rows: BTreeMap<i64, BTreeMap<usize, Cell>> = BTreeMap::new();
         let mut last = i64::MIN;
-        for cut in scan.cuts(series, 0)? {
+        for cut in scan.coarse_cuts(series, 0, last_of)? {
             let times = cut.times()?;
+            check_pages(&cut, &times, last_of);
             assert!(cut.range().start > last && times.is_sorted_by(|a, b| a < b) && times.len() <= cut.rows_max());
             assert!(times.iter().all(|time| cut.range().contains(*time)));
             last = cut.range().end;
@@ -184,6 +190,7 @@ pub(crate) fn read(view: &View, fields: &[usize], range: TimeRange) -> Result<Mo
                 let column = cut.column(at)?;
                 check_stats(&cut, at, &times, &column);
                 check_leaves(&cut, at, &times, &column);
+                check_bounds(cut.bounds(at), &column);
                 for (row, &time) in times.iter().enumerate().filter(|(_, time)| range.contains(**time)) {
                     if let Some(value) = column.get(row) {
                         rows.entry(time).or_default().insert(field, Cell::of(value));
@@ -201,29 +208,40 @@ pub(crate) fn read(view: &View, fields: &[usize], range: TimeRange) -> Result<Mo
     Ok(model)
 }
 
+fn float(value: Value<'_>) -> f64 {
+    match value {
+        Value::Float(v) => v,
+        Value::Integer(v) => v as f64,
+        Value::Unsigned(v) => v as f64,
+        _ => 0.0,
+    }
+}
+
+fn value_of(scalar: Scalar) -> Value<'static> {
+    match scalar {
+        Scalar::Float(v) => Value::Float(v),
+        Scalar::Integer(v) => Value::Integer(v),
+        Scalar::Unsigned(v) => Value::Unsigned(v),
+    }
+}
+
 fn check_stats(cut: &Cut, field: usize, times: &[i64], column: &Column) {
-    let Some(stats) = cut.stats(field) else { return };
-    let values: Vec<(i64, f64)> = (0..times.len())
-        .filter_map(|row| {
-            let number = match column.get(row)? {
-                Value::Float(v) => v,
-                Value::Integer(v) => v as f64,
-                Value::Unsigned(v) => v as f64,
-                _ => 0.0,
-            };
-            Some((times[row], number))
-        })
-        .collect();
+    if let Some(stats) = cut.stats(field) {
+        check_figures(&stats, times, column);
+    }
+}
+
+/// Figures of some values; of those at equal times the greatest is first and last.
+fn check_figures(stats: &Stats, times: &[i64], column: &Column) {
+    let value = |row: usize| column.get(row).map(|value| (times[row], float(value)));
+    let values: Vec<(i64, f64)> = (0..times.len()).filter_map(value).collect();
     assert_eq!(stats.count, values.len() as u64);
     let (Some(first), Some(last)) = (values.first(), values.last()) else { return };
     assert_eq!((stats.first_time, stats.last_time), (first.0, last.0));
     let Some(numbers) = stats.numbers else { return };
-    let float = |scalar: Scalar| match scalar {
-        Scalar::Float(v) => v,
-        Scalar::Integer(v) => v as f64,
-        Scalar::Unsigned(v) => v as f64,
-    };
-    assert_eq!((float(numbers.first), float(numbers.last)), (first.1, last.1));
+    let at = |time: i64| values.iter().filter(|v| v.0 == time).map(|v| v.1).fold(f64::NEG_INFINITY, f64::max);
+    let float = |scalar: Scalar| float(value_of(scalar));
+    assert_eq!((float(numbers.first), float(numbers.last)), (at(first.0), at(last.0)));
     assert_eq!(float(numbers.min), values.iter().map(|v| v.1).fold(f64::INFINITY, f64::min));
     assert_eq!(float(numbers.max), values.iter().map(|v| v.1).fold(f64::NEG_INFINITY, f64::max));
     let sum = match &column.values {
@@ -233,6 +251,51 @@ fn check_stats(cut: &Cut, field: usize, times: &[i64], column: &Column) {
         _ => numbers.sum,
     };
     assert_eq!(numbers.sum, sum);
+}
+
+/// The pages of a cut have all of its times, which lie in one bucket.
+fn check_pages(cut: &Cut, times: &[i64], last_of: LastOf<'_>) {
+    let Some(pages) = cut.pages() else { return };
+    assert!(pages.len() > 1 && last_of(times[0]) >= times[times.len() - 1]);
+    let of_pages: Vec<i64> = pages.iter().flat_map(|page| page.times().unwrap().to_vec()).collect();
+    assert_eq!(of_pages, times);
+    assert_eq!((cut.range().start, cut.range().end), (times[0], times[times.len() - 1]));
+}
+
+fn check_bounds(bounds: Bounds, column: &Column) {
+    let mut values = (0..column.values.len()).filter_map(|at| column.values.get(at)).map(float);
+    match bounds {
+        Bounds::Unknown => {}
+        Bounds::Nothing => assert_eq!(values.next(), None),
+        Bounds::Between(min, max) => {
+            assert!(values.all(|v| float(value_of(min)) <= v && v <= float(value_of(max))));
+        }
+    }
+}
+
+/// The totals of bands are those of the values that the model has at their times. Gives how many values totals know of.
+fn check_bands(view: &View, fields: &[usize], model: &Model) -> u64 {
+    let set = view.series(b"cpu", &TagCondition::True).unwrap();
+    let scan = view.scan(&set, &scanned_fields(fields), TimeRange::ALL).unwrap();
+    let mut known = 0;
+    for band in scan.bands(0) {
+        for (at, &field) in fields.iter().enumerate() {
+            let rows = model.values().flatten().filter(|(time, _)| band.range().contains(**time));
+            let mut rows: Vec<_> = rows.filter_map(|(time, row)| Some((*time, row.get(&field)?))).collect();
+            rows.sort_by_key(|(time, _)| *time);
+            let mut column = Column::new(TYPES[field]);
+            for (row, (_, cell)) in (0u32..).zip(&rows) {
+                column.push(row, cell.value());
+            }
+            column.seal(rows.len());
+            check_bounds(scan.band_bounds(&band, at), &column);
+            if let Some(stats) = scan.band_stats(&band, at) {
+                known += stats.count;
+                check_figures(&stats, &rows.iter().map(|(time, _)| *time).collect::<Vec<_>>(), &column);
+            }
+        }
+    }
+    known
 }
 
 /// The leaves of a cut have each of its values of the field once.
@@ -282,6 +345,12 @@ proptest! {
         let range = TimeRange::new(start * 1_000_000_000, (start + len) * 1_000_000_000);
         prop_assert_eq!(read(&view, &fields, TimeRange::ALL).unwrap(), expected(&model, &fields, TimeRange::ALL));
         prop_assert_eq!(read(&view, &fields, range).unwrap(), expected(&model, &fields, range));
+        for width in [500_000_000_000, i64::MAX / 2] {
+            let last_of = |time: i64| time.div_euclid(width) * width + (width - 1);
+            let coarse = read_coarse(&view, &fields, range, &last_of).unwrap();
+            prop_assert_eq!(coarse, expected(&model, &fields, range));
+        }
+        check_bands(&view, &fields, &model);
     }
 
     #[test]
@@ -409,6 +478,51 @@ fn long_pages_and_chains_are_cut() {
     let (known, left, cuts) = answered(&[vec![even], vec![(0, 1, 1, 2_048, 2, 1), even]], 0);
     assert_eq!((known, left), (0, 201_024));
     assert!((10..=98).contains(&cuts), "{cuts}");
+}
+
+/// The pages of each coarse cut of the first series, in one bucket; `None` for cuts of other kinds.
+fn stretches(bursts: &[Vec<Burst>], runs: usize) -> Vec<Option<usize>> {
+    let cache = Arc::new(Cache::new(1 << 26));
+    let (_world, _files, view, model) = parts(bursts, runs, &cache);
+    assert_eq!(
+        read_coarse(&view, &[1], TimeRange::ALL, &|_| i64::MAX).unwrap(),
+        expected(&model, &[1], TimeRange::ALL)
+    );
+    let set = view.series(b"cpu", &TagCondition::True).unwrap();
+    let mut scan = view.scan(&set, &scanned_fields(&[1]), TimeRange::ALL).unwrap();
+    let cuts = scan.coarse_cuts(0, 0, &|_| i64::MAX).unwrap();
+    cuts.iter().map(|cut| cut.pages().map(|pages| pages.len())).collect()
+}
+
+/// A day of pages is one cut; what overlaps some of them parts it there.
+#[test]
+fn pages_that_nothing_overlaps_make_one_cut() {
+    let day = |start: i64| (0, hour(480_000 + start), STEP, 8_640, 2, 1);
+    let late = |at: i64| (0, hour(480_000) + at, 1, 1, 2, 1);
+    assert_eq!(stretches(&[vec![day(0)]], 0), [Some(24)]);
+    assert_eq!(stretches(&[vec![day(0)], vec![day(24)], vec![late(-1)]], 1), [None, Some(24), Some(24)]);
+    assert_eq!(stretches(&[vec![day(0)], vec![late(hour(5) + 7)]], 1), [Some(5), None, Some(18)]);
+    assert_eq!(stretches(&[vec![day(0)], vec![late(hour(5) - 5)]], 1), [Some(5), None, Some(19)], "between two pages");
+    let two = [Some(22), None, None, Some(22)];
+    assert_eq!(stretches(&[vec![day(0)], vec![day(22)]], 0), two, "the last two hours are written again");
+}
+
+/// Where no other source has rows at its times, all series of a segment answer at once.
+#[test]
+fn a_segment_alone_in_time_has_totals() {
+    let known = |bursts: &[Vec<Burst>], runs: usize| {
+        let cache = Arc::new(Cache::new(1 << 26));
+        let (_world, _files, view, model) = parts(bursts, runs, &cache);
+        check_bands(&view, &[0, 1], &model)
+    };
+    // Of two series, with both fields; of another with the first field, and a few rows that are packed.
+    let day = vec![(0, 0, STEP, 8_640, 3, 1), (1, 3, STEP, 8_640, 3, 2)];
+    let few = vec![(2, 0, STEP, 500, 1, 1), (3, 0, STEP, 10, 3, 5)];
+    assert_eq!(known(std::slice::from_ref(&day), 0), 4 * 8_640);
+    assert_eq!(known(&[[day.clone(), few].concat()], 0), 4 * 8_640 + 520);
+    assert_eq!(known(&[day.clone(), vec![(2, 86_500, 1, 7, 2, 1)]], 0), 4 * 8_640 + 7);
+    assert_eq!(known(&[day.clone(), vec![(2, 86_500, 1, 7, 2, 1)]], 1), 4 * 8_640, "rows in memory have none");
+    assert_eq!(known(&[day, vec![(2, 500, 1, 7, 2, 1)]], 1), 2 * 8_640, "only the other field's");
 }
 
 #[test]

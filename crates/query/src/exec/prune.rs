@@ -1,0 +1,60 @@
+//! What a filter rules out by bounds of values alone: whole segments, series of a segment, pages.
+
+use super::Job;
+use crate::QueryError;
+use crate::plan::{Bound, Input};
+use crate::predicate::Predicate;
+use storage::{Bounds, Cut, Scan};
+
+/// Bounds of the values of an input, by those of the field of the scan that it is.
+pub(crate) fn input_bounds(bound: &Bound, input: usize, of_field: impl Fn(usize) -> Bounds) -> Bounds {
+    match &bound.inputs[input] {
+        Input::Missing => Bounds::Nothing,
+        Input::Tag(_) => Bounds::Unknown,
+        Input::Field(physical, wanted) => match physical[..] {
+            [field] if bound.scan[field].1 == *wanted => of_field(field),
+            _ => Bounds::Unknown,
+        },
+    }
+}
+
+/// Whether a row of a cut may pass.
+pub(crate) fn may_pass(job: &Job<'_>, filter: &Predicate, cut: &Cut) -> bool {
+    filter.may_pass(&cut.range(), &|input| input_bounds(job.bound, input, |field| cut.bounds(field)))
+}
+
+/// Leaves out of the scan what of a shard has no row that passes the query's filter, whatever its series.
+pub(crate) fn leave_out(job: &Job<'_>, scan: &mut Scan<'_>, shard: usize) {
+    if matches!(job.bound.filter, Predicate::Always(_)) {
+        return;
+    }
+    for band in scan.bands(shard) {
+        let bounds = |input| input_bounds(job.bound, input, |field| scan.band_bounds(&band, field));
+        if !job.bound.filter.may_pass(&band.range(), &bounds) {
+            scan.leave_out(&band);
+        }
+    }
+}
+
+/// The cuts of a series in which a row may pass its filter, none of several pages.
+pub(crate) fn passing_cuts(
+    job: &Job<'_>,
+    scan: &mut Scan<'_>,
+    (series, shard): (usize, usize),
+    filter: &Predicate,
+) -> Result<Vec<Cut>, QueryError> {
+    if matches!(filter, Predicate::Always(true)) {
+        return Ok(scan.cuts(series, shard)?);
+    }
+    let mut passing = Vec::new();
+    for cut in scan.coarse_cuts(series, shard, &|_| i64::MAX)? {
+        if !may_pass(job, filter, &cut) {
+            continue;
+        }
+        match cut.pages() {
+            None => passing.push(cut),
+            Some(pages) => passing.extend(pages.into_iter().filter(|page| may_pass(job, filter, page))),
+        }
+    }
+    Ok(passing)
+}

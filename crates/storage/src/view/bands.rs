@@ -1,0 +1,93 @@
+//! The sources of a shard in bands, for all series at once: where a band is one segment, the totals of its column groups answer
+//! or rule out what else each series would be asked for.
+
+use super::scan::Scan;
+use super::source::Opened;
+use super::stats::{Bounds, Stats};
+use model::TimeRange;
+
+/// Sources of one shard whose times no other source of it overlaps, taken over all series of the scan's measurement.
+#[derive(Clone, Debug)]
+pub struct Band {
+    sources: Vec<usize>,
+    range: TimeRange,
+}
+
+impl Band {
+    /// Bounds of its times (ns); may be wider than its rows, and reach beyond the scan's range.
+    #[must_use]
+    pub fn range(&self) -> TimeRange {
+        self.range
+    }
+}
+
+impl Scan<'_> {
+    /// The bands of a shard (its index in [`super::View::shards`]), ascending.
+    #[must_use]
+    pub fn bands(&self, shard: usize) -> Vec<Band> {
+        let mut sources: Vec<usize> = self.left(shard).collect();
+        sources.sort_by_key(|&at| self.ranges[at].start);
+        let mut bands: Vec<Band> = Vec::new();
+        for at in sources {
+            let range = self.ranges[at];
+            match bands.last_mut().filter(|band| band.range.overlaps(&range)) {
+                Some(band) => {
+                    band.sources.push(at);
+                    band.range = band.range.union(&range);
+                }
+                None => bands.push(Band { sources: vec![at], range }),
+            }
+        }
+        bands
+    }
+
+    /// The figures of a field (its index in the scan's list) over all rows of a band, of all series, if they hold: one segment
+    /// has all values, no delete touches it, and all its series are in the set. See [`super::Cut::stats`].
+    #[must_use]
+    pub fn band_stats(&self, band: &Band, field: usize) -> Option<Stats> {
+        let mut having = band.sources.iter().filter_map(|&at| Some((at, self.opened[at].as_ref()?)));
+        let mut having = having.by_ref().filter(|(_, opened)| opened.has(field));
+        let Some((at, opened)) = having.next() else {
+            return Some(Stats { count: 0, first_time: band.range.start, last_time: band.range.end, numbers: None });
+        };
+        if having.next().is_some() || self.set.inner.sources[at].deleted.is_some() || !self.set.has_all(at) {
+            return None;
+        }
+        let totals = opened.totals(field)?;
+        totals.into_iter().reduce(|mut total, more| {
+            total.add(&more);
+            total
+        })
+    }
+
+    /// Bounds of the numbers that a field (its index in the scan's list) has in a band.
+    #[must_use]
+    pub fn band_bounds(&self, band: &Band, field: usize) -> Bounds {
+        let having = band.sources.iter().filter_map(|&at| self.opened[at].as_ref()).filter(|opened| opened.has(field));
+        let of_total = |total: Stats| match total.numbers {
+            Some(numbers) => Bounds::Between(numbers.min, numbers.max),
+            None => Bounds::Unknown,
+        };
+        let of_source = |opened: &std::sync::Arc<Opened>| match opened.totals(field) {
+            Some(totals) => totals.into_iter().map(of_total).fold(Bounds::Nothing, Bounds::union),
+            None => Bounds::Unknown,
+        };
+        having.map(of_source).fold(Bounds::Nothing, Bounds::union)
+    }
+
+    /// Reads a band no more.
+    pub fn leave_out(&mut self, band: &Band) {
+        band.sources.iter().for_each(|&at| self.opened[at] = None);
+    }
+
+    /// Whether a shard has anything that is read.
+    #[must_use]
+    pub fn has_left(&self, shard: usize) -> bool {
+        self.left(shard).next().is_some()
+    }
+
+    fn left(&self, shard: usize) -> impl Iterator<Item = usize> {
+        let sources = self.by_shard.get(shard).cloned().unwrap_or_default();
+        sources.filter(|&at| self.opened[at].is_some())
+    }
+}
