@@ -18,6 +18,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use storage::{Cut, Scan, Stats};
 
+/// Calls up to which each is compared with each to find those that share the leaves of a cut.
+const SHARED: usize = 64;
+
 /// A stretch of consecutive buckets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chunk {
@@ -212,11 +215,12 @@ impl Walk<'_, '_> {
         filter: &Predicate,
     ) -> Result<Vec<usize>, QueryError> {
         let range = self.chunk.range;
+        let shares = calls.len() <= SHARED;
         let mut whole = Vec::new();
         while let Some(&call) = calls.first() {
             let field = self.field(call);
             let is_alike = |&other: &usize| match (field, self.field(other)) {
-                (Some(field), Some(other)) => field == other || cut.is_alike(field, other),
+                (Some(field), Some(other)) => field == other || (shares && cut.is_alike(field, other)),
                 _ => other == call,
             };
             let (alike, others): (Vec<usize>, Vec<usize>) = calls.into_iter().partition(is_alike);

@@ -170,6 +170,25 @@ fn deletes_turn_totals_off() {
     assert_eq!(ask_counting(&names, &stats, query), (format!("[] 1000000001 {left} {left};"), 4));
 }
 
+/// More calls than are compared with each other, of two column groups.
+#[test]
+fn many_fields_have_leaves_each() {
+    let stats = Stats::default();
+    let names = Stored(counting_engine(stats.clone()));
+    let rows = |shift: i64, group: usize| -> String {
+        let fields: Vec<String> = (group * 40..group * 40 + 40).map(|at| format!("f{at}={at}i")).collect();
+        (360..720).map(|row| format!("w {} {}\n", fields.join(","), (row * 10 + shift) * SECOND)).collect()
+    };
+    for (shift, group) in [(0, 0), (1, 1), (2, 0), (3, 1)] {
+        write(&names.0, rows(shift, group));
+        names.0.flush().unwrap();
+    }
+    let query = "SELECT count(*), max(*) FROM w WHERE time >= 1s";
+    let (known, decoded) = ask_counting(&names, &stats, query);
+    assert_eq!((known.matches(" 720").count(), decoded), (80, 0));
+    assert_eq!(known, ask(&names, &format!("{query} AND (f0 >= 0 OR f40 >= 0)")));
+}
+
 /// A filter reads the pages in which some row may pass, and no others.
 #[test]
 fn filters_pass_over_pages_series_and_segments() {

@@ -296,7 +296,9 @@ impl Piece {
         match self.present(field) {
             None => times[clip(times, self.rows.clone(), range)].iter().for_each(|&time| give(time)),
             Some(rows) => {
-                rows.iter().map(|&row| times[row as usize]).filter(|&time| range.contains(time)).for_each(give);
+                let place = |inside: &dyn Fn(i64) -> bool| rows.partition_point(|&row| inside(times[row as usize]));
+                let rows = &rows[place(&|time| time < range.start)..place(&|time| time <= range.end)];
+                rows.iter().for_each(|&row| give(times[row as usize]));
             }
         }
         Ok(())
