@@ -61,6 +61,11 @@ pub struct Decoded {
 /// The least memory that is asked for at a time.
 const LEAST_STEP: usize = 16 << 10;
 
+/// The part of a body from which the rest is guessed.
+const EXPECTED_FROM: usize = 16;
+/// The length of a body for which that is worth it.
+const LEAST_EXPECTED: usize = 64 << 10;
+
 /// There was no memory to decode a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
@@ -108,6 +113,7 @@ fn decode_with(
         used: 0,
     };
     let (mut at, mut granted) = (0, 0);
+    let mut look = body.len() / EXPECTED_FROM;
     while at < body.len() {
         if decoder.used + decoder.error_bytes >= granted {
             let step = LEAST_STEP.max(granted / 4);
@@ -118,6 +124,13 @@ fn decode_with(
         }
         let next = if try_fast { decoder.fast(at) } else { None };
         at = next.unwrap_or_else(|| decoder.slow(at));
+        if at >= look {
+            look = usize::MAX;
+            // What is made room for is not asked for yet: half of this at most, twice what the body itself takes, which was.
+            if body.len() >= LEAST_EXPECTED && decoder.used.saturating_mul(EXPECTED_FROM) <= 4 * body.len() {
+                decoder.builder.expect(at, body.len());
+            }
+        }
     }
     let Decoder { builder, errors, more_errors, partial, .. } = decoder;
     let tables = builder.finish();

@@ -216,6 +216,17 @@ impl Values {
         }
     }
 
+    /// Makes room for just so many values more. Of strings only their bounds are meant.
+    pub fn reserve_exact(&mut self, more: usize) {
+        match self {
+            Self::Float(values) => values.reserve_exact(more),
+            Self::Integer(values) => values.reserve_exact(more),
+            Self::Unsigned(values) => values.reserve_exact(more),
+            Self::String(values) => values.ends.reserve_exact(more),
+            Self::Boolean(values) => values.reserve_exact(more),
+        }
+    }
+
     /// Value `index`, or `None` beyond the last.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Value<'_>> {

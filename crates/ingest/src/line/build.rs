@@ -146,6 +146,28 @@ impl Builder {
         &mut self.tables[index]
     }
 
+    /// Makes room for the rest of a body, of whose `all` bytes `done` have come, as if it went on as it began: vectors that
+    /// double would copy all and leave up to half of the memory unused, for as long as the rows stay in it.
+    pub(super) fn expect(&mut self, done: usize, all: usize) {
+        // A little more than that: a last row for which there is no room would cost as much as all before.
+        let more = |count: usize| {
+            let total = count as u64 * all as u64 / done.max(1) as u64;
+            usize::try_from(total + total / 64).unwrap_or(usize::MAX).saturating_sub(count)
+        };
+        for table in &mut self.tables {
+            let rows = more(table.times.len());
+            table.keys.reserve_exact(rows);
+            table.times.reserve_exact(rows);
+            for ColumnBuilder { column, .. } in &mut table.columns {
+                let values = more(column.values.len());
+                column.values.reserve_exact(values);
+                if let Presence::Sparse(rows) = &mut column.presence {
+                    rows.reserve_exact(values);
+                }
+            }
+        }
+    }
+
     /// The finished tables.
     pub(super) fn finish(self) -> Vec<Table> {
         self.tables.into_iter().map(TableBuilder::finish).collect()

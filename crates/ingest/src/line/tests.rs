@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{LineKeys, key_error_text};
-use model::{KeyText, Value, series_key};
+use model::{KeyText, Value, Values, series_key};
 use proptest::prelude::*;
 
 fn decoded(body: &str) -> Decoded {
@@ -278,4 +278,23 @@ fn memory_is_asked_for_and_a_refusal_ends_the_decoding() {
     };
     decode_within(b"m v=1 1".to_vec(), &Options::default(), &mut more).unwrap();
     assert_eq!(asked, LEAST_STEP, "a small body takes little");
+}
+
+#[test]
+fn long_bodies_leave_little_room_unused() {
+    let line =
+        |row: u32| format!("cpu,host=h{} usage={}i,idle={}.5 {}\n", row % 100, row % 97, row % 89, row + 1_000_000);
+    let Decoded { batch, .. } = decode((0..10_000).map(line).collect::<String>().into_bytes(), &Options::default());
+    let table = &batch.tables[0];
+    assert_eq!((table.times.len(), table.columns.len()), (10_000, 2));
+    let Values::Integer(values) = &table.columns[0].column.values else { panic!("integers") };
+    for capacity in [table.times.capacity(), table.keys.capacity(), values.capacity()] {
+        assert!((10_000..10_800).contains(&capacity), "{capacity}");
+    }
+    // A body that begins with wide rows gets no more than it has paid for.
+    let wide: String = (0..2_000).map(|field| format!("f{field}=1i,")).collect();
+    let body = format!("m {}\n{}", wide.trim_end_matches(','), "m f0=1i\n".repeat(30_000));
+    let Decoded { batch, .. } = decode(body.into_bytes(), &Options::default());
+    let Values::Integer(values) = &batch.tables[0].columns[1].column.values else { panic!("integers") };
+    assert!(values.capacity() < 16, "{}", values.capacity());
 }

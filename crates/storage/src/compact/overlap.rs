@@ -4,7 +4,7 @@
 use super::input::{Input, Piece};
 use super::merge::{Sink, drain};
 use crate::error::StorageError;
-use crate::segment::{PageRows, Writer};
+use crate::segment::{PageRows, Rows, Writer};
 use model::{Column, FieldType, Presence, Values};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -47,13 +47,25 @@ pub(super) fn merge(
         }
         open.sort_by_key(|piece| piece.input);
         let (times, columns) = stretch(inputs, &mut open, end, types)?;
-        writer.mixed(&times, &columns)?;
+        write(&times, &columns, writer)?;
         open.retain(|piece| !piece.rows.is_empty());
         if !drain(writer, sink)? {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Writes rows; at once where all of them have the same fields.
+fn write(times: &[i64], columns: &BTreeMap<u32, Column>, writer: &mut Writer) -> Result<(), StorageError> {
+    if !times.is_empty() && columns.values().all(|column| column.presence == Presence::Dense) {
+        let fields: Vec<u32> = columns.keys().copied().collect();
+        if let Some(set) = writer.set(&fields)? {
+            let columns: Vec<&Values> = columns.values().map(|column| &column.values).collect();
+            return writer.append(set, &Rows { times, columns: &columns }, 0..times.len());
+        }
+    }
+    writer.mixed(times, columns)
 }
 
 /// A field's values in some rows of a piece: the piece's place, its column, and the column's place in the output.
@@ -119,16 +131,20 @@ fn gather(
         column.seal(rows);
         return column;
     }
-    let mut chosen: BTreeMap<u32, (usize, u32)> = BTreeMap::new();
-    for (source, (at, _)) in sources.iter().enumerate() {
+    // Each value with its row of the output, its source and its row there; the sort is stable, so that the last of a row wins.
+    let mut all: Vec<(u32, u32, u32)> = Vec::new();
+    for (source, (at, _)) in (0u32..).zip(sources) {
         let own = places[*at].iter().zip(taken[*at].clone());
-        chosen.extend(own.map(|(&place, row)| (place, (source, row as u32))));
+        all.extend(own.map(|(&place, row)| (place, source, row as u32)));
     }
-    let mut present = Vec::with_capacity(chosen.len());
-    for (place, (source, row)) in chosen {
-        values.extend_at(sources[source].1, &[row]);
-        present.push(place);
+    all.sort_by_key(|&(place, ..)| place);
+    let last_of_row = all.chunk_by(|left, right| left.0 == right.0).filter_map(<[_]>::last);
+    let chosen: Vec<(u32, u32, u32)> = last_of_row.copied().collect();
+    for piece in chosen.chunk_by(|left, right| (left.1, left.2 + 1) == (right.1, right.2)) {
+        let (_, source, row) = piece[0];
+        values.extend_range(sources[source as usize].1, row as usize..row as usize + piece.len());
     }
+    let present = chosen.into_iter().map(|(place, ..)| place).collect();
     let mut column = Column { values, presence: Presence::Sparse(present) };
     column.seal(rows);
     column

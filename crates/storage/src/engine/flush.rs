@@ -8,7 +8,7 @@ use crate::SEGMENTS_FOLDER;
 use crate::error::StorageError;
 use crate::log::flush::{self, FlushedShard};
 use crate::manifest::{MeasurementSchema, SegmentEntry, SegmentRef};
-use crate::run::merge::{by_measurement, merge_tables};
+use crate::run::merge::{by_measurement, fields, merge_slices};
 use crate::segment::{Identity, Summary, Writer};
 use codec::Level;
 use parking_lot::Mutex;
@@ -94,10 +94,10 @@ impl Engine {
         let mut writer = Writer::new(&identity, (lowest, k), Level::Hot);
         let mut schema = Vec::new();
         for tables in by_measurement(&rows.runs) {
-            let table = merge_tables(&tables);
-            writer.table(&table)?;
-            let fields = table.columns.iter().map(|(key, _)| key.clone()).collect();
-            schema.push(MeasurementSchema { measurement: table.measurement.clone(), fields });
+            let (measurement, fields) = (tables[0].measurement.clone(), fields(&tables));
+            writer.begin(&measurement, &fields)?;
+            merge_slices(&tables, |slice| writer.rows(slice))?;
+            schema.push(MeasurementSchema { measurement, fields });
         }
         let (bytes, summary) = writer.finish()?;
         let place = SegmentRef { len: summary.len, ..place };

@@ -200,12 +200,12 @@ impl Shard {
         0
     }
 
-    /// Sorts what is pending.
-    pub(crate) fn seal(&self) {
+    /// Sorts what is pending; `apart`: without merging it with what was sorted before, which the flush does once for all.
+    pub(crate) fn seal(&self, apart: bool) {
         let _alone = self.sealing.lock();
         let copy = self.state.lock().runs.clone();
         if copy.is_unsealed() {
-            let sealed = copy.seal();
+            let sealed = if apart { copy.apart().seal() } else { copy.seal() };
             self.state.lock().runs.replace(sealed);
         }
     }

@@ -101,7 +101,8 @@ impl Engine {
         };
         let shard = self.shards.read().values().find(many).cloned();
         if let Some(shard) = &shard {
-            shard.seal();
+            let is_large = shard.state.lock().runs.pending_bytes() > self.options.run_bytes / SEAL_SHARE;
+            shard.seal(is_large);
         }
         Ok(shard.is_some())
     }

@@ -25,6 +25,8 @@ pub(crate) struct Piece {
 pub(crate) struct Pieces {
     list: Vec<Piece>,
     rows: u32,
+    /// Whether a row falls on the one before.
+    has_joins: bool,
 }
 
 impl Pieces {
@@ -39,6 +41,7 @@ impl Pieces {
                 return;
             }
         }
+        self.has_joins |= joins;
         self.list.push(Piece { source, start: row, len: 1, joins });
     }
 
@@ -46,6 +49,12 @@ impl Pieces {
     pub(crate) fn extend(&mut self, source: u32, rows: Range<u32>) {
         self.rows += rows.len() as u32;
         self.list.push(Piece { source, start: rows.start, len: rows.len() as u32, joins: false });
+    }
+
+    /// Leaves nothing, and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        (self.rows, self.has_joins) = (0, false);
     }
 
     /// Number of rows of the output so far.
@@ -182,8 +191,14 @@ impl<T: Copy> Lane for Vec<T> {
         self.len()
     }
 
+    #[inline]
     fn copy(&mut self, from: &Self, range: Range<usize>) {
-        self.extend_from_slice(&from[range]);
+        // Rows of many series come one by one: a call to copy 8 bytes costs several times the copy.
+        if range.len() == 1 {
+            self.push(from[range.start]);
+        } else {
+            self.extend_from_slice(&from[range]);
+        }
     }
 
     fn drop_last(&mut self) {
@@ -243,8 +258,27 @@ impl<L: Lane> Growing<L> {
     }
 }
 
+/// As [`gather`], where every row of every source has a value and none falls on another.
+fn gather_dense<L: Lane>(pieces: &Pieces, sources: &[&L]) -> L {
+    let mut out = L::with_room(pieces.rows as usize);
+    for piece in &pieces.list {
+        let start = piece.start as usize;
+        out.copy(sources[piece.source as usize], start..start + piece.len as usize);
+    }
+    out
+}
+
 /// The values of one field in the order of the output.
 fn gather<L: Lane>(pieces: &Pieces, values: usize, sources: &[Option<(&L, Places)>]) -> (L, Presence) {
+    let dense = sources.iter().map(|source| match source {
+        Some((lane, Places::Dense)) => Some(*lane),
+        _ => None,
+    });
+    if !pieces.has_joins
+        && let Some(sources) = dense.collect::<Option<Vec<&L>>>()
+    {
+        return (gather_dense(pieces, &sources), Presence::Dense);
+    }
     let mut out = Growing { lane: L::with_room(values.min(pieces.rows as usize)), rows: None };
     let mut row = 0u32;
     for piece in &pieces.list {

@@ -1,10 +1,15 @@
 //! Sorted runs to one. Where a series' rows of one run end before those of the next begin, they are copied as they are.
+//!
+//! A flush takes the merged rows in slices of some series ([`merge_slices`]), each of which is encoded while it is warm: all rows
+//! together would be written to fresh memory and read again only once.
 
 use super::assemble::{self, Pieces};
-use super::rank::Sources;
+use super::rank::{SeriesList, Sources};
 use super::sorted::{SortedRun, SortedTable};
+use crate::schema::FieldKey;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Merges runs that follow each other in slot order.
@@ -34,26 +39,98 @@ pub(crate) fn merge_tables<'a>(tables: &[&'a SortedTable]) -> Cow<'a, SortedTabl
     }
 }
 
-fn merge_some(tables: &[&SortedTable]) -> SortedTable {
-    let mut sources = Sources::default();
-    tables.iter().for_each(|table| sources.add_list(&table.series));
-    let (series, ranks) = sources.rank();
-    let (parts, bounds) = deal_out(tables, &ranks, series.len());
-    let mut pieces = Pieces::default();
-    let mut starts = Vec::with_capacity(bounds.len());
-    for bounds in bounds.windows(2) {
-        starts.push(pieces.rows());
-        merge_series(tables, &parts[bounds[0] as usize..bounds[1] as usize], &mut pieces);
+/// Rows of a slice, about: a few megabytes with ten fields.
+const SLICE_ROWS: u32 = 32_768;
+
+/// The fields of some tables, ascending by id.
+pub(crate) fn fields(tables: &[&SortedTable]) -> Vec<FieldKey> {
+    let all = tables.iter().flat_map(|table| &table.columns);
+    let fields: BTreeMap<u32, &FieldKey> = all.map(|(key, _)| (key.id, key)).collect();
+    fields.into_values().cloned().collect()
+}
+
+/// Merges tables of one measurement, given in slot order, and hands on the rows: one slice after the other, each with all rows
+/// of some series; or all at once where a column has no value in some row, since looking for such rows takes time by all of them.
+///
+/// # Errors
+/// Those of `take`.
+pub(crate) fn merge_slices<E>(
+    tables: &[&SortedTable],
+    mut take: impl FnMut(&SortedTable) -> Result<(), E>,
+) -> Result<(), E> {
+    let dense = |table: &&SortedTable| table.columns.iter().all(|(_, column)| column.values.len() == table.times.len());
+    match tables {
+        [only] => take(only),
+        _ if tables.iter().all(dense) => Parts::new(tables).slices(SLICE_ROWS, take),
+        _ => take(&merge_some(tables)),
     }
-    starts.push(pieces.rows());
-    let times: Vec<&[i64]> = tables.iter().map(|table| table.times.as_slice()).collect();
-    let columns: Vec<_> = tables.iter().map(|table| table.columns.as_slice()).collect();
-    SortedTable {
-        measurement: tables[0].measurement.clone(),
-        series,
-        starts,
-        times: assemble::times(&pieces, &times),
-        columns: assemble::columns(&pieces, &columns),
+}
+
+fn merge_some(tables: &[&SortedTable]) -> SortedTable {
+    let mut parts = Parts::new(tables);
+    let mut pieces = Pieces::default();
+    let starts = parts.line_up(0..parts.series.len(), u32::MAX, &mut pieces);
+    let series = std::mem::take(&mut parts.series);
+    parts.table(&pieces, series, starts)
+}
+
+/// Tables, and the rows of all by series.
+pub(super) struct Parts<'a> {
+    tables: &'a [&'a SortedTable],
+    /// All series.
+    series: SeriesList,
+    /// In the order of the tables within one series.
+    list: Vec<Part>,
+    /// Where each series begins in the list, and where the last one ends.
+    bounds: Vec<u32>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn new(tables: &'a [&'a SortedTable]) -> Self {
+        let mut sources = Sources::default();
+        tables.iter().for_each(|table| sources.add_list(&table.series));
+        let (series, ranks) = sources.rank();
+        let (list, bounds) = deal_out(tables, &ranks, series.len());
+        Self { tables, series, list, bounds }
+    }
+
+    /// Lines up the rows of series, until they are so many; where each of those series begins, and where the last one ends.
+    fn line_up(&self, series: Range<usize>, rows: u32, pieces: &mut Pieces) -> Vec<u32> {
+        let mut starts = vec![pieces.rows()];
+        for bounds in self.bounds[series.start..=series.end].windows(2) {
+            if pieces.rows() >= rows {
+                break;
+            }
+            merge_series(self.tables, &self.list[bounds[0] as usize..bounds[1] as usize], pieces);
+            starts.push(pieces.rows());
+        }
+        starts
+    }
+
+    /// Puts some series together as a table.
+    fn table(&self, pieces: &Pieces, series: SeriesList, starts: Vec<u32>) -> SortedTable {
+        let times: Vec<&[i64]> = self.tables.iter().map(|table| table.times.as_slice()).collect();
+        let columns: Vec<_> = self.tables.iter().map(|table| table.columns.as_slice()).collect();
+        SortedTable {
+            measurement: self.tables[0].measurement.clone(),
+            series,
+            starts,
+            times: assemble::times(pieces, &times),
+            columns: assemble::columns(pieces, &columns),
+        }
+    }
+
+    /// Hands on all rows, in slices of at least so many, but for the last.
+    pub(super) fn slices<E>(&self, rows: u32, mut take: impl FnMut(&SortedTable) -> Result<(), E>) -> Result<(), E> {
+        let (mut pieces, mut from) = (Pieces::default(), 0);
+        while from < self.series.len() {
+            pieces.clear();
+            let starts = self.line_up(from..self.series.len(), rows, &mut pieces);
+            let to = from + starts.len() - 1;
+            take(&self.table(&pieces, self.series.slice(from..to), starts))?;
+            from = to;
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::series::{SeriesId, SeriesTable, Store, order};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A series by its number in one of several tables.
@@ -38,6 +39,11 @@ impl SeriesList {
     /// All keys, ascending.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).map(|series| self.key(series))
+    }
+
+    /// The series of a range.
+    pub(super) fn slice(&self, series: Range<usize>) -> Self {
+        Self { tables: self.tables.clone(), list: self.list[series].to_vec() }
     }
 
     /// Some of the series, ascending.

@@ -1,6 +1,6 @@
 //! Sorting and merging of runs against a naive model.
 
-use super::sorted::SortedRun;
+use super::sorted::{SortedRun, SortedTable};
 use super::*;
 use crate::series::SeriesTables;
 use model::{FieldType, Value, Values};
@@ -88,4 +88,67 @@ fn runs_say_what_a_map_says_however_they_were_sealed() {
         assert_eq!(runs.forget(merged.slots.1), charged);
         assert!(runs.is_empty());
     }
+}
+
+#[test]
+fn slices_say_what_the_whole_says() {
+    for seed in 0..200 {
+        let random = SeededRandom::new(seed);
+        let tables = SeriesTables::new(&random, u64::MAX, u64::MAX);
+        let (mut model, mut sliced) = (Model::new(), Model::new());
+        let runs: Vec<_> = (1..=1 + random.below(6))
+            .map(|slot| Arc::new(sort(&[Arc::new(random_chunk(slot, &random, &tables, &mut model))])))
+            .collect();
+        for tables in merge::by_measurement(&runs) {
+            let fields = merge::fields(&tables);
+            let take = |slice: &SortedTable| {
+                assert!(slice.columns.iter().map(|(key, _)| key).eq(&fields), "SEED {seed}");
+                let part = flat(&SortedRun { tables: vec![slice.clone()], slots: (1, 1) });
+                let before = sliced.len();
+                let count = part.len();
+                sliced.extend(part);
+                assert_eq!(sliced.len(), before + count, "SEED {seed}");
+                Ok::<_, ()>(())
+            };
+            merge::Parts::new(&tables).slices(1 + random.below(9) as u32, take).unwrap();
+        }
+        assert_eq!(sliced, model, "SEED {seed}");
+    }
+}
+
+#[test]
+fn dense_columns_of_many_runs_are_merged_in_slices_of_whole_series() {
+    let tables = SeriesTables::new(&SeededRandom::new(1), u64::MAX, u64::MAX);
+    let (series, rows) = (tables.current(), 30_000u32);
+    let run = |slot: Slot| {
+        let key = FieldKey { name: vec![b'f'].into(), field_type: FieldType::Integer, id: 0 };
+        let values = (0..rows).map(|row| i64::from(row) * slot as i64).collect();
+        let chunk = Chunk {
+            slot,
+            measurement: vec![b'm'].into(),
+            series: series.clone(),
+            ids: (0..rows).map(|row| series.enter_key(format!("m,k={:03}", row % 500).as_bytes())).collect(),
+            times: (0..rows).map(|row| i64::from(row) + slot as i64 * 1_000_000).collect(),
+            columns: vec![(key, Column::dense(Values::Integer(values)))],
+        };
+        Arc::new(sort(&[Arc::new(chunk)]))
+    };
+    let runs: Vec<_> = (1..4).map(run).collect();
+    let (mut slices, mut sum) = (Vec::new(), 0);
+    for tables in merge::by_measurement(&runs) {
+        let take = |slice: &SortedTable| {
+            slices.push((slice.series.len(), slice.times.len()));
+            sum += (0..slice.times.len())
+                .filter_map(|row| match slice.columns[0].1.get(row) {
+                    Some(Value::Integer(value)) => Some(value),
+                    _ => None,
+                })
+                .sum::<i64>();
+            Ok::<_, ()>(())
+        };
+        merge::merge_slices(&tables, take).unwrap();
+    }
+    // 180 rows a series.
+    assert_eq!(slices, [(183, 32_940), (183, 32_940), (134, 24_120)]);
+    assert_eq!(sum, 6 * i64::from(rows) * i64::from(rows - 1) / 2);
 }

@@ -79,9 +79,16 @@ impl Writer {
     }
 
     /// Adds a table, whose measurement is above those before.
+    #[cfg(test)]
     pub(crate) fn table(&mut self, table: &SortedTable) -> Result<(), StorageError> {
         let fields: Vec<FieldKey> = table.columns.iter().map(|(key, _)| key.clone()).collect();
         self.begin(&table.measurement, &fields)?;
+        self.rows(table)
+    }
+
+    /// Adds the rows of a table of the measurement at hand, with all its fields. Its series, all rows of which they are, are
+    /// above those before.
+    pub(crate) fn rows(&mut self, table: &SortedTable) -> Result<(), StorageError> {
         let rows = table.times.len();
         if rows > 0 && table.columns.iter().all(|(_, column)| column.values.len() == rows) {
             return self.dense_table(table);
