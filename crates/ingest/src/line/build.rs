@@ -16,7 +16,7 @@ const FIXED_COST: usize = 512;
 const ROW_COST: usize = 2 * (size_of::<KeySpan>() + size_of::<i64>());
 const VALUE_COST: usize = 2 * (size_of::<i64>() + size_of::<u32>());
 /// Tables with up to this many columns are searched one by one.
-const FEW_COLUMNS: usize = 8;
+const FEW_COLUMNS: usize = 16;
 
 /// All tables of a body.
 #[derive(Default)]

@@ -24,6 +24,7 @@ use crate::{Server, Settings};
 use buffers::Buffers;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
+use hyper::header::HeaderValue;
 use node::Node;
 use platform::Budget;
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) querying: Arc<Semaphore>,
     /// Permits for requests that count series.
     pub(crate) counting: Semaphore,
+    /// The version of the API, as replies name it.
+    pub(crate) api_version: HeaderValue,
     /// Counters of requests.
     pub(crate) counters: figures::Counters,
 }
@@ -73,6 +76,7 @@ impl Shared {
         let querying = Arc::new(Semaphore::new(settings.query_threads.clamp(1, Semaphore::MAX_PERMITS)));
         let texts = memory.child("texts of queries", settings.inflight_bytes / 2);
         let counting = Semaphore::new(COUNTING);
-        Self { node, settings, memory, texts, buffers: Buffers::default(), querying, counting, counters }
+        let api_version = HeaderValue::from_str(&settings.api_version).unwrap_or(HeaderValue::from_static("-"));
+        Self { node, settings, api_version, memory, texts, buffers: Buffers::default(), querying, counting, counters }
     }
 }

@@ -102,26 +102,36 @@ pub(crate) fn plain(status: StatusCode, text: &'static str) -> Reply {
 }
 
 /// The headers of every reply of a routed request.
-pub(crate) fn add_headers(shared: &Shared, request: &HeaderMap, reply: &mut Reply) {
-    let id = request_id(shared, request);
+pub(crate) fn add_headers(shared: &Shared, id: HeaderValue, reply: &mut Reply) {
+    const NAMES: [HeaderName; 5] = [
+        HeaderName::from_static("x-influxdb-build"),
+        HeaderName::from_static("x-alluvium-version"),
+        HeaderName::from_static("x-influxdb-version"),
+        HeaderName::from_static("request-id"),
+        HeaderName::from_static("x-request-id"),
+    ];
+    let values = [
+        HeaderValue::from_static("OSS"),
+        HeaderValue::from_static(VERSION),
+        shared.api_version.clone(),
+        id.clone(),
+        id,
+    ];
     let headers = reply.headers_mut();
-    headers.insert("x-influxdb-build", HeaderValue::from_static("OSS"));
-    headers.insert("x-alluvium-version", HeaderValue::from_static(VERSION));
-    if let Ok(version) = HeaderValue::from_str(&shared.settings.api_version) {
-        headers.insert("x-influxdb-version", version);
-    }
-    headers.insert("request-id", id.clone());
-    headers.insert("x-request-id", id);
+    // With the date, so that the map does not grow on the way.
+    headers.reserve(NAMES.len() + 2);
+    headers.extend(NAMES.into_iter().zip(values));
 }
 
 /// The client's `X-Request-Id`, else its `Request-Id`, else a new one.
-fn request_id(shared: &Shared, request: &HeaderMap) -> HeaderValue {
+pub(crate) fn request_id(shared: &Shared, request: &HeaderMap) -> HeaderValue {
     let given = ["x-request-id", "request-id"].iter().find_map(|name| request.get(*name).filter(|id| !id.is_empty()));
     given.cloned().unwrap_or_else(|| {
         let now = shared.node.now().unsigned_abs();
         let nanos = u32::try_from(now % 1_000_000_000).unwrap_or(0);
         let time = uuid::Timestamp::from_unix(&SEQUENCE, now / 1_000_000_000, nanos);
         let id = uuid::Uuid::new_v1(time, &[0x02, 0x61, 0x6c, 0x6c, 0x75, 0x76]);
-        HeaderValue::from_str(&id.to_string()).unwrap_or(HeaderValue::from_static("-"))
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).unwrap_or(HeaderValue::from_static("-"))
     })
 }

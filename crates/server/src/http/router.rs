@@ -43,8 +43,9 @@ pub(crate) async fn route(shared: Arc<Shared>, request: Request<Incoming>) -> Re
     if !methods.contains(request.method()) {
         return reply::not_allowed(methods);
     }
-    let headers = request.headers().clone();
-    let mut answer = if !origin::admits(&shared, &headers) {
+    let id = reply::request_id(&shared, request.headers());
+    let page = request.headers().get(ORIGIN).filter(|page| origin::allowed(&shared, page)).cloned();
+    let mut answer = if !origin::admits(&shared, request.headers()) {
         reply::error(StatusCode::FORBIDDEN, "requests from this web page are not allowed, see allowed-origins")
     } else if request.method() == Method::OPTIONS {
         hyper::Response::new(reply::whole(""))
@@ -52,9 +53,9 @@ pub(crate) async fn route(shared: Arc<Shared>, request: Request<Incoming>) -> Re
         serve(&shared, endpoint, request).await
     };
     if !matches!(endpoint, Endpoint::Vars) {
-        reply::add_headers(&shared, &headers, &mut answer);
+        reply::add_headers(&shared, id, &mut answer);
     }
-    if let Some(page) = headers.get(ORIGIN).filter(|page| origin::allowed(&shared, page)) {
+    if let Some(page) = page {
         allow_page(page, &mut answer);
     }
     answer
@@ -87,13 +88,13 @@ pub(super) fn body_error(error: &body::BodyError) -> Reply {
     reply::error(status, &error.to_string())
 }
 
-fn allow_page(page: &HeaderValue, answer: &mut Reply) {
+fn allow_page(page: HeaderValue, answer: &mut Reply) {
     const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, OPTIONS, POST, PUT, PATCH");
     const HEADERS: HeaderValue = HeaderValue::from_static(
         "Accept, Accept-Encoding, Authorization, Content-Length, Content-Type, User-Agent, X-CSRF-Token, X-HTTP-Method-Override",
     );
     let headers = answer.headers_mut();
-    headers.insert("access-control-allow-origin", page.clone());
+    headers.insert("access-control-allow-origin", page);
     headers.insert("access-control-allow-methods", METHODS);
     headers.insert("access-control-allow-headers", HEADERS);
     headers.insert(

@@ -122,7 +122,7 @@ fn check_types(part: Part, shard: &Shard, series: &Arc<SeriesTable>, rejected: &
     let Part { measurement, keys, ids, times, columns } = part;
     if let Some(fields) = undisputed(&measurement, &columns, &mut schema) {
         let columns = fields.into_iter().zip(columns).map(|(key, column)| (key, column.column)).collect();
-        return Some(Chunk { slot: 0, measurement, series: series.clone(), ids, times, columns });
+        return Some(Chunk { slots: (0, 0), measurement, series: series.clone(), ids, times, columns });
     }
     let mut disputes = Disputes::new(&measurement, &columns, keys.len(), &mut schema);
     let mut kept = Vec::new();
@@ -135,7 +135,7 @@ fn check_types(part: Part, shard: &Shard, series: &Arc<SeriesTable>, rejected: &
     let fields = disputes.fields();
     let fitting = fields.into_iter().zip(columns).filter_map(|(key, column)| Some((key?, column.column)));
     let columns: Vec<(FieldKey, Column)> = fitting.collect();
-    let chunk = Chunk { slot: 0, measurement, series: series.clone(), ids, times, columns };
+    let chunk = Chunk { slots: (0, 0), measurement, series: series.clone(), ids, times, columns };
     (!kept.is_empty()).then(|| chunk.take(&kept))
 }
 

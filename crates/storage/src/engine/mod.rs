@@ -426,7 +426,7 @@ impl Engine {
             waiting.check_open()?;
             for mut batch in batches {
                 let slot = waiting.take_slot();
-                batch.parts.iter_mut().for_each(|(_, chunk)| chunk.slot = slot);
+                batch.parts.iter_mut().for_each(|(_, chunk)| chunk.slots = (slot, slot));
                 waiting.bytes += batch.body.len() as u64;
                 waiting.queue.push(Entry::Batch(slot, batch));
             }

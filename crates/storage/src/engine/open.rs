@@ -343,7 +343,7 @@ impl Replay for Sink<'_> {
         }
         let now = self.engine.world.clock.monotonic_ns();
         for (shard, chunks) in by_shard.into_values() {
-            shard.apply(slot, chunks, now);
+            self.engine.release(shard.apply(slot, chunks, now));
         }
         let short = self.engine.run_bytes.load(Ordering::Relaxed) > self.engine.options.run_bytes / 2;
         if self.may_flush && short {
@@ -395,6 +395,6 @@ impl Sink<'_> {
             *id = *known;
         }
         let (slot, measurement, times, columns) = (part.slot, part.measurement, part.times, part.columns);
-        Chunk { slot, measurement, series: self.table.clone(), ids, times, columns }
+        Chunk { slots: (slot, slot), measurement, series: self.table.clone(), ids, times, columns }
     }
 }

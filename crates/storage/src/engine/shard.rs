@@ -186,7 +186,7 @@ impl Shard {
         Self { id, schema, state, sealing, upkeep, unmergeable, is_doubted }
     }
 
-    /// Makes the rows of one slot visible. Returns the bytes that were charged for them if nobody will see them.
+    /// Makes the rows of one slot visible. Returns the bytes that were charged for them and are not needed.
     pub(crate) fn apply(&self, slot: Slot, chunks: Vec<Chunk>, now_ns: u64) -> u64 {
         let mut state = self.state.lock();
         if state.dropped {
@@ -195,15 +195,15 @@ impl Shard {
         if state.runs.is_empty() {
             state.since_ns = now_ns;
         }
-        chunks.into_iter().for_each(|chunk| state.runs.push(Arc::new(chunk)));
+        let spared = chunks.into_iter().map(|chunk| state.runs.push(chunk)).sum();
         state.applied = state.applied.max(slot);
-        0
+        spared
     }
 
     /// Sorts what is pending; `apart`: without merging it with what was sorted before, which the flush does once for all.
     pub(crate) fn seal(&self, apart: bool) {
         let _alone = self.sealing.lock();
-        let copy = self.state.lock().runs.clone();
+        let copy = self.state.lock().runs.snapshot();
         if copy.is_unsealed() {
             let sealed = if apart { copy.apart().seal() } else { copy.seal() };
             self.state.lock().runs.replace(sealed);
@@ -213,7 +213,7 @@ impl Shard {
     /// What is there now: segments and sorted rows, each row in one of them. Every row that was visible at the call is in it.
     pub(crate) fn picture(&self) -> Picture {
         let _alone = self.sealing.lock();
-        let copy = self.state.lock().runs.clone();
+        let copy = self.state.lock().runs.snapshot();
         let sealed = copy.is_unsealed().then(|| copy.seal());
         let mut state = self.state.lock();
         if let Some(sealed) = sealed {
@@ -225,7 +225,7 @@ impl Shard {
     /// The rows to be flushed: sorted runs up to a slot that no later run is merged with from now on. `None` if there are none.
     pub(crate) fn begin_flush(&self) -> Option<Flushable> {
         let _alone = self.sealing.lock();
-        let copy = self.state.lock().runs.clone();
+        let copy = self.state.lock().runs.snapshot();
         let sealed = copy.apart().seal();
         let mut state = self.state.lock();
         state.runs.replace(sealed);

@@ -45,7 +45,7 @@ fn parts(slot: Slot, random: &SeededRandom, tables: &SeriesTables) -> Vec<(Shard
     let name = b"sparse".as_slice().into();
     columns.push((FieldKey { name, field_type: FieldType::Integer, id: 9 }, sparse));
     let times = (0..rows as i64).map(|row| slot as i64 * 1_000_000_000 + row).collect();
-    vec![(4, Chunk { slot, measurement: b"m".as_slice().into(), series, ids, times, columns })]
+    vec![(4, Chunk { slots: (slot, slot), measurement: b"m".as_slice().into(), series, ids, times, columns })]
 }
 
 #[derive(Default)]
@@ -129,7 +129,7 @@ fn rows(slot: Slot, keys: &[String], tables: &SeriesTables) -> Vec<(ShardId, Chu
     let key = FieldKey { name: b"v".as_slice().into(), field_type: FieldType::Integer, id: 0 };
     let columns = vec![(key, Column::dense(Values::Integer(vec![slot as i64; keys.len()])))];
     let times = vec![slot as i64; keys.len()];
-    vec![(4, Chunk { slot, measurement: b"m".as_slice().into(), series, ids, times, columns })]
+    vec![(4, Chunk { slots: (slot, slot), measurement: b"m".as_slice().into(), series, ids, times, columns })]
 }
 
 /// A bad block takes the records that touch it, and the meaning of no other.

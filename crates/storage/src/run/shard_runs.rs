@@ -15,6 +15,9 @@ use crate::delete::Tombstone;
 use crate::delete::purge::purge;
 use std::sync::Arc;
 
+/// Pending chunks that are looked at for one that a small batch can be appended to.
+const LOOK_BACK: usize = 16;
+
 /// A sorted run with its memory.
 #[derive(Clone, Debug)]
 struct Sealed {
@@ -30,6 +33,8 @@ pub(crate) struct ShardRuns {
     sealed: Vec<Sealed>,
     pending: Vec<Arc<Chunk>>,
     pending_bytes: u64,
+    /// Pending chunks from this one on may still grow.
+    unseen: usize,
     /// Deletes that the rows before them still have to go through, ascending by slot.
     fences: Vec<Arc<Tombstone>>,
     /// Deletes up to this slot have been applied to all rows here.
@@ -41,14 +46,37 @@ pub(crate) struct ShardRuns {
 }
 
 impl ShardRuns {
-    /// Appends the rows of the next slot.
-    pub(crate) fn push(&mut self, chunk: Arc<Chunk>) {
-        self.pending_bytes += chunk.bytes();
-        self.pending.push(chunk);
+    /// Appends the rows of the next slot: those of a small batch to the chunk of their measurement before, unless somebody has
+    /// seen it or a delete lies between. Returns how many bytes less they take than the chunk did.
+    pub(crate) fn push(&mut self, mut chunk: Chunk) -> u64 {
+        let bytes = chunk.bytes();
+        let grown = self.pending.split_at_mut(self.unseen.min(self.pending.len())).1;
+        let mut last = grown.iter_mut().rev().take(LOOK_BACK).filter_map(Arc::get_mut);
+        if let Some(last) = last.find(|last| last.measurement == chunk.measurement) {
+            let before = last.bytes();
+            match last.append(chunk) {
+                Ok(()) => {
+                    let more = last.bytes() - before;
+                    self.pending_bytes += more;
+                    return bytes.saturating_sub(more);
+                }
+                Err(back) => chunk = back,
+            }
+        }
+        self.pending_bytes += bytes;
+        self.pending.push(Arc::new(chunk));
+        0
+    }
+
+    /// A copy, to be worked on outside the shard's lock; what is in it changes no more.
+    pub(crate) fn snapshot(&mut self) -> Self {
+        self.unseen = self.pending.len();
+        self.clone()
     }
 
     /// Deletes what is before it of the rows here, once they are sealed.
     pub(crate) fn fence(&mut self, tombstone: Arc<Tombstone>) {
+        self.unseen = self.pending.len();
         self.fences.retain(|known| !tombstone.covers(known));
         self.fences.push(tombstone);
     }
@@ -86,7 +114,7 @@ impl ShardRuns {
     /// The lowest slot that has rows here.
     pub(crate) fn oldest(&self) -> Option<Slot> {
         let sealed = self.sealed.first().map(|sealed| sealed.run.slots.0);
-        sealed.or_else(|| self.pending.first().map(|chunk| chunk.slot))
+        sealed.or_else(|| self.pending.first().map(|chunk| chunk.slots.0))
     }
 
     /// The sorted runs in slot order, without what is pending.
@@ -106,7 +134,7 @@ impl ShardRuns {
         self.pending_bytes = 0;
         let mut rest = &pending[..];
         // Deletes without rows between them are applied together.
-        let behind = |fence: &Arc<Tombstone>| pending.partition_point(|chunk| chunk.slot < fence.slot);
+        let behind = |fence: &Arc<Tombstone>| pending.partition_point(|chunk| chunk.slots.1 < fence.slot);
         for together in fences.chunk_by(|left, right| behind(left) == behind(right)) {
             let (before, after) = rest.split_at(rest.len() + behind(&together[0]) - pending.len());
             self.add(before);
@@ -161,14 +189,17 @@ impl ShardRuns {
     /// The highest slot that has rows here; 0 without rows.
     pub(crate) fn newest(&self) -> Slot {
         let sealed = self.sealed.last().map_or(0, |sealed| sealed.run.slots.1);
-        self.pending.last().map_or(sealed, |chunk| chunk.slot)
+        self.pending.iter().map(|chunk| chunk.slots.1).max().unwrap_or(sealed)
     }
 
     /// Puts a sealed copy in the place of the rows that it was made from. Since the copy was taken `self` may have got later
     /// rows, and forgotten some that were kept apart.
     pub(crate) fn replace(&mut self, sealed: Self) {
         let newest = sealed.newest();
-        self.pending.retain(|chunk| chunk.slot > newest);
+        let before = self.pending.len();
+        self.pending.retain(|chunk| chunk.slots.0 > newest);
+        // What went stood before the copy was taken.
+        self.unseen = self.unseen.saturating_sub(before - self.pending.len());
         self.pending_bytes = self.pending.iter().map(|chunk| chunk.bytes()).sum();
         self.fences.retain(|fence| fence.slot > sealed.purged);
         self.purged = sealed.purged;
@@ -181,7 +212,8 @@ impl ShardRuns {
         let before = self.bytes();
         self.forgotten = k;
         self.sealed.retain(|sealed| sealed.run.slots.1 > k);
-        self.pending.retain(|chunk| chunk.slot > k);
+        self.pending.retain(|chunk| chunk.slots.0 > k);
+        self.unseen = self.pending.len();
         self.pending_bytes = self.pending.iter().map(|chunk| chunk.bytes()).sum();
         before - self.bytes()
     }

@@ -14,8 +14,8 @@ pub(crate) fn sort(chunks: &[Arc<Chunk>]) -> SortedRun {
     for chunk in chunks {
         by_measurement.entry(&chunk.measurement).or_default().push(chunk);
     }
-    let low = chunks.iter().map(|chunk| chunk.slot).min().unwrap_or(0);
-    let high = chunks.iter().map(|chunk| chunk.slot).max().unwrap_or(0);
+    let low = chunks.iter().map(|chunk| chunk.slots.0).min().unwrap_or(0);
+    let high = chunks.iter().map(|chunk| chunk.slots.1).max().unwrap_or(0);
     SortedRun { tables: by_measurement.values().map(|chunks| table(chunks)).collect(), slots: (low, high) }
 }
 

@@ -60,7 +60,7 @@ fn random_chunk(slot: Slot, random: &SeededRandom, tables: &SeriesTables, model:
         }
     }
     columns.iter_mut().for_each(|(_, column)| column.seal(rows as usize));
-    Chunk { slot, measurement, series, ids, times, columns }
+    Chunk { slots: (slot, slot), measurement, series, ids, times, columns }
 }
 
 #[test]
@@ -70,10 +70,14 @@ fn runs_say_what_a_map_says_however_they_were_sealed() {
         let tables = SeriesTables::new(&random, 200, u64::MAX);
         let mut model = Model::new();
         let mut runs = ShardRuns::default();
+        let (mut charged, mut spared) = (0, 0);
         for slot in 1..=1 + random.below(12) {
-            runs.push(Arc::new(random_chunk(slot, &random, &tables, &mut model)));
+            let chunk = random_chunk(slot, &random, &tables, &mut model);
+            charged += chunk.bytes();
+            spared += runs.push(chunk);
+            assert_eq!(runs.bytes() + spared, charged);
             if random.below(3) == 0 {
-                let copy = runs.clone();
+                let copy = runs.snapshot();
                 runs.replace(copy.seal());
             }
             if random.below(4) == 0 {
@@ -124,7 +128,7 @@ fn dense_columns_of_many_runs_are_merged_in_slices_of_whole_series() {
         let key = FieldKey { name: vec![b'f'].into(), field_type: FieldType::Integer, id: 0 };
         let values = (0..rows).map(|row| i64::from(row) * slot as i64).collect();
         let chunk = Chunk {
-            slot,
+            slots: (slot, slot),
             measurement: vec![b'm'].into(),
             series: series.clone(),
             ids: (0..rows).map(|row| series.enter_key(format!("m,k={:03}", row % 500).as_bytes())).collect(),
@@ -151,4 +155,53 @@ fn dense_columns_of_many_runs_are_merged_in_slices_of_whole_series() {
     // 180 rows a series.
     assert_eq!(slices, [(183, 32_940), (183, 32_940), (134, 24_120)]);
     assert_eq!(sum, 6 * i64::from(rows) * i64::from(rows - 1) / 2);
+}
+
+/// A row in each of two fields.
+fn small_chunk(slot: Slot, random: &SeededRandom, tables: &SeriesTables, model: &mut Model) -> Chunk {
+    let measurement: Text = vec![b'a' + random.below(3) as u8].into();
+    let (series, key, time) = (tables.current(), vec![b'k', b'0' + random.below(3) as u8], random.below(50) as i64);
+    // One in eight has a field less.
+    let fields = if random.below(8) == 0 { 0..1 } else { 0..2 };
+    let columns = fields.map(|id| {
+        let value = random.u64() as i64;
+        model.insert((measurement.to_vec(), key.clone(), time, id), value);
+        let key = FieldKey { name: vec![b'f'].into(), field_type: FieldType::Integer, id };
+        (key, Column::dense(Values::Integer(vec![value])))
+    });
+    let columns = columns.collect();
+    let ids = vec![series.enter_key(&key)];
+    Chunk { slots: (slot, slot), measurement, series, ids, times: vec![time], columns }
+}
+
+#[test]
+fn small_batches_grow_together_and_what_was_seen_stays() {
+    for seed in 0..100 {
+        let random = SeededRandom::new(seed);
+        let tables = SeriesTables::new(&random, u64::MAX, u64::MAX);
+        let (mut model, mut runs) = (Model::new(), ShardRuns::default());
+        let (mut charged, mut spared) = (0, 0);
+        let mut under_way: Option<ShardRuns> = None;
+        for slot in 1..=400 {
+            let chunk = small_chunk(slot, &random, &tables, &mut model);
+            charged += chunk.bytes();
+            spared += runs.push(chunk);
+            assert_eq!((runs.bytes() + spared, runs.newest()), (charged, slot));
+            match random.below(40) {
+                0 if under_way.is_none() => under_way = Some(runs.snapshot()),
+                1 => {
+                    // Rows come between the sorting of the copy and its return.
+                    if let Some(sealed) = under_way.take() {
+                        runs.replace(sealed.seal());
+                    }
+                }
+                _ => {}
+            }
+            assert_eq!(runs.oldest(), Some(1));
+        }
+        assert!(spared * 2 > charged, "SEED {seed}: {spared} of {charged}");
+        let merged = merge::merge(&runs.snapshot().seal().sorted());
+        assert_eq!(flat(&merged), model, "SEED {seed}");
+        assert_eq!(merged.slots, (1, 400));
+    }
 }
