@@ -120,6 +120,12 @@ impl Blobs {
         }
         self.disk.sync_dir(folder)
     }
+
+    /// As [`Blobs::settle`], of all folders and objects at once; see [`Disk::sync_file_system`].
+    pub fn settle_all(&self) -> Result<()> {
+        let _puts_wait = self.doubtful.lock();
+        self.disk.sync_file_system()
+    }
 }
 
 fn refuse_doubtful(doubtful: &BTreeSet<String>, operation: &'static str, path: &str) -> Result<()> {

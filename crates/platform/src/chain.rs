@@ -107,6 +107,13 @@ impl Chain {
         Self(Arc::new(Inner { blobs, folder, name, cluster, random, settled: Mutex::new(false) }))
     }
 
+    /// The same, of which [`Blobs::settle_all`] has made durable all that earlier processes left.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        *self.0.settled.lock() = true;
+        self
+    }
+
     /// The latest version and its payload; `None` for a chain without entries. What it returns is durable.
     pub fn latest(&self) -> Result<Option<(u64, Vec<u8>)>, ChainError> {
         loop {

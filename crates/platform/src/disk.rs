@@ -161,6 +161,10 @@ pub trait Disk: Send + Sync + Debug {
     /// Makes the names in a folder durable: what was created, renamed or removed in it.
     fn sync_dir(&self, dir: &str) -> Result<()>;
 
+    /// Makes all names and bytes of the data folder durable, and whatever else waits on its file system: one call for very many
+    /// files, which takes as long as all of that does.
+    fn sync_file_system(&self) -> Result<()>;
+
     /// Bytes that this process could still write.
     fn free_bytes(&self) -> Result<u64>;
 

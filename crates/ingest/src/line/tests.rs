@@ -197,6 +197,8 @@ proptest! {
 
     #[test]
     fn canonical_keys_stay(raw in "[a-c\\\\ ,=\"]{1,4}(,[a-c\\\\ ,=]{1,4}=[a-c\\\\ ,=]{1,4}){0,3}") {
+        // in a line a space follows the key, and a backslash before it would make it part of the key
+        prop_assume!(!raw.ends_with('\\'));
         let (mut once, mut twice) = (Vec::new(), Vec::new());
         if LineKeys.canonical(raw.as_bytes(), &mut once).is_ok() {
             // a measurement with a backslash before `=` or `"` is the one name that cannot be read back

@@ -247,6 +247,11 @@ impl Disk for LocalDisk {
         sync().map_err(|error| DiskError::io("sync folder", dir, &error))
     }
 
+    fn sync_file_system(&self) -> Result<()> {
+        let sync = || Ok(rustix::fs::syncfs(File::open(&self.root)?)?);
+        sync().map_err(|error: std::io::Error| DiskError::io("sync file system", "", &error))
+    }
+
     fn free_bytes(&self) -> Result<u64> {
         let vfs = rustix::fs::statvfs(&self.root).map_err(|error| DiskError::io("measure", "", &error.into()))?;
         Ok(vfs.f_bavail.saturating_mul(vfs.f_frsize))

@@ -292,6 +292,19 @@ impl Disk for SimDisk {
         }
     }
 
+    fn sync_file_system(&self) -> Result<()> {
+        const DO: &str = "sync file system";
+        let mut state = self.0.lock();
+        match state.gate(Class::Sync, DO, "")? {
+            Step::Go | Step::Half => {
+                state.names.sync_all();
+                Ok(())
+            }
+            Step::SyncFails => Err(fault::eio(DO, "")),
+            Step::PowerFails(error) => Err(error),
+        }
+    }
+
     fn free_bytes(&self) -> Result<u64> {
         self.look("measure", "", |state| Ok(state.free_bytes()))
     }

@@ -32,6 +32,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 const SERIES_AGE: u64 = 6;
 const SERIES_AGE_NS: u64 = 600_000_000_000;
 
+/// Shards above which their manifests are made durable by one sync of the file system: each takes two otherwise, which is some
+/// milliseconds, and the file system may have much of others to write.
+const MANY_SHARDS: usize = 64;
+
 /// Files and manifests that nothing names.
 #[derive(Debug, Default)]
 pub(super) struct Orphans {
@@ -77,6 +81,9 @@ impl Engine {
         let known = Arc::new(Known { catalog: options.catalog_version.clone(), ..Known::default() });
         let states = States::new(blobs.clone(), options.cluster_id, world.random.clone(), known.clone());
         let manifests = Manifests::new(blobs, options.cluster_id, world.random.clone()).with_known(known);
+        if spans.len() > MANY_SHARDS {
+            manifests.settle_all();
+        }
         let (mut loaded, mut broken) = (BTreeMap::new(), BTreeMap::new());
         for span in spans {
             match manifests.load(span.id).and_then(|manifest| check_version(&found, span.id, manifest)) {
@@ -390,7 +397,7 @@ impl Sink<'_> {
         for id in &mut ids {
             let known = &mut self.series[*id as usize];
             if *known == NO_SERIES {
-                *known = self.table.enter_key(&dictionary.series[*id as usize]);
+                *known = self.table.enter_key(dictionary.series.key(*id));
             }
             *id = *known;
         }

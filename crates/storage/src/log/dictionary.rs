@@ -122,11 +122,32 @@ pub(crate) struct DefinedField {
     pub(crate) key: FieldKey,
 }
 
+/// Keys, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Keys {
+    /// Number of keys.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// A key; there must be one of the number.
+    pub(crate) fn key(&self, number: u32) -> &[u8] {
+        let at = number as usize;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[at]]
+    }
+}
+
 /// What a reader knows of the file that it reads.
 #[derive(Debug, Default)]
 pub(crate) struct ReaderDictionary {
     /// The canonical keys.
-    pub(crate) series: Vec<Arc<[u8]>>,
+    pub(crate) series: Keys,
     /// The names.
     pub(crate) measurements: Vec<Text>,
     /// The fields.
@@ -149,10 +170,23 @@ impl ReaderDictionary {
         }
         while !reader.is_empty() {
             match reader.u8()? {
-                SERIES => self.series.push(self.parts.read(&mut reader)?.into()),
+                SERIES => self.read_series(&mut reader)?,
                 MEASUREMENT => self.measurements.push(reader.bytes()?.into()),
                 FIELD => self.read_field(&mut reader)?,
                 _ => return Err(CodecError::Invalid("kind of a definition")),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_series(&mut self, reader: &mut Reader<'_>) -> Result<(), CodecError> {
+        let Keys { text, ends } = &mut self.series;
+        let start = text.len();
+        match self.parts.read(reader, text) {
+            Ok(()) => ends.push(text.len()),
+            Err(error) => {
+                text.truncate(start);
+                return Err(error);
             }
         }
         Ok(())

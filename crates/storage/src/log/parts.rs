@@ -22,7 +22,7 @@ const MAX_KEPT: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     /// Empty until the first part comes; an empty part is none.
-    tables: [Vec<Box<[u8]>>; TABLES],
+    tables: [Vec<Vec<u8>>; TABLES],
 }
 
 /// The place of a part; the same in every process.
@@ -44,13 +44,14 @@ impl Parts {
         }
         let table = &mut self.tables[index.min(TABLES - 1)];
         if table.is_empty() {
-            table.resize(PLACES, Box::default());
+            table.resize(PLACES, Vec::new());
         }
         let place = place_of(part);
         if *table[place] == *part {
             return Some(place);
         }
-        table[place] = part.into();
+        table[place].clear();
+        table[place].extend_from_slice(part);
         None
     }
 
@@ -73,12 +74,11 @@ impl Parts {
         }
     }
 
-    /// Reads a key.
+    /// Reads a key and appends it.
     ///
     /// # Errors
-    /// It is cut off, or names a part that was not there.
-    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<Vec<u8>, CodecError> {
-        let mut key = Vec::new();
+    /// It is cut off, or names a part that was not there; some of it may have been appended.
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>, key: &mut Vec<u8>) -> Result<(), CodecError> {
         for index in 0..reader.count(reader.remaining())? {
             if index > 0 {
                 key.push(b',');
@@ -95,7 +95,7 @@ impl Parts {
                 }
             }
         }
-        Ok(key)
+        Ok(())
     }
 }
 
@@ -109,7 +109,9 @@ mod tests {
         keys.iter().for_each(|key| writer.put(key, &mut out));
         let (mut reader, mut parts) = (Reader::new(&out), Parts::default());
         for key in keys {
-            assert_eq!(parts.read(&mut reader).unwrap(), *key);
+            let mut read = Vec::new();
+            parts.read(&mut reader, &mut read).unwrap();
+            assert_eq!(read, *key);
         }
         assert!(reader.is_empty());
         out.len()
@@ -124,7 +126,7 @@ mod tests {
         #[test]
         fn whatever_comes_is_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let (mut reader, mut parts) = (Reader::new(&bytes), Parts::default());
-            while !reader.is_empty() && parts.read(&mut reader).is_ok() {}
+            while !reader.is_empty() && parts.read(&mut reader, &mut Vec::new()).is_ok() {}
         }
     }
 

@@ -5,6 +5,8 @@
 //! durable is damage; above it nothing was acknowledged, and the log is cut there. Records whose slot is that of a later
 //! file are what an earlier cut left behind.
 //!
+//! Files are read once, as far as memory allows, and the definitions of the last one too: a start is held up by little else.
+//!
 //! Before anything else is done the part that no record claims is written again and synced: it may have been in the memory
 //! of the kernel only.
 
@@ -18,7 +20,9 @@ use super::state::{LogState, States};
 use crate::Slot;
 use crate::delete::LoggedDelete;
 use crate::error::{ErrorKind, StorageError};
+use parking_lot::Mutex;
 use platform::{Blobs, World};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A record that counts.
@@ -69,6 +73,43 @@ pub(crate) struct Found {
     /// What was cut off, in words.
     pub(crate) torn: Option<String>,
     durable: Slot,
+    /// What the scan has read, for the replay.
+    kept: Mutex<Kept>,
+}
+
+/// Bytes of files that are kept from the scan to the replay; what is above is read again.
+const KEPT_BYTES: usize = 256 << 20;
+
+/// What a scan has read.
+#[derive(Default)]
+struct Kept {
+    /// For each file its bytes, empty if they are not kept.
+    files: Vec<Vec<u8>>,
+    bytes: usize,
+    /// The definitions of the last file.
+    last: Option<ReaderDictionary>,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Kept({} bytes)", self.bytes)
+    }
+}
+
+impl Kept {
+    fn push(&mut self, bytes: Vec<u8>) {
+        let fits = self.bytes + bytes.len() <= KEPT_BYTES;
+        self.bytes += if fits { bytes.len() } else { 0 };
+        self.files.push(if fits { bytes } else { Vec::new() });
+    }
+
+    /// The bytes of a file, by its place and its number.
+    fn bytes(&self, world: &World, at: usize, number: u64) -> Result<Cow<'_, [u8]>, StorageError> {
+        match self.files.get(at) {
+            Some(bytes) if !bytes.is_empty() => Ok(Cow::Borrowed(bytes)),
+            _ => read_file(world, number).map(Cow::Owned),
+        }
+    }
 }
 
 /// Reads the log's folder.
@@ -78,7 +119,7 @@ pub(crate) struct Found {
 pub(crate) fn scan(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageError> {
     let mut found = Found { next_slot: 1, next_number: 1, ..Found::default() };
     found.load_state(world, cluster)?;
-    let mut last_bytes = Vec::new();
+    let mut kept = Kept::default();
     for name in world.disk.list(FOLDER)? {
         let Some(number) = number_of(&name) else { continue };
         found.next_number = found.next_number.max(number.saturating_add(1));
@@ -91,18 +132,21 @@ pub(crate) fn scan(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageEr
             Some(head) if found.is_of_log(&head, &bytes) => {
                 found.check_log_id(&head)?;
                 found.files.push(FoundFile { head, places: Vec::new() });
-                last_bytes = bytes;
+                kept.push(bytes);
             }
             _ => found.unbegun.push(path_of(number)),
         }
     }
     for at in 0..found.files.len() {
-        found.walk(world, at)?;
+        let bytes = kept.bytes(world, at, found.files[at].head.number)?;
+        found.walk(at, &bytes);
     }
     found.follow_slots();
-    found.check_tail(&last_bytes);
+    let last = found.files.last().map(|last| kept.bytes(world, found.files.len() - 1, last.head.number)).transpose()?;
+    kept.last = last.and_then(|bytes| found.check_tail(&bytes));
     found.check_state();
-    found.read_changes(world)?;
+    found.read_changes(world, &kept)?;
+    found.kept = Mutex::new(kept);
     Ok(found)
 }
 
@@ -199,13 +243,12 @@ impl Found {
     }
 
     /// Notes the whole records of a file, and what they claim.
-    fn walk(&mut self, world: &World, at: usize) -> Result<(), StorageError> {
+    fn walk(&mut self, at: usize, bytes: &[u8]) {
         let limit = self.files.get(at + 1).map_or(Slot::MAX, |next| next.head.first_slot);
         let file = &mut self.files[at];
-        let bytes = read_file(world, file.head.number)?;
         self.durable = self.durable.max(file.head.first_slot.saturating_sub(1));
         let mut offset = RECORDS as usize;
-        while let Some((start, record, end)) = next_record(&bytes, offset, &file.head.put_id) {
+        while let Some((start, record, end)) = next_record(bytes, offset, &file.head.put_id) {
             offset = end;
             if record.slot >= limit {
                 break;
@@ -213,7 +256,6 @@ impl Found {
             self.durable = self.durable.max(record.claimed);
             file.places.push(Place { kind: record.kind, slot: record.slot, offset: start, end });
         }
-        Ok(())
     }
 
     /// Looks for gaps in the slots: damage, or the end of the log.
@@ -261,9 +303,10 @@ impl Found {
         self.next_slot = slot;
     }
 
-    /// Cuts the part that no record claims where it cannot be understood.
-    fn check_tail(&mut self, bytes: &[u8]) {
-        let Some(at) = self.files.len().checked_sub(1) else { return };
+    /// Cuts the part of the last file that no record claims where it cannot be understood. Returns the file's definitions, if
+    /// nothing was cut.
+    fn check_tail(&mut self, bytes: &[u8]) -> Option<ReaderDictionary> {
+        let at = self.files.len().checked_sub(1)?;
         let file = &self.files[at];
         let mut dictionary = ReaderDictionary::default();
         for place in &file.places {
@@ -284,7 +327,7 @@ impl Found {
             if read.is_err() {
                 let slot = record.slot;
                 self.cut(at, slot);
-                return;
+                return None;
             }
         }
         // What begins as a record of this file and is none: written in part, or changed since.
@@ -293,16 +336,17 @@ impl Found {
             let (path, slot) = (path_of(file.head.number), self.next_slot);
             self.torn = Some(format!("{path}: the log was cut at offset {end}, before slot {slot}"));
         }
+        Some(dictionary)
     }
 
-    fn read_changes(&mut self, world: &World) -> Result<(), StorageError> {
+    fn read_changes(&mut self, world: &World, kept: &Kept) -> Result<(), StorageError> {
         let (mut flushes, mut deletes) = (Vec::new(), Vec::new());
         let mut damage = Vec::new();
-        for file in &self.files {
+        for (at, file) in self.files.iter().enumerate() {
             if !file.places.iter().any(|place| matches!(place.kind, Kind::Flush | Kind::Delete)) {
                 continue;
             }
-            let bytes = read_file(world, file.head.number)?;
+            let bytes = kept.bytes(world, at, file.head.number)?;
             for record in file.records(&bytes) {
                 let read = match record.kind {
                     Kind::Flush => flush::decode(record.payload).map(|shards| flushes.push((record.slot, shards))),
@@ -379,9 +423,12 @@ impl Found {
     /// The disk refused, or the sink did.
     pub(crate) fn replay(&self, world: &World, sink: &mut dyn Replay) -> Result<Vec<String>, StorageError> {
         let mut damage = Vec::new();
-        for file in &self.files {
-            let bytes = read_file(world, file.head.number)?;
-            let mut dictionary = ReaderDictionary::default();
+        let mut kept = std::mem::take(&mut *self.kept.lock());
+        for (at, file) in self.files.iter().enumerate() {
+            let is_last = at + 1 == self.files.len();
+            // Records that it was made from are second copies to it.
+            let mut dictionary = if is_last { kept.last.take() } else { None }.unwrap_or_default();
+            let bytes = kept.bytes(world, at, file.head.number)?;
             sink.begin();
             for record in file.records(&bytes) {
                 match record.kind {
@@ -398,6 +445,10 @@ impl Found {
                     Kind::Delete => sink.delete(record.slot, &dictionary)?,
                     Kind::Flush | Kind::Claim => {}
                 }
+            }
+            drop(bytes);
+            if let Some(bytes) = kept.files.get_mut(at) {
+                *bytes = Vec::new();
             }
         }
         Ok(damage)

@@ -56,7 +56,7 @@ impl Replay for Collected {
 
     fn batch(&mut self, parts: Vec<LoggedPart>, dictionary: &ReaderDictionary) -> Result<(), StorageError> {
         for part in parts {
-            let keys = part.series.iter().map(|&number| dictionary.series[number as usize].to_vec()).collect();
+            let keys = part.series.iter().map(|&number| dictionary.series.key(number).to_vec()).collect();
             self.0.push((part, keys));
         }
         Ok(())
@@ -93,7 +93,7 @@ fn batches_come_back_from_several_files() {
     assert!(found.replay(&sim.world(), &mut collected).unwrap().is_empty());
     assert_eq!(collected.0.len(), written.len());
     for ((part, keys), (shard, chunk)) in collected.0.iter().zip(&written) {
-        assert_eq!((part.shard, part.slot), (*shard, chunk.slot));
+        assert_eq!((part.shard, part.slot), (*shard, chunk.slots.1));
         assert_eq!((&part.measurement, &part.times, &part.columns), (&chunk.measurement, &chunk.times, &chunk.columns));
         let store = chunk.series.store();
         assert!(keys.iter().zip(&chunk.ids).all(|(key, &id)| **key == *store.key(id)));

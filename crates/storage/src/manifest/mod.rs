@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 use platform::{Blobs, Chain, ChainError, Random};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where the folders of the chains are.
 pub(crate) const FOLDER: &str = "manifests";
@@ -156,6 +157,8 @@ pub(crate) struct Manifests {
     chains: Mutex<BTreeMap<ShardId, Chain>>,
     /// The versions that this process has seen, for the log's state.
     known: Arc<Known>,
+    /// Whether all that earlier processes left is durable.
+    is_settled: AtomicBool,
     /// The latest payload of each shard: what a file must hold even if its bytes have changed since.
     kept: Mutex<BTreeMap<ShardId, Payload>>,
 }
@@ -163,14 +166,20 @@ pub(crate) struct Manifests {
 impl Manifests {
     /// The manifests of a data folder; nothing is read yet.
     pub(crate) fn new(blobs: Blobs, cluster: [u8; 16], random: Arc<dyn Random>) -> Self {
-        let (chains, kept) = (Mutex::default(), Mutex::default());
-        Self { blobs, cluster, random, chains, known: Arc::default(), kept }
+        let (chains, kept, is_settled) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        Self { blobs, cluster, random, chains, known: Arc::default(), is_settled, kept }
     }
 
     /// The same, telling the versions to `known`.
     pub(crate) fn with_known(mut self, known: Arc<Known>) -> Self {
         self.known = known;
         self
+    }
+
+    /// Makes durable what earlier processes left of all manifests, at once: of very many, one by one would take minutes. Where
+    /// that fails it is done for each when it is first loaded.
+    pub(crate) fn settle_all(&self) {
+        self.is_settled.store(self.blobs.settle_all().is_ok(), Ordering::Relaxed);
     }
 
     /// The latest version of a shard's manifest; `None` if it has none. What it returns is durable. One that this process has
@@ -249,7 +258,10 @@ impl Manifests {
     }
 
     fn chain(&self, shard: ShardId) -> Chain {
-        let make = || Chain::new(self.blobs.clone(), &folder(shard), CHAIN, self.cluster, self.random.clone());
+        let make = || {
+            let chain = Chain::new(self.blobs.clone(), &folder(shard), CHAIN, self.cluster, self.random.clone());
+            if self.is_settled.load(Ordering::Relaxed) { chain.settled() } else { chain }
+        };
         self.chains.lock().entry(shard).or_insert_with(make).clone()
     }
 }

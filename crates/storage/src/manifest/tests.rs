@@ -104,3 +104,47 @@ proptest! {
         let _ = format::decode(&bytes);
     }
 }
+
+#[test]
+fn one_sync_makes_the_manifests_of_many_shards_durable() {
+    const SHARDS: u64 = 20;
+    for seed in 0..30 {
+        let sim = SimWorld::new(seed);
+        let world = sim.world();
+        let open = || Manifests::new(Blobs::new(world.disk.clone()), [7; 16], world.random.clone());
+        let manifests = open();
+        for shard in 0..SHARDS {
+            assert!(manifests.commit(shard, 1, &manifest()).unwrap());
+        }
+        // The process is killed before a later version of each has reached the disk, wherever in the commit that is.
+        for shard in 0..SHARDS {
+            let before = sim.disk.ops();
+            sim.disk.power_off_at(before + seed % 8);
+            let _ = open().commit(shard, 2, &manifest());
+            sim.disk.kill();
+        }
+        let manifests = open();
+        let before = sim.disk.ops();
+        manifests.settle_all();
+        let version = |manifests: &Manifests, shard| manifests.load(shard).unwrap().map(|(version, _)| version);
+        let found: Vec<_> = (0..SHARDS).map(|shard| version(&manifests, shard)).collect();
+        assert_eq!(sim.disk.ops() - before, 1, "SEED {seed}");
+        sim.disk.crash(&*world.random);
+        let again = open();
+        assert!((0..SHARDS).map(|shard| version(&again, shard)).eq(found), "SEED {seed}");
+    }
+}
+
+#[test]
+fn where_all_cannot_be_synced_each_is() {
+    let sim = SimWorld::new(1);
+    let world = sim.world();
+    let open = || Manifests::new(Blobs::new(world.disk.clone()), [7; 16], world.random.clone());
+    assert!(open().commit(1, 1, &manifest()).unwrap());
+    sim.disk.fail_after(0, platform::sim::Fault::Sync);
+    let manifests = open();
+    manifests.settle_all();
+    let before = sim.disk.ops();
+    assert!(manifests.load(1).unwrap().is_some());
+    assert_eq!(sim.disk.ops() - before, 2, "the file and its folder");
+}

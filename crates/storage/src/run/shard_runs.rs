@@ -50,7 +50,7 @@ impl ShardRuns {
     /// seen it or a delete lies between. Returns how many bytes less they take than the chunk did.
     pub(crate) fn push(&mut self, mut chunk: Chunk) -> u64 {
         let bytes = chunk.bytes();
-        let grown = self.pending.split_at_mut(self.unseen.min(self.pending.len())).1;
+        let grown = self.pending.get_mut(self.unseen..).unwrap_or_default();
         let mut last = grown.iter_mut().rev().take(LOOK_BACK).filter_map(Arc::get_mut);
         if let Some(last) = last.find(|last| last.measurement == chunk.measurement) {
             let before = last.bytes();

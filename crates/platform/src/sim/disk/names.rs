@@ -163,6 +163,13 @@ impl Names {
         Ok(())
     }
 
+    /// Makes all names durable, and the bytes of all files that have one.
+    pub(super) fn sync_all(&mut self) {
+        self.settle(|_| true);
+        self.folders_removed.clear();
+        self.live.values().for_each(|inode| inode.sync());
+    }
+
     /// A sync that fails: half the time nothing happens, else the folder's changes are taken for done and are not. Whether
     /// changes were forgotten so.
     pub(super) fn fail_sync(&mut self, dir: &str, random: &dyn Random) -> bool {
