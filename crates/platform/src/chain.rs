@@ -8,6 +8,7 @@
 //! whose successor promised things. Gaps below the latest are no damage: removals may reach the disk in any order.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -91,6 +92,8 @@ struct Inner {
     random: Arc<dyn Random>,
     /// Held over changes; inside, whether what an earlier process left has been made durable.
     settled: Mutex<bool>,
+    /// The first entry of an empty chain has a version above this.
+    floor: AtomicU64,
 }
 
 /// The file of a version of the chain `name` in `folder`.
@@ -104,7 +107,8 @@ impl Chain {
     pub fn new(blobs: Blobs, folder: &str, name: &str, cluster: [u8; 16], random: Arc<dyn Random>) -> Self {
         debug_assert!((1..=8).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric()), "{name}");
         let (folder, name) = (folder.to_owned(), name.to_owned());
-        Self(Arc::new(Inner { blobs, folder, name, cluster, random, settled: Mutex::new(false) }))
+        let (settled, floor) = (Mutex::new(false), AtomicU64::new(FIRST_VERSION - 1));
+        Self(Arc::new(Inner { blobs, folder, name, cluster, random, settled, floor }))
     }
 
     /// The same, of which [`Blobs::settle_all`] has made durable all that earlier processes left.
@@ -145,10 +149,11 @@ impl Chain {
     }
 
     /// Appends an entry; durable when this returns true. False if the chain has that version, or a later one, already. It
-    /// must be the successor of the latest, or [`FIRST_VERSION`].
+    /// must be the successor of the latest, or [`FIRST_VERSION`]; see [`Chain::begin_above`].
     pub fn append(&self, version: u64, payload: &[u8]) -> Result<bool, ChainError> {
         let mut settled = self.0.settled.lock();
-        let latest = self.versions_under(&mut settled)?.last().copied().unwrap_or(FIRST_VERSION - 1);
+        let floor = self.0.floor.load(Ordering::SeqCst);
+        let latest = self.versions_under(&mut settled)?.last().copied().unwrap_or(floor);
         if version <= latest {
             return Ok(false);
         }
@@ -158,6 +163,12 @@ impl Chain {
         let kind = format::kind_of(&self.0.name);
         let header = Header { kind, version, cluster: self.0.cluster, put_id: self.0.random.id() };
         Ok(self.0.blobs.put_if_absent(&self.path(version), &format::encode(&header, payload))?)
+    }
+
+    /// Lets the chain, which has no entries, begin with the version after `floor`: its entries were taken away, and those to come must
+    /// not be taken for older ones.
+    pub fn begin_above(&self, floor: u64) {
+        self.0.floor.store(floor, Ordering::SeqCst);
     }
 
     /// Deletes the versions below `version`, but never the latest. A power cut may bring some back, which does no harm.

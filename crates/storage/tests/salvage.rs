@@ -230,3 +230,54 @@ fn what_was_deleted_stays_so() {
     driver.engine = Some(Engine::open(driver.sim.world(), driver.options.clone(), &SHARDS).expect("opens"));
     assert_eq!(rows(&driver, 0), 17);
 }
+
+/// What a first salvage saved is still served when it was broken off and run again.
+#[test]
+fn what_was_saved_stays_saved() {
+    let damaged = || {
+        let mut driver = opened();
+        let reopen = |driver: &mut Driver| {
+            driver.engine().close().expect("there is room");
+            driver.engine = Some(Engine::open(driver.sim.world(), driver.options.clone(), &SHARDS).expect("it opens"));
+        };
+        // Two versions of the manifest, which the log's state names.
+        segment(&driver, &[0], 0..1);
+        reopen(&mut driver);
+        segment(&driver, &[0], 1..2);
+        reopen(&mut driver);
+        // A flush that no manifest has folded in; no row is in the log alone.
+        segment(&driver, &[0], 2..5);
+        driver.engine = None;
+        driver.sim.disk.kill();
+        let disk = driver.sim.world().disk;
+        remove_all(&*disk, "manifests/11");
+        disk.sync_dir("manifests/11").expect("whole");
+        driver
+    };
+    let open = |driver: &mut Driver| {
+        let engine = Engine::open(driver.sim.world(), driver.options.clone(), &SHARDS).expect("opens");
+        driver.engine = Some(engine);
+    };
+    let salvage = |driver: &Driver| Engine::salvage(driver.sim.world(), driver.options.clone(), &SHARDS);
+    let mut whole = damaged();
+    salvage(&whole).expect("whole");
+    open(&mut whole);
+    let expected = rows(&whole, 0);
+    assert_ne!(expected, 0);
+    for call in 0..400 {
+        let mut driver = damaged();
+        driver.sim.disk.power_off_at(driver.sim.disk.ops() + call);
+        let done = salvage(&driver).is_ok();
+        let was_off = driver.sim.disk.is_off();
+        driver.sim.crash();
+        if !done {
+            salvage(&driver).expect("whole");
+        }
+        open(&mut driver);
+        assert_eq!(driver.engine().closed_because(), None);
+        assert_eq!(rows(&driver, 0), expected, "broken off at call {call}");
+        if !was_off {
+            break;
+        }
+    }
+}

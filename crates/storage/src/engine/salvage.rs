@@ -60,9 +60,13 @@ impl Engine {
         // First, as it is known by the lost manifests what is to be copied.
         engine.copy_segments(&broken, &mut set_aside)?;
         let strange = engine.find_orphans(shards)?.shards;
-        for shard in broken.into_iter().chain(strange) {
+        for &shard in broken.iter().chain(&strange) {
             engine.set_manifests_aside(shard, &mut set_aside)?;
         }
+        // Until the log's state is written anew it names versions that are gone: if this is broken off, the next salvage must not
+        // take what this one has saved for older ones.
+        let named = found.state.iter().flat_map(|state| &state.manifests).filter(|(shard, _)| broken.contains(shard));
+        named.for_each(|&(shard, version)| engine.manifests.begin_above(shard, version));
         engine.take_writes();
         let rows = engine.shards.read().values().map(|shard| shard.rows_in_memory()).sum();
         engine.log.lock().forget_damage();

@@ -250,6 +250,13 @@ impl Manifests {
         self.known.manifests.lock().remove(&shard);
     }
 
+    /// Lets the manifest of a shard, whose files were taken away, begin above a version: whoever remembers that one must not take the
+    /// new one for older.
+    pub(crate) fn begin_above(&self, shard: ShardId, version: u64) {
+        self.chain(shard).begin_above(version);
+        self.kept.lock().insert(shard, (version, format::encode(&Manifest::default()).into()));
+    }
+
     /// The shards that have a folder here, ascending.
     pub(crate) fn shards(&self) -> Result<Vec<ShardId>, StorageError> {
         let mut shards: Vec<ShardId> = self.blobs.list(FOLDER)?.iter().filter_map(|name| name.parse().ok()).collect();
