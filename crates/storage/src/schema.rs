@@ -37,6 +37,16 @@ impl Schema {
         self.measurements.iter().filter(|(_, fields)| !fields.is_empty()).map(|(name, _)| name)
     }
 
+    /// The measurements that have, or had, a field here, ascending.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &Text> {
+        self.measurements.keys()
+    }
+
+    /// Whether a measurement has, or had, a field here.
+    pub(crate) fn knows(&self, measurement: &[u8]) -> bool {
+        self.measurements.contains_key(measurement)
+    }
+
     /// Number of measurements that have, or had, a field here.
     #[must_use]
     pub fn len(&self) -> usize {

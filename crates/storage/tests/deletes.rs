@@ -368,8 +368,10 @@ fn a_segment_goes_with_its_last_row_and_many_deletes_are_purged() {
     background(engine);
     assert_eq!((figures(0).deletes, figures(0).segments), (0, 1));
     assert_eq!((figures(1).deletes, figures(1).disk_bytes), (0, before), "what loses nothing is not rewritten");
-    (0..70).for_each(|_| delete(engine, Some("mem"), TagCondition::True));
+    (0..70).for_each(|_| delete(engine, Some("cpu"), TagCondition::Equal(text("host"), text("nobody"))));
     assert_eq!(figures(0).deletes, 1, "the last one covers the others");
+    delete(engine, Some("mem"), TagCondition::True);
+    assert_eq!(figures(0).deletes, 1, "of a measurement that was never here nothing is kept");
     delete(engine, None, TagCondition::True);
     background(engine);
     for at in 0..SHARDS.len() {

@@ -20,6 +20,7 @@ pub(crate) use format::{LoggedDelete, check_predicate, encode_record};
 use crate::Slot;
 use crate::error::StorageError;
 use crate::manifest::SegmentEntry;
+use crate::schema::Schema;
 use crate::view::{TagCondition, TagTest};
 use model::{Text, TimeRange};
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 /// Which rows a delete takes: those that fulfil all three.
 #[derive(Clone, Debug)]
 pub struct Deletion {
-    /// Of these measurements, or of all.
+    /// Of these measurements, or of all. Ascending once it is written down.
     pub measurements: Option<Vec<Text>>,
     /// Of the series that fulfil this. A [`TagTest`] in it must tell its source.
     pub condition: TagCondition,
@@ -62,7 +63,7 @@ impl Deletion {
     }
 
     fn is_of(&self, measurement: &[u8]) -> bool {
-        self.measurements.as_ref().is_none_or(|names| names.iter().any(|name| **name == *measurement))
+        self.measurements.as_ref().is_none_or(|names| names.binary_search_by(|name| (**name).cmp(measurement)).is_ok())
     }
 }
 
@@ -75,6 +76,26 @@ impl Tombstone {
         let deletion =
             format::decode_predicate(&bytes, &mut |source| tests(source)).map_err(|error| error.to_string())?;
         Ok(Self { slot, deletion, bytes, since_ns })
+    }
+
+    /// The same delete for a shard that has, or had, only the measurements of a schema; `None` if it names none of them.
+    pub(crate) fn narrowed(self: &Arc<Self>, schema: &Schema) -> Option<Arc<Self>> {
+        let Some(names) = &self.deletion.measurements else { return Some(self.clone()) };
+        let here: Vec<Text> = if names.len() <= schema.len() {
+            names.iter().filter(|name| schema.knows(name)).cloned().collect()
+        } else {
+            schema.known().filter(|name| names.binary_search(name).is_ok()).cloned().collect()
+        };
+        if here.is_empty() {
+            return None;
+        }
+        if here.len() == names.len() {
+            return Some(self.clone());
+        }
+        let deletion = Deletion { measurements: Some(here), ..self.deletion.clone() };
+        // What could be written down with more names can be with fewer.
+        let Ok(bytes) = deletion.encode() else { return Some(self.clone()) };
+        Some(Arc::new(Self { slot: self.slot, deletion, bytes, since_ns: self.since_ns }))
     }
 
     /// Whether it may take rows of a measurement that lie in a range of time.

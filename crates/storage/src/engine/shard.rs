@@ -236,12 +236,17 @@ impl Shard {
         (!state.dropped).then_some(Flushable { k, purged, runs })
     }
 
-    /// Applies deletes of one slot.
+    /// Applies deletes of one slot: what they say of measurements that were never here is left out, so that a delete of many names
+    /// costs each shard by those that it has.
     pub(crate) fn delete(&self, slot: Slot, tombstones: &[Arc<Tombstone>]) {
+        let own: Vec<Arc<Tombstone>> = {
+            let schema = self.schema.lock();
+            tombstones.iter().filter_map(|one| one.narrowed(&schema)).collect()
+        };
         let mut state = self.state.lock();
         if !state.dropped {
-            state.delete(slot, tombstones);
-            self.is_doubted.store(true, Ordering::Relaxed);
+            state.delete(slot, &own);
+            self.is_doubted.store(!state.doubts.is_empty(), Ordering::Relaxed);
         }
     }
 
