@@ -256,3 +256,73 @@ fn many_new_fields_are_decided() {
     let outcome = submit(a_field_a_row(FIELDS / 2, FIELDS, FIELDS / 2));
     assert_eq!((outcome.accepted, outcome.rejected.rows()), (FIELDS / 2, FIELDS / 2));
 }
+
+/// Runs of one field each, whose rows meet in every combination: more sets of fields than there are groups, and then rows with all.
+#[test]
+fn rows_with_all_fields_after_many_sets() {
+    const FIELDS: usize = 7;
+    let sim = SimWorld::new(1);
+    let engine = Engine::open(sim.world(), crate::driver::options_with(64 << 20, 64 << 20), &ALL).expect("opens");
+    let names: Vec<String> = (0..FIELDS).map(|at| format!("i{at}")).collect();
+    for field in 0..FIELDS {
+        let mut builder = Builder::default();
+        let value = [(names[field].as_str(), Value::Integer(1))];
+        for mask in (1..(1usize << FIELDS) - 1).filter(|mask| mask >> field & 1 == 1) {
+            builder.row("m", &format!("m,h=a{mask:03}"), 1, &value);
+        }
+        if field == 0 {
+            for time in 0..40_000 {
+                builder.row("m", "m,h=y", time, &value);
+            }
+        }
+        // Each run is smaller than the one before, so that a reader does not merge them.
+        for time in 0..200 - field as i64 {
+            builder.row("m", &format!("m,h=b{field}"), time, &value);
+        }
+        builder.row("m", "m,h=z", 1, &value);
+        write(&engine, &mut builder);
+        drop(engine.view(&ALL).expect("whole"));
+    }
+    engine.flush().expect("a flush works");
+    engine.close().expect("there is room");
+}
+
+/// A delete costs a shard by the names that it has, not by those that the delete has.
+#[test]
+fn a_delete_of_many_names_is_small_in_each_shard() {
+    const COUNT: u64 = 20;
+    let span = |id: u64| ShardSpan { id: id + 1, range: TimeRange::new(id as i64 * 10, id as i64 * 10 + 9) };
+    let spans: Vec<ShardSpan> = (0..COUNT).map(span).collect();
+    let sim = SimWorld::new(1);
+    let options = || crate::driver::options_with(64 << 20, 64 << 20);
+    let open = || Engine::open(sim.world(), options(), &spans).expect("opens");
+    let engine = open();
+    let mut builder = Builder::default();
+    for id in 0..COUNT as i64 {
+        builder.row("m", "m,h=y", id * 10, &[("i", Value::Integer(1))]);
+        builder.row("n", "n,h=y", id * 10, &[("i", Value::Integer(1))]);
+    }
+    let done = Box::new(|result: Result<(), StorageError>| result.expect("whole"));
+    engine.submit(builder.build(), &Plain, &spans, done).expect("room");
+    engine.close().expect("room");
+    let engine = open();
+    let names = (0..20_000).map(|at| format!("{at:06}").into_bytes().into());
+    let names = names.chain([b"m".as_slice().into()]).collect();
+    let deletion =
+        storage::Deletion { measurements: Some(names), condition: TagCondition::True, range: TimeRange::ALL };
+    let ids: Vec<u64> = spans.iter().map(|span| span.id).collect();
+    engine.delete(&ids, vec![deletion], Box::new(|result| result.expect("whole"))).expect("room");
+    engine.commit_step().expect("whole");
+    let check = |engine: &Engine| {
+        let view = engine.view(&spans).expect("whole");
+        let series = |name: &[u8]| view.series(name, &TagCondition::True).expect("whole").len();
+        assert_eq!((series(b"m"), series(b"n")), (0, 1));
+    };
+    check(&engine);
+    engine.close().expect("room");
+    let disk = sim.world().disk;
+    let len = |name: &String| disk.open(&format!("manifests/1/{name}")).and_then(|file| file.len()).expect("whole");
+    let longest = disk.list("manifests/1").expect("whole").iter().map(len).max();
+    assert!(longest.is_some_and(|len| len < 2_000), "{longest:?} bytes");
+    check(&open());
+}

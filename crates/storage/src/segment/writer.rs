@@ -90,8 +90,13 @@ impl Writer {
     /// above those before.
     pub(crate) fn rows(&mut self, table: &SortedTable) -> Result<(), StorageError> {
         let rows = table.times.len();
-        if rows > 0 && table.columns.iter().all(|(_, column)| column.values.len() == rows) {
-            return self.dense_table(table);
+        let fields: Vec<u32> = (0..).zip(&table.columns).map(|(at, _)| at).collect();
+        // Where earlier rows have used all sets up, these too fall apart.
+        if rows > 0
+            && table.columns.iter().all(|(_, column)| column.values.len() == rows)
+            && let Some(set) = self.set(&fields)?
+        {
+            return self.dense_rows(set, table);
         }
         let columns: BTreeMap<u32, &Column> = (0..).zip(table.columns.iter().map(|(_, column)| column)).collect();
         let chunk = chunk_rows(rows, columns.values().copied());
@@ -117,14 +122,10 @@ impl Writer {
         Ok(())
     }
 
-    /// A table whose columns are all dense: series by series, without a copy.
-    fn dense_table(&mut self, table: &SortedTable) -> Result<(), StorageError> {
+    /// Rows that all have all fields: series by series, without a copy.
+    fn dense_rows(&mut self, set: SetId, table: &SortedTable) -> Result<(), StorageError> {
         let columns: Vec<&Values> = table.columns.iter().map(|(_, column)| &column.values).collect();
-        let fields: Vec<u32> = (0..).zip(&columns).map(|(at, _)| at).collect();
         let rows = Rows { times: &table.times, columns: &columns };
-        let Some(set) = self.set(&fields)? else {
-            return Err(StorageError::Bug("no group for a first set".to_owned()));
-        };
         for (series, key) in table.series.keys().enumerate() {
             self.begin_series(key)?;
             let range = table.rows(series);
