@@ -172,6 +172,14 @@ impl TimeBlock {
         }
     }
 
+    /// Bytes of memory that it may come to take, about, once pages were decoded.
+    pub fn memory(&self) -> usize {
+        match &self.codec {
+            Codec::Steps(_) => 256,
+            Codec::Ticks(block, _) => block.memory() + 4_096,
+        }
+    }
+
     /// Decodes the page of `n` timestamps that fills `page` and appends them; on an error `out` may hold some of them.
     pub fn page(&mut self, page: &[u8], n: usize, out: &mut Vec<i64>) -> Result<()> {
         let scale = &self.scale;

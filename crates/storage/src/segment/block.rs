@@ -39,6 +39,17 @@ impl Model {
         })
     }
 
+    /// Bytes of memory that it may come to take, about, once pages were decoded.
+    pub(super) fn memory(&self) -> usize {
+        match self {
+            Self::Times(block) => block.memory(),
+            Self::Float(block) => block.memory(),
+            Self::Integer(block) => block.memory(),
+            Self::Unsigned(block) => block.memory(),
+            Self::String(_) | Self::Boolean(_) => 2_048,
+        }
+    }
+
     /// Decodes a page of so many rows.
     pub(super) fn page(&mut self, bytes: &[u8], rows: usize) -> Result<Decoded, CodecError> {
         let values = match self {

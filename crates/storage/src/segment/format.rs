@@ -39,7 +39,7 @@ pub(crate) const HEAD: usize = 56;
 /// Length of the footer in bytes.
 pub(crate) const FOOTER: usize = 32;
 /// The format that is written, and the only one that is read.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"ALVSEGMT";
 /// What a footer has at offset 20.

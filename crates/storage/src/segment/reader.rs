@@ -274,8 +274,9 @@ impl Segment {
         let damaged = |error| self.damaged(part.offset, error);
         let pages = Pages { header_len: part.header, page_lens: Vec::new() };
         let header = pages.header(&bytes).ok_or(damaged(CodecError::Invalid("a header longer than its block")))?;
-        let model = Mutex::new(Model::open(header, field_type).map_err(damaged)?);
-        let size = bytes.len() as u64 + 2_048;
+        let model = Model::open(header, field_type).map_err(damaged)?;
+        let size = (bytes.len() + model.memory()) as u64;
+        let model = Mutex::new(model);
         Ok((Block { bytes, model }, size))
     }
 

@@ -12,6 +12,9 @@ pub fn decode_f64_page(header: &[u8], page: &[u8], n: usize, out: &mut Vec<f64>)
     FloatBlock::open(header)?.page(page, n, out)
 }
 
+/// What the integers of a page of usual length take, which are kept from page to page (bytes).
+const PAGE_BYTES: usize = 4_096;
+
 /// The header of a block of floats, ready to decode pages.
 pub struct FloatBlock(Codec);
 
@@ -78,6 +81,16 @@ impl FloatBlock {
             Codec::Split(_) => "split",
             Codec::Entropy(_) => "entropy",
             Codec::Raw => "raw",
+        }
+    }
+
+    /// Bytes of memory that it may come to take, about, once pages were decoded.
+    pub fn memory(&self) -> usize {
+        match &self.0 {
+            Codec::Constant(_) | Codec::Runs | Codec::Raw => 256,
+            Codec::Decimal(decimal) | Codec::Exceptions(decimal) => decimal.block.memory() + PAGE_BYTES,
+            Codec::Split(split) => split.blocks.iter().map(|block| block.memory() + PAGE_BYTES).sum(),
+            Codec::Entropy(_) => 8_192,
         }
     }
 

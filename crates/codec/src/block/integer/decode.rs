@@ -86,6 +86,15 @@ impl<T: Int> IntBlock<T> {
         self.codec.name()
     }
 
+    /// Bytes of memory that it may come to take, about, once pages were decoded.
+    pub fn memory(&self) -> usize {
+        match self.codec {
+            Codec::Constant | Codec::Packed(_) | Codec::Deltas(..) | Codec::Runs => 256,
+            Codec::Prefix(_) | Codec::PrefixDeltas(_) => Decoder::MEMORY,
+            Codec::Entropy8(..) | Codec::Entropy16(..) | Codec::Entropy32(..) | Codec::Entropy64(..) => 8_192,
+        }
+    }
+
     /// Decodes the page of `n` values that fills `page` and appends them; on an error `out` may hold some of them.
     pub fn page(&mut self, page: &[u8], n: usize, out: &mut Vec<T>) -> Result<()> {
         let scale = self.scale;

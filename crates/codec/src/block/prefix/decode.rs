@@ -43,6 +43,9 @@ pub(in crate::block) struct Decoder {
 }
 
 impl Decoder {
+    /// Bytes of memory that one takes, about: its tables and a page.
+    pub(in crate::block) const MEMORY: usize = size_of::<Several>() + size_of::<[u16; SLOTS]>() + 1_024;
+
     /// Reads a model.
     pub(in crate::block) fn open(reader: &mut Reader<'_>, meaning: Meaning) -> Result<Self> {
         let used = usize::from(reader.u8()?);

@@ -85,3 +85,36 @@ fn lengths_stay_within_the_limit_and_near_the_entropy() {
     assert_eq!(check(&[]), 0);
     assert!(check(&(0..TOKENS as u64).map(|t| if t < 64 { t } else { wide(t as usize).0 }).collect::<Vec<_>>()) > 0);
 }
+
+proptest! {
+    /// A code at a time and several at a look-up say the same of any bytes, whatever codes the model has room for.
+    #[test]
+    fn both_ways_agree_on_any_bytes(
+        picks in proptest::collection::vec((0usize..TOKENS, 1u32..11), 1..60),
+        small: bool,
+        page in proptest::collection::vec(any::<u8>(), 0..300),
+        n in 0usize..900,
+        steps: bool,
+    ) {
+        let (mut lens, mut room) = ([0u8; TOKENS], 1u32 << LIMIT);
+        for (token, len) in picks {
+            let (token, need) = (if small { token % 64 } else { token }, (1 << LIMIT) >> len);
+            if lens[token] == 0 && need <= room {
+                lens[token] = len as u8;
+                room -= need;
+            }
+        }
+        let mut model = vec![TOKENS as u8];
+        pack(lens.iter().map(|&len| u64::from(len)), 4, &mut model);
+        let meaning = if steps { Meaning::Steps { unit: 1, usual: 0 } } else { OFFSETS };
+        let mut decoder = Decoder::open(&mut Reader::new(&model), meaning).unwrap();
+        let mut page_of = |page: &[u8], n: usize| {
+            let mut out = Vec::<u64>::new();
+            decoder.page(3, page, n, &mut out).ok().map(|()| out)
+        };
+        let single = page_of(&page, n);
+        // From now on several at a look-up.
+        let _ = page_of(&[0; 125], 1_000);
+        prop_assert_eq!(page_of(&page, n), single);
+    }
+}
