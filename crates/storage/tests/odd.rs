@@ -264,9 +264,9 @@ fn rows_with_all_fields_after_many_sets() {
     let sim = SimWorld::new(1);
     let engine = Engine::open(sim.world(), crate::driver::options_with(64 << 20, 64 << 20), &ALL).expect("opens");
     let names: Vec<String> = (0..FIELDS).map(|at| format!("i{at}")).collect();
-    for field in 0..FIELDS {
+    for (field, name) in names.iter().enumerate() {
         let mut builder = Builder::default();
-        let value = [(names[field].as_str(), Value::Integer(1))];
+        let value = [(name.as_str(), Value::Integer(1))];
         for mask in (1..(1usize << FIELDS) - 1).filter(|mask| mask >> field & 1 == 1) {
             builder.row("m", &format!("m,h=a{mask:03}"), 1, &value);
         }
