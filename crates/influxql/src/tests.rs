@@ -162,6 +162,7 @@ fn columns_are_named_as_influxdb_names_them() {
     assert_eq!(names("SELECT mean(v), mean(v), sum(v) AS mean FROM m"), "mean_1,mean_2,mean");
     assert_eq!(names("SELECT v+1, mean(v)+sum(i), v+i, (v) FROM m"), "v,mean_sum,v_i,v_1");
     assert_eq!(names("SELECT top(v, h, 2) FROM m"), "top,h");
+    assert_eq!(names("SELECT distinct v FROM m"), "distinct");
     assert_eq!(names("SELECT top(v, h, 2) INTO n FROM m"), "top");
 }
 

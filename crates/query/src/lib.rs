@@ -15,7 +15,7 @@ pub mod delete;
 mod error;
 mod exec;
 pub mod functions;
-pub mod partial;
+mod partial;
 mod pattern;
 mod plan;
 mod predicate;

@@ -6,7 +6,7 @@
 use crate::QueryError;
 use crate::check::Checked;
 use crate::datum::{Datum, is_number};
-use crate::functions::Function;
+use crate::functions::{self, Arguments, COUNT_DISTINCT, Function, Gives, Parameter};
 use crate::predicate::Predicate;
 use crate::resolve::{Expanded, Reference, Schema, Table, converts};
 use crate::vector::Node;
@@ -20,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) function: Function,
     /// The reference it reads.
     pub(crate) reference: usize,
+    /// Tags for which only the best point each counts.
+    pub(crate) by: Vec<Text>,
     /// The type of its result.
     pub(crate) result: FieldType,
 }
@@ -78,6 +80,12 @@ impl Plan {
         for Field { expr, .. } in &named.fields {
             let (node, field_type) = plan.node(expr, schema, checked.has_calls)?;
             plan.outputs.push(Output { node, field_type: field_type.unwrap_or(FieldType::Float) });
+            if let Expr::Call { name, args } = expr {
+                for beside in columns_beside(name, args) {
+                    let (node, field_type) = plan.node(beside, schema, true)?;
+                    plan.outputs.push(Output { node, field_type: field_type.unwrap_or(FieldType::Float) });
+                }
+            }
         }
         plan.check_fill(checked.has_calls)?;
         Ok(plan)
@@ -120,8 +128,8 @@ impl Plan {
             }
             Expr::Call { name, args } => {
                 let call = self.call(name, args, schema)?;
-                let result = self.calls[call].result;
-                Ok((Node::Input(self.variable(Variable::Call(call))), Some(result)))
+                let result = self.is_typed(call).then_some(self.calls[call].result);
+                Ok((Node::Input(self.variable(Variable::Call(call))), result))
             }
             Expr::Binary { op, lhs, rhs } => {
                 let (left, left_type) = self.node(lhs, schema, calls)?;
@@ -134,6 +142,10 @@ impl Plan {
                 };
                 Ok((Node::Binary(*op, Box::new(left), Box::new(right)), field_type))
             }
+            Expr::Distinct(field) => {
+                let call = Expr::Call { name: "distinct".to_owned(), args: vec![Expr::var(field.as_str())] };
+                self.node(&call, schema, calls)
+            }
             other => Err(QueryError::NotExecuted(other.to_string())),
         }
     }
@@ -142,24 +154,61 @@ impl Plan {
         intern(&mut self.variables, variable)
     }
 
+    /// Whether the type of a call is known: that of its field is not where no source has such a field.
+    pub(crate) fn is_typed(&self, call: usize) -> bool {
+        let planned = &self.calls[call];
+        planned.function.entry.gives != Gives::Same || !matches!(self.references[planned.reference], Reference::Missing)
+    }
+
     fn call(&mut self, name: &str, args: &[Expr], schema: &Schema) -> Result<usize, QueryError> {
         let not_executed = || QueryError::NotExecuted(format!("function {name}()"));
-        let function = Function::named(name).ok_or_else(not_executed)?;
-        let Some(Expr::VarRef { name: field, cast }) = args.first() else { return Err(not_executed()) };
-        let mut reference = schema.resolve(field, *cast);
+        let (name, first) = match args.first() {
+            Some(Expr::Distinct(field)) if name == "count" => (COUNT_DISTINCT, Some(Expr::var(field.as_str()))),
+            Some(Expr::Call { name: inner, args }) if name == "count" && inner == "distinct" => {
+                (COUNT_DISTINCT, args.first().cloned())
+            }
+            first => (name, first.cloned()),
+        };
+        let entry = functions::named(name).filter(|entry| entry.is_executed()).ok_or_else(not_executed)?;
+        let Some(Expr::VarRef { name: field, cast }) = first else { return Err(not_executed()) };
+        let mut reference = schema.resolve(&field, cast);
         // Functions never take tags.
         if matches!(reference, Reference::Tag(_)) {
             reference = Reference::Missing;
         }
         let input = reference_type(&reference).unwrap_or(FieldType::Float);
         let is_read = matches!(&reference, Reference::Field(field, wanted) if schema.readable(field, *wanted));
-        if is_read && !function.accepts(input) {
+        if is_read && !entry.accepts(input) {
             let text = format!("unsupported {name} iterator type: *query.{}InterruptIterator", input.name());
             return Err(QueryError::Invalid(text));
         }
         let reference = intern(&mut self.references, reference);
-        Ok(intern(&mut self.calls, Call { function, reference, result: function.result(input) }))
+        let function = Function { entry, parameter: parameter(entry.arguments, args) };
+        let by = columns_beside(name, args).filter_map(|arg| match arg {
+            Expr::VarRef { name, .. } => Some(Text::from(name.as_bytes())),
+            _ => None,
+        });
+        Ok(intern(&mut self.calls, Call { function, reference, by: by.collect(), result: entry.result(input) }))
     }
+}
+
+/// The literal of a call.
+#[allow(clippy::cast_precision_loss)]
+fn parameter(arguments: Arguments, args: &[Expr]) -> Parameter {
+    match (arguments, args.last()) {
+        (Arguments::FieldAndPercent, Some(Expr::Integer(percent))) => Parameter::Percent(*percent as f64),
+        (Arguments::FieldAndPercent, Some(Expr::Number(percent))) => Parameter::Percent(*percent),
+        (Arguments::FieldsAndCount, Some(Expr::Integer(count))) => {
+            Parameter::Count(usize::try_from(*count).unwrap_or(0))
+        }
+        _ => Parameter::None,
+    }
+}
+
+/// The arguments of a call that are columns of their own beside it: those of `top` and `bottom` between field and number.
+fn columns_beside<'a>(name: &str, args: &'a [Expr]) -> impl Iterator<Item = &'a Expr> + use<'a> {
+    let is_beside = functions::named(name).is_some_and(|entry| entry.arguments == Arguments::FieldsAndCount);
+    args.get(1..args.len().saturating_sub(1)).unwrap_or_default().iter().filter(move |_| is_beside)
 }
 
 fn intern<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {

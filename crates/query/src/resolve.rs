@@ -4,7 +4,7 @@
 use crate::check::Checked;
 use crate::datum::is_number;
 use crate::exec::check_cancel;
-use crate::functions::Function;
+use crate::functions::named;
 use crate::pattern::Pattern;
 use crate::{Context, Names, QueryError};
 use influxql::ast::{DataType, Expr, Field, Measurement, Source, WildcardKind};
@@ -255,6 +255,7 @@ fn expand_field(field: &Field, schema: &Schema, tags: &[&Text], out: &mut Vec<Fi
     Ok(())
 }
 
+/// Writes out a wildcard or regex of a call, or of the innermost of calls in each other.
 fn expand_call(
     field: &Field,
     name: &str,
@@ -262,23 +263,44 @@ fn expand_call(
     schema: &Schema,
     out: &mut Vec<Field>,
 ) -> Result<(), QueryError> {
-    let pattern = match args {
-        [Expr::Wildcard(_)] => None,
-        [Expr::Regex(regex)] => Some(Pattern::new(regex)?),
+    let (inner, argument) = innermost(name, args);
+    let pattern = match argument {
+        Some(Expr::Wildcard(_)) => None,
+        Some(Expr::Regex(regex)) => Some(Pattern::new(regex)?),
         _ => {
             out.push(field.clone());
             return Ok(());
         }
     };
-    let function = Function::named(name).ok_or_else(|| QueryError::NotExecuted(format!("function {name}()")))?;
+    let entry = named(inner).ok_or_else(|| QueryError::NotExecuted(format!("function {inner}()")))?;
+    let prefix = field.name();
     for (field_name, field_type) in &schema.fields {
-        if !function.accepts(*field_type) || pattern.as_ref().is_some_and(|pattern| !pattern.matches(field_name)) {
+        if !entry.accepts(*field_type) || pattern.as_ref().is_some_and(|pattern| !pattern.matches(field_name)) {
             continue;
         }
-        let prefix = field.alias.as_deref().unwrap_or(name);
         let alias = format!("{prefix}_{}", String::from_utf8_lossy(field_name));
-        let args = vec![reference(field_name, data_type(*field_type))];
-        out.push(Field { expr: Expr::Call { name: name.to_owned(), args }, alias: Some(alias) });
+        let expr = with_argument(name, args, &reference(field_name, data_type(*field_type)));
+        out.push(Field { expr, alias: Some(alias) });
     }
     Ok(())
+}
+
+/// The innermost call of calls in each other, and its first argument.
+fn innermost<'a>(name: &'a str, args: &'a [Expr]) -> (&'a str, Option<&'a Expr>) {
+    match args.first() {
+        Some(Expr::Call { name, args }) => innermost(name, args),
+        first => (name, first),
+    }
+}
+
+/// The call with another first argument in its innermost call.
+fn with_argument(name: &str, args: &[Expr], argument: &Expr) -> Expr {
+    let mut args = args.to_vec();
+    if let Some(first) = args.first_mut() {
+        *first = match first {
+            Expr::Call { name, args } => with_argument(name, args, argument),
+            _ => argument.clone(),
+        };
+    }
+    Expr::Call { name: name.to_owned(), args }
 }

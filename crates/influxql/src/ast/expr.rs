@@ -248,6 +248,7 @@ impl Expr {
     pub fn default_name(&self) -> String {
         match self.without_parens() {
             Expr::Call { name, .. } | Expr::VarRef { name, .. } => name.clone(),
+            Expr::Distinct(_) => "distinct".to_owned(),
             binary @ Expr::Binary { .. } => {
                 let mut names = Vec::new();
                 binary.operand_names(&mut names);
@@ -261,6 +262,7 @@ impl Expr {
     fn operand_names<'a>(&'a self, names: &mut Vec<&'a str>) {
         match self {
             Expr::VarRef { name, .. } | Expr::Call { name, .. } => names.push(name),
+            Expr::Distinct(_) => names.push("distinct"),
             Expr::Binary { lhs, rhs, .. } => {
                 lhs.operand_names(names);
                 rhs.operand_names(names);

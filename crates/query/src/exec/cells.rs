@@ -5,9 +5,13 @@
 //! in common and add up: pages with statistics, and a rest. A selector whose point is wanted (the time of a least or greatest
 //! value, or other columns) uses statistics only to pass over cuts that cannot change anything.
 
-use super::{Group, Job, Reader, prune};
+use super::keep::extra_value;
+use super::{Group, Job, Meter, Reader, prune};
 use crate::QueryError;
-use crate::functions::Function;
+use crate::functions::many::Many;
+use crate::functions::ranked::key_of;
+use crate::functions::selecting::Selecting;
+use crate::functions::{FIRST, Function, Kernel};
 use crate::partial::Partial;
 use crate::plan::{Call, Input, Plan, Variable};
 use crate::predicate::Predicate;
@@ -38,11 +42,29 @@ pub(crate) struct Cells {
     /// For each call, `groups * buckets` cells.
     pub(crate) calls: Vec<Vec<Partial>>,
     pub(crate) buckets: usize,
+    /// Memory of values that are kept.
+    pub(super) memory: Meter,
 }
 
 impl Cells {
-    pub(crate) fn new(calls: usize, groups: usize, buckets: usize) -> Self {
-        Self { calls: vec![vec![Partial::Empty; groups * buckets]; calls], buckets }
+    fn new(job: &Job<'_>, groups: usize, buckets: usize) -> Result<Self, QueryError> {
+        let calls = vec![vec![Partial::Empty; groups * buckets]; job.plan.calls.len()];
+        Ok(Self { calls, buckets, memory: Meter::new(job.context)? })
+    }
+
+    /// Everything is accumulated: makes results of what was kept.
+    fn finish(&mut self, job: &Job<'_>) -> Result<(), QueryError> {
+        let ascending = job.select.ascending();
+        for (cells, call) in self.calls.iter_mut().zip(&job.plan.calls) {
+            if matches!(call.function.entry.kernel, Kernel::Adding(_) | Kernel::Selecting(_)) {
+                continue;
+            }
+            for cell in cells.iter_mut().filter(|cell| !cell.is_empty()) {
+                job.check_cancel()?;
+                cell.finish(call.function, ascending);
+            }
+        }
+        Ok(())
     }
 
     /// The cells of a call in one group.
@@ -69,7 +91,7 @@ impl Wanted {
                 Variable::Call(_) => None,
             })
             .collect();
-        let alone = job.plan.calls.len() == 1 && job.plan.calls[0].function.is_selector();
+        let alone = job.plan.calls.len() == 1 && job.plan.calls[0].function.entry.is_selector();
         let own_time = alone && job.checked.windows.interval == 0;
         Self { point: (own_time || !extra.is_empty()).then_some(extra) }
     }
@@ -86,7 +108,7 @@ enum End {
 pub(super) struct Walk<'j, 'a> {
     pub(super) job: &'j Job<'a>,
     chunk: Chunk,
-    wanted: &'j Wanted,
+    pub(super) wanted: &'j Wanted,
     pub(super) cells: Cells,
     end: End,
     /// Every call.
@@ -95,7 +117,7 @@ pub(super) struct Walk<'j, 'a> {
 
 /// Accumulates some groups over a chunk.
 pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: &Wanted) -> Result<Cells, QueryError> {
-    let cells = Cells::new(job.plan.calls.len(), groups.len(), chunk.count);
+    let cells = Cells::new(job, groups.len(), chunk.count)?;
     let end = deciding_end(job, &chunk);
     let mut walk = Walk { job, chunk, wanted, cells, end, all: (0..job.plan.calls.len()).collect() };
     let mut members: Vec<(usize, usize)> = groups
@@ -123,6 +145,7 @@ pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: 
             walk.series(&mut scan, shard, series, group)?;
         }
     }
+    walk.cells.finish(job)?;
     Ok(walk.cells)
 }
 
@@ -132,7 +155,7 @@ pub(crate) fn first_bucket(job: &Job<'_>, group: &Group, call: usize) -> Result<
     if matches!(job.bound.inputs[reference], Input::Missing) {
         return Ok(None);
     }
-    let first = Call { function: Function::First, reference, result: job.plan.calls[call].result };
+    let first = Call { function: Function::plain(&FIRST), reference, ..job.plan.calls[call].clone() };
     let plan = Plan { calls: vec![first], ..job.plan.clone() };
     let job = Job { plan: &plan, ..*job };
     let chunk = Chunk { windows: Windows::new(0, 0), first: 0, count: 1, range: job.checked.range };
@@ -144,10 +167,10 @@ pub(crate) fn first_bucket(job: &Job<'_>, group: &Group, call: usize) -> Result<
 }
 
 fn deciding_end(job: &Job<'_>, chunk: &Chunk) -> End {
-    let only = |function| job.plan.calls.iter().all(|call| call.function == function);
+    let only = |kernel| job.plan.calls.iter().all(|call| call.function.entry.kernel == Kernel::Selecting(kernel));
     match chunk.count {
-        1 if only(Function::First) => End::First,
-        1 if only(Function::Last) => End::Last,
+        1 if only(Selecting::First) => End::First,
+        1 if only(Selecting::Last) => End::Last,
         _ => End::Neither,
     }
 }
@@ -183,6 +206,7 @@ impl Walk<'_, '_> {
 
     fn needs_tags(&self) -> bool {
         !matches!(self.job.bound.filter, Predicate::Always(_))
+            || self.job.plan.calls.iter().any(|call| !call.by.is_empty())
             || self.job.bound.inputs.iter().any(|input| matches!(input, Input::Tag(_)))
     }
 
@@ -290,7 +314,7 @@ impl Walk<'_, '_> {
 
     /// Whether statistics say of a function's point what is wanted: when the first and the last value were, they know.
     pub(super) fn suffice(&self, function: Function) -> bool {
-        let has_time = matches!(function, Function::First | Function::Last);
+        let has_time = matches!(function.entry.kernel, Kernel::Selecting(Selecting::First | Selecting::Last));
         self.wanted.point.as_ref().is_none_or(|extra| has_time && extra.is_empty())
     }
 
@@ -319,17 +343,24 @@ impl Walk<'_, '_> {
             && let Partial::Point(point) = known
         {
             let range = cut.range();
-            let late = planned.function == Function::First && range.start > point.time;
-            let early = planned.function == Function::Last && range.end < point.time;
+            let kernel = planned.function.entry.kernel;
+            let late = kernel == Kernel::Selecting(Selecting::First) && range.start > point.time;
+            let early = kernel == Kernel::Selecting(Selecting::Last) && range.end < point.time;
             if late || early {
                 return true;
             }
         }
-        if !whole || known.is_empty() || !planned.function.is_selector() {
+        if !whole || known.is_empty() || !planned.function.entry.is_selector() {
             return false;
         }
         // A point of the cut is at best as the statistics say.
         let Some(stats) = self.stats(call, cut) else { return false };
+        if let (Partial::Ranked(ranked), Kernel::Many(kernel)) = (known, planned.function.entry.kernel) {
+            let least = kernel == Many::Bottom;
+            let best =
+                stats.numbers.and_then(|numbers| key_of(&if least { numbers.min } else { numbers.max }.into(), least));
+            return planned.by.is_empty() && best.is_some_and(|key| !ranked.admits(key, stats.first_time, None));
+        }
         match Partial::from_stats(planned.function, &stats) {
             Some(Partial::Empty) => true,
             Some(Partial::Point(best)) => !known.yields_to(planned.function, best.time, best.value.value()),
@@ -370,7 +401,7 @@ impl Walk<'_, '_> {
             let view = ColumnRows { column, first: if compact.is_some() { 0 } else { start } };
             for (bucket, segment) in &segments {
                 let cell = group * self.chunk.count + bucket;
-                self.reduce(&reader, call, cell, &view, segment.clone(), |row| times[rows.at(row)], &rows)?;
+                self.reduce(&reader, (call, cell), &view, segment.clone(), &times, &rows)?;
             }
         }
         Ok(())
@@ -390,21 +421,24 @@ impl Walk<'_, '_> {
         segments
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// Takes the values of some rows into a cell.
     fn reduce(
         &mut self,
         reader: &Reader<'_>,
-        call: usize,
-        cell: usize,
+        (call, cell): (usize, usize),
         view: &ColumnRows<'_>,
         segment: Range<usize>,
-        time: impl Fn(usize) -> i64,
+        times: &[i64],
         rows: &Rows<'_>,
     ) -> Result<(), QueryError> {
         let function = self.job.plan.calls[call].function;
         let positions = view.positions(segment);
-        let at_position = |position: usize| time(view.row(position));
-        let (mut partial, chosen) = Partial::of_slice(function, &view.column.values, positions, at_position);
+        let time = |position: usize| times[rows.at(view.row(position))];
+        if !matches!(function.entry.kernel, Kernel::Adding(_) | Kernel::Selecting(_)) {
+            let row = |position: usize| rows.at(view.row(position));
+            return self.keep(reader, (call, cell), &view.column.values, positions, times, &row);
+        }
+        let (mut partial, chosen) = Partial::of_slice(function, &view.column.values, &positions, time);
         let known = &mut self.cells.calls[call][cell];
         if let (Partial::Point(point), Some(chosen), Some(extra)) = (&mut partial, chosen, &self.wanted.point) {
             if !known.yields_to(function, point.time, point.value.value()) {
@@ -417,14 +451,6 @@ impl Walk<'_, '_> {
         }
         known.merge(function, partial);
         Ok(())
-    }
-}
-
-fn extra_value(reader: &Reader<'_>, reference: usize, row: usize) -> Result<Option<crate::datum::Datum>, QueryError> {
-    match &reader.inputs[reference] {
-        Input::Missing => Ok(None),
-        Input::Tag(key) => Ok(reader.tags.get(key).map(|value| crate::datum::Datum::String(value.into()))),
-        Input::Field(..) => Ok(reader.column(reference)?.and_then(|column| column.get(row).map(Into::into))),
     }
 }
 

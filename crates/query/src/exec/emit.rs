@@ -9,10 +9,9 @@ use super::{Flow, Group, Job, give, give_rows};
 use crate::QueryError;
 use crate::Sink;
 use crate::datum::Datum;
-use crate::functions::Function;
-use crate::partial::{Partial, fill_value};
-use crate::plan::Variable;
-use crate::resolve::Reference;
+use crate::functions::{Entry, Function, Kernel};
+use crate::partial::{Partial, Point, fill_value};
+use crate::plan::{Call, Variable};
 use crate::vector::{Operand, Vector, evaluate};
 use influxql::ast::Fill;
 use model::{FieldType, Frame, FrameColumn, Item};
@@ -148,7 +147,13 @@ impl<'g> Emitter<'g> {
     ) -> Result<Flow, QueryError> {
         let (chunk, bucket) = (walk.chunk, walk.place(ordinal));
         let index = walk.index(bucket);
-        let fills = chunk.windows.interval > 0 && job.plan.fill != Fill::None;
+        if let [cells] = walk.columns[..]
+            && let Partial::Points(points) = &cells[bucket]
+        {
+            self.push_points(job, chunk.windows.start(index), points);
+            return Ok(Flow::Continue);
+        }
+        let fills = chunk.windows.interval > 0 && job.plan.fill != Fill::None && !gives_many(job);
         if walk.columns.iter().all(|cells| cells[bucket].is_empty()) {
             if !fills || !self.fills_empty(job, walk, ordinal, index) {
                 return Ok(Flow::Continue);
@@ -168,12 +173,19 @@ impl<'g> Emitter<'g> {
         };
         let time = match point {
             Some(point) if self.own_time => point.time,
-            _ if chunk.windows.interval > 0 => chunk.windows.start(index),
-            _ if job.checked.range.start == i64::MIN => 0,
-            _ => job.checked.range.start,
+            _ => bucket_time(job, chunk.windows.start(index)),
         };
         self.push_row(job, time, values, point.map(|point| point.extra.as_slice()));
         Ok(Flow::Continue)
+    }
+
+    /// The rows of a bucket that has several.
+    fn push_points(&mut self, job: &Job<'_>, start: i64, points: &[Point]) {
+        let own_time = job.plan.calls[0].function.entry.is_selector();
+        for point in points {
+            let time = if own_time { point.time } else { bucket_time(job, start) };
+            self.push_row(job, time, vec![Some(point.value.clone())], Some(&point.extra));
+        }
     }
 
     /// Whether a bucket without any value becomes a row now; it may be held back.
@@ -225,7 +237,7 @@ impl<'g> Emitter<'g> {
     /// nor before its first one if the range has no lower bound.
     fn is_filled(&mut self, job: &Job<'_>, call: usize, index: i64) -> Result<bool, QueryError> {
         // Only counts are filled with something that would not be put there anyway.
-        if job.plan.fill != Fill::Null || job.plan.calls[call].function != Function::Count {
+        if job.plan.fill != Fill::Null || !job.plan.calls[call].function.entry.counts() {
             return Ok(true);
         }
         let lower = job.checked.range.start != i64::MIN;
@@ -243,7 +255,7 @@ impl<'g> Emitter<'g> {
     fn fill_call(&self, job: &Job<'_>, call: usize, index: i64, next: Option<(i64, Datum)>) -> Option<Datum> {
         let planned = &job.plan.calls[call];
         match job.plan.fill {
-            Fill::Null if planned.function == Function::Count => Some(Datum::Integer(0)),
+            Fill::Null if planned.function.entry.counts() => Some(Datum::Integer(0)),
             Fill::Null | Fill::None => None,
             Fill::Integer(number) => fill_value(&Datum::Integer(number), planned.result),
             Fill::Number(number) => fill_value(&Datum::Float(number), planned.result),
@@ -266,12 +278,7 @@ impl<'g> Emitter<'g> {
                 Variable::Reference(_) => extra.next().cloned().flatten(),
             };
             // A call whose type is that of its field has nothing to fill where no source has such a field.
-            let is_missing = |call: usize| {
-                let planned = &job.plan.calls[call];
-                let typed = matches!(planned.function, Function::Count | Function::Mean);
-                !typed && matches!(job.plan.references[planned.reference], Reference::Missing)
-            };
-            if matches!(variable, Variable::Call(call) if is_missing(*call)) {
+            if matches!(variable, Variable::Call(call) if !job.plan.is_typed(*call)) {
                 value = None;
             } else if value.is_none() {
                 if let Some(number) = &number {
@@ -396,6 +403,19 @@ pub(crate) fn give_in_frames(
         }
     }
     Ok(Flow::Continue)
+}
+
+/// The time (ns) of a row that has none of its own; `start` is that of its bucket.
+fn bucket_time(job: &Job<'_>, start: i64) -> i64 {
+    if job.checked.windows.interval > 0 {
+        return start;
+    }
+    if job.checked.range.start == i64::MIN { 0 } else { job.checked.range.start }
+}
+
+/// Whether buckets have several rows: then empty ones have none.
+fn gives_many(job: &Job<'_>) -> bool {
+    matches!(job.plan.calls[..], [Call { function: Function { entry: Entry { kernel: Kernel::Many(_), .. }, .. }, .. }])
 }
 
 fn variable_type(job: &Job<'_>, variable: Variable) -> FieldType {

@@ -4,6 +4,7 @@ pub(crate) mod aggregate;
 mod bands;
 pub(crate) mod cells;
 pub(crate) mod emit;
+mod keep;
 mod prune;
 pub(crate) mod raw;
 

@@ -1,21 +1,17 @@
 //! Partial aggregates add up, whatever way the values are cut.
 
 use super::*;
+use crate::functions::named;
 use proptest::prelude::*;
 
-const ALL: [Function; 8] = [
-    Function::Count,
-    Function::Sum,
-    Function::Mean,
-    Function::Min,
-    Function::Max,
-    Function::First,
-    Function::Last,
-    Function::Spread,
-];
+const ALL: [&str; 8] = ["count", "sum", "mean", "min", "max", "first", "last", "spread"];
+
+fn function(name: &str) -> Function {
+    Function::plain(named(name).unwrap())
+}
 
 fn whole(function: Function, values: &Values, range: Range<usize>) -> Partial {
-    Partial::of_slice(function, values, range, |at| i64::try_from(at).unwrap() * 10).0
+    Partial::of_slice(function, values, &range, |at| i64::try_from(at).unwrap() * 10).0
 }
 
 proptest! {
@@ -25,7 +21,7 @@ proptest! {
         let len = values.len();
         let (low, high) = (first.min(second).min(len), first.max(second).min(len));
         let values = Values::Integer(values);
-        for function in ALL {
+        for function in ALL.map(function) {
             let [a, b, c] = [0..low, low..high, high..len].map(|range| whole(function, &values, range));
             let mut left = a.clone();
             left.merge(function, b.clone());
@@ -45,21 +41,34 @@ proptest! {
     }
 }
 
-#[test]
-fn ties_are_broken_as_influxdb_does() {
-    let point = |time, value: f64| Point::partial(time, Datum::Float(value));
-    let chosen = |function, old: Partial, new: Partial| {
-        let mut old = old;
-        old.merge(function, new);
-        match old {
-            Partial::Point(point) => (point.time, point.value.as_f64().unwrap()),
-            other => panic!("{other:?}"),
+/// What values a function that keeps them has seen.
+fn held(function: Function, values: &Values, range: Range<usize>) -> Partial {
+    let mut partial = Partial::holding(function, values.field_type(), &[], true).unwrap();
+    let time = |at: usize| i64::try_from(at).unwrap() * 10;
+    match &mut partial {
+        Partial::Collected(collected) => collected.append(values, range, Some(&time)),
+        Partial::Seen(seen) => seen.insert(values, range, time),
+        other => panic!("{other:?}"),
+    }
+    partial
+}
+
+proptest! {
+    /// Values that were kept in pieces give the result of the whole.
+    #[test]
+    fn kept_pieces_add_up(values in proptest::collection::vec(-3_i64..4, 1..40), cut in 0_usize..41) {
+        let (cut, len, values) = (cut.min(values.len()), values.len(), Values::Integer(values));
+        for name in ["median", "mode", "stddev", "count(distinct)", "percentile", "distinct"] {
+            let parameter = if name == "percentile" { Parameter::Percent(50.0) } else { Parameter::None };
+            let function = Function { entry: named(name).unwrap(), parameter };
+            let mut pieces = held(function, &values, 0..cut);
+            pieces.merge(function, held(function, &values, cut..len));
+            let mut expected = held(function, &values, 0..len);
+            pieces.finish(function, true);
+            expected.finish(function, true);
+            prop_assert!(format!("{pieces:?}") == format!("{expected:?}"), "{name} {pieces:?} {expected:?}");
         }
-    };
-    assert_eq!(chosen(Function::Max, point(5, 1.0), point(3, 1.0)), (3, 1.0));
-    assert_eq!(chosen(Function::Min, point(3, 1.0), point(5, 1.0)), (3, 1.0));
-    assert_eq!(chosen(Function::First, point(3, 1.0), point(3, 2.0)), (3, 2.0));
-    assert_eq!(chosen(Function::Last, point(3, 2.0), point(3, 1.0)), (3, 2.0));
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn lines(host: u8, start: i64, step: i64, rows: i64, fields: u8, seed: i64) -> S
     (0..rows).map(line).collect()
 }
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 18] = [
     "count(x), sum(x), mean(x), min(x), max(x), first(x), last(x), spread(x)",
     "count(y), sum(y), mean(y), min(y), max(y), first(y), last(y), spread(y)",
     "count(x), max(y), count(s), last(s)",
@@ -89,6 +89,12 @@ const COLUMNS: [&str; 12] = [
     "max(x), y",
     "last(y), x",
     "first(x), host",
+    "median(x), mode(y), count(distinct(s)), percentile(x, 90), count(y)",
+    "percentile(y, 50), x",
+    "distinct(x)",
+    "top(x, 3)",
+    "bottom(y, 2), x, host",
+    "top(x, host, 2)",
 ];
 
 proptest! {
@@ -214,7 +220,7 @@ fn filters_pass_over_pages_series_and_segments() {
 }
 
 /// The answer of a query, and how many pages of values were decoded for it.
-fn ask_counting(names: &Stored, stats: &Stats, query: &str) -> (String, i64) {
+pub(crate) fn ask_counting(names: &Stored, stats: &Stats, query: &str) -> (String, i64) {
     let decoded = || stats.snapshot().iter().find(|sample| sample.name == "pagesDecoded").unwrap().value;
     let before = decoded();
     (ask(names, query), decoded() - before)

@@ -16,10 +16,14 @@ pub(super) struct Select<'a> {
     calls: usize,
     /// A tag, or a cast to text or truth, is among the columns, or may be.
     texts: bool,
+    /// `top` or `bottom` is called.
+    ranked: bool,
     /// The lower bound of time, if it was given (ns).
     lower: Option<i64>,
     /// Width and offset of the buckets (ns).
     buckets: (i64, i64),
+    by_time: bool,
+    by_tags: bool,
 }
 
 impl<'a> Select<'a> {
@@ -32,8 +36,11 @@ impl<'a> Select<'a> {
             means: false,
             calls: 0,
             texts: false,
+            ranked: false,
             lower: None,
             buckets: (0, 0),
+            by_time: false,
+            by_tags: false,
         }
     }
 
@@ -45,6 +52,7 @@ impl<'a> Select<'a> {
     pub(super) fn text(&mut self, random: &mut Random) -> String {
         let by_time = self.aggregates && random.once_in(2);
         let by_tags = self.grouping(random);
+        (self.by_time, self.by_tags) = (by_time, !by_tags.is_empty());
         let columns = if self.aggregates { self.calls(random, by_time) } else { self.raw(random) };
         let mut out = format!("SELECT {columns} FROM {}", source(self.schema, random));
         let narrow = by_tags.is_empty() || (by_tags.len() == 1 && by_tags[0].starts_with('"'));
@@ -100,9 +108,10 @@ impl<'a> Select<'a> {
             // SLIMIT it applies to each shard alone, and to series before their rows are looked at.
             let allowed = match word {
                 // With fill(none), and where each call begins in a bucket of its own, it counts the rows of each call alone.
-                "LIMIT" => !fill_none && (self.calls < 2 || self.lower.is_some()),
+                "LIMIT" => !fill_none && !self.ranked && (self.calls < 2 || self.lower.is_some()),
                 "OFFSET" => {
-                    (self.aggregates && !fill_none && (self.calls < 2 || self.lower.is_some())) || out.contains("LIMIT")
+                    (self.aggregates && !self.ranked && !fill_none && (self.calls < 2 || self.lower.is_some()))
+                        || out.contains("LIMIT")
                 }
                 "SLIMIT" | "SOFFSET" => unconditional && self.schema.one_shard() && !self.schema.policy,
                 _ => true,
@@ -202,28 +211,88 @@ impl<'a> Select<'a> {
         if self.schema.unique_times {
             functions.extend([("first", ALL), ("last", ALL)]);
         }
+        functions.push(("median", NUMBERS));
+        // Without buckets InfluxDB loses it where the range ends before 1970.
+        if self.by_time || self.schema.start >= 0 {
+            functions.push(("count(distinct", ALL));
+        }
+        // Deviations of numbers at the edges are lost in rounding.
+        if !self.schema.edges {
+            functions.push(("stddev", NUMBERS));
+        }
+        // Of equal values it is open which one's time is shown.
+        if self.by_time {
+            functions.push(("percentile", NUMBERS));
+        }
+        // Its ties are open too where there are more points than are sorted by insertion.
+        if self.schema.unique_times && self.schema.rows <= 12 {
+            functions.push(("mode", ALL));
+        }
         let (function, kinds) = *random.pick(&functions);
         self.calls += 1;
         self.sums |= function == "sum";
-        self.means |= function == "mean";
+        // Of both zeros it is open which one is in the middle.
+        self.means |= matches!(function, "mean" | "stddev" | "median" | "percentile");
         let field = self.schema.field(random, kinds).map_or_else(|| "nosuch".to_owned(), |field| name(&field.name));
+        let end = match function {
+            // Where the rank of a percentile lies below the first value InfluxDB leaves out all rows that follow.
+            "percentile" => format!(", {})", random.pick(&["50", "75", "90", "99.9", "100", "100.5"])),
+            "count(distinct" => "))".to_owned(),
+            _ => ")".to_owned(),
+        };
+        let wild = function != "count(distinct";
         match random.below(16) {
-            0 => {
+            0 if wild => {
                 self.calls += 1;
-                format!("{function}(*)")
+                format!("{function}(*{end}")
             }
-            1 => format!("{function}(nosuch)"),
-            2 => {
+            1 => format!("{function}(nosuch{end}"),
+            2 if wild => {
                 self.calls += 1;
-                format!("{function}(/[a-m]/)")
+                format!("{function}(/[a-m]/{end}")
             }
-            3 => format!("{function}({field}{})", self.cast(random)),
-            4 => format!("{function}({field}::field)"),
-            _ => format!("{function}({field})"),
+            3 => format!("{function}({field}{}{end}", self.cast(random)),
+            4 => format!("{function}({field}::field{end}"),
+            _ => format!("{function}({field}{end}"),
         }
     }
 
+    /// A call of which a bucket gives several rows; it stands alone, but for what `top` and `bottom` have beside them.
+    fn many(&mut self, random: &mut Random) -> String {
+        self.calls = 1;
+        // Of several series' points at one time and of one value it is open which ones are the best.
+        let number = self.schema.field(random, NUMBERS).filter(|_| self.schema.unique_times && random.once_in(2));
+        let Some(number) = number.map(|field| name(&field.name)) else {
+            let field = name(&random.pick(&self.schema.fields).name);
+            return match random.below(4) {
+                0 => format!("distinct {field}"),
+                _ => format!("distinct({field})"),
+            };
+        };
+        // A LIMIT cuts their points before they are ranked.
+        self.ranked = true;
+        let function = *random.pick(&["top", "bottom"]);
+        let mut arguments = vec![number];
+        // InfluxDB loses the groups of `bottom` with tags.
+        let groups = function == "bottom" && self.by_tags;
+        if !self.schema.tags.is_empty() && !groups && random.once_in(2) {
+            self.texts = true;
+            arguments.push(name(&random.pick(&self.schema.tags).0));
+        }
+        arguments.push(random.between(1, 6).to_string());
+        let call = format!("{function}({})", arguments.join(", "));
+        if random.once_in(3) {
+            let beside = name(&random.pick(&self.schema.fields).name);
+            self.texts |= !self.schema.all_fields(NUMBERS);
+            return format!("{call}, {beside}");
+        }
+        call
+    }
+
     fn calls(&mut self, random: &mut Random, by_time: bool) -> String {
+        if random.once_in(7) {
+            return self.many(random);
+        }
         if self.schema.unique_times && random.once_in(6) {
             let function = random.pick(&["first", "last", "min", "max"]);
             if let Some(field) = self.schema.field(random, NUMBERS) {

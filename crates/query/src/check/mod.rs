@@ -2,10 +2,13 @@
 //! Errors come in the order and with the texts of InfluxDB. What is right but not executed yet is noted on the way and
 //! reported only when everything else was found to be right.
 
+mod calls;
+
 use crate::when::{self, Part};
 use crate::windows::Windows;
-use crate::{Context, QueryError, functions};
-use influxql::ast::{Expr, Field, Fill, Select, Source, WildcardKind};
+use crate::{Context, QueryError};
+use calls::{Found, check_expr, check_operand};
+use influxql::ast::{Expr, Field, Fill, Select, Source};
 use model::TimeRange;
 
 /// A SELECT that makes sense.
@@ -27,17 +30,6 @@ pub(crate) struct Checked {
     pub(crate) has_calls: bool,
 }
 
-/// What the fields call for.
-#[derive(Default)]
-struct Found {
-    calls: usize,
-    auxiliary: bool,
-    aggregates: bool,
-    distinct: bool,
-    top: Option<String>,
-    not_executed: Option<String>,
-}
-
 fn invalid<T>(text: impl Into<String>) -> Result<T, QueryError> {
     Err(QueryError::Invalid(text.into()))
 }
@@ -45,7 +37,7 @@ fn invalid<T>(text: impl Into<String>) -> Result<T, QueryError> {
 /// Checks a SELECT.
 pub(crate) fn check(select: &Select, context: &Context) -> Result<Checked, QueryError> {
     let when = when::split(select.condition.as_ref(), context.now)?;
-    let mut found = Found::default();
+    let mut found = Found { limit: select.limit, has_target: select.target.is_some(), ..Found::default() };
     check_condition(&when.rest, &mut found)?;
     let windows = check_dimensions(&select.dimensions, context)?;
     let mut range = when.range;
@@ -92,25 +84,6 @@ fn check_condition(part: &Part, found: &mut Found) -> Result<(), QueryError> {
     }
 }
 
-fn check_operand(expr: &Expr, found: &mut Found) -> Result<(), QueryError> {
-    if let Expr::Call { name, args } = expr {
-        if !functions::is_math(name) {
-            return invalid(format!("invalid function call in condition: {expr}"));
-        }
-        let expected = if matches!(name.as_str(), "atan2" | "pow" | "log") { 2 } else { 1 };
-        check_arguments(name, args, expected)?;
-        found.not_executed.get_or_insert_with(|| format!("function {name}() in WHERE"));
-    }
-    expr.children().into_iter().try_for_each(|child| check_operand(child, found))
-}
-
-fn check_arguments(name: &str, args: &[Expr], expected: usize) -> Result<(), QueryError> {
-    if args.len() == expected {
-        return Ok(());
-    }
-    invalid(format!("invalid number of arguments for {name}, expected {expected}, got {}", args.len()))
-}
-
 fn check_dimensions(dimensions: &[Expr], context: &Context) -> Result<Windows, QueryError> {
     let mut windows = Windows::new(0, 0);
     for dimension in dimensions {
@@ -152,151 +125,6 @@ fn offset_of(offset: Option<&Expr>, context: &Context) -> Result<i64, QueryError
             _ => invalid("time dimension offset function must be now()"),
         },
         Some(_) => invalid("time dimension offset must be duration or now()"),
-    }
-}
-
-fn is_literal(expr: &Expr) -> bool {
-    matches!(
-        expr.without_parens(),
-        Expr::String(_) | Expr::Integer(_) | Expr::Unsigned(_) | Expr::Number(_) | Expr::Boolean(_) | Expr::Duration(_)
-    )
-}
-
-fn is_constant(expr: &Expr) -> bool {
-    match expr.without_parens() {
-        Expr::Binary { lhs, rhs, .. } => is_constant(lhs) && is_constant(rhs),
-        other => is_literal(other),
-    }
-}
-
-fn check_expr(expr: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
-    if is_constant(expr) {
-        return invalid("field must contain at least one variable");
-    }
-    match expr {
-        Expr::VarRef { .. } => {
-            found.auxiliary = true;
-            Ok(())
-        }
-        Expr::Wildcard(_) | Expr::Regex(_) if !wildcards => {
-            let what = if matches!(expr, Expr::Regex(_)) { "regex" } else { "wildcard" };
-            invalid(format!("unable to use {what} in a binary expression"))
-        }
-        Expr::Wildcard(_) | Expr::Regex(_) => {
-            found.auxiliary = true;
-            Ok(())
-        }
-        Expr::Call { name, args } => check_call(name, args, wildcards, found),
-        Expr::Distinct(name) => check_call("distinct", &[Expr::var(name.as_str())], wildcards, found),
-        Expr::Paren(inner) => check_expr(inner, wildcards, found),
-        Expr::Binary { lhs, rhs, .. } => {
-            for side in [lhs, rhs] {
-                if !is_constant(side) {
-                    check_expr(side, false, found)?;
-                }
-            }
-            Ok(())
-        }
-        _ => invalid("unimplemented"),
-    }
-}
-
-fn check_call(name: &str, args: &[Expr], wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
-    if functions::is_math(name) {
-        let expected = if matches!(name, "atan2" | "pow" | "log") { 2 } else { 1 };
-        check_arguments(name, args, expected)?;
-        note(found, name);
-        return args.iter().filter(|arg| !is_constant(arg)).try_for_each(|arg| check_expr(arg, false, found));
-    }
-    found.calls += 1;
-    match name {
-        "max" | "min" | "first" | "last" => {}
-        "count" | "sum" | "mean" | "spread" => found.aggregates = true,
-        "median" | "mode" | "stddev" | "sum_hll" | "count_hll" => {
-            found.aggregates = true;
-            note(found, name);
-        }
-        _ => return check_other_call(name, args, found),
-    }
-    check_arguments(name, args, 1)?;
-    check_symbol(name, &args[0], wildcards, found)
-}
-
-fn note(found: &mut Found, name: &str) {
-    found.not_executed.get_or_insert_with(|| format!("function {name}()"));
-}
-
-/// The argument of an aggregate or selector.
-fn check_symbol(name: &str, argument: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
-    match argument {
-        Expr::VarRef { .. } => Ok(()),
-        Expr::Wildcard(WildcardKind::Tags) => invalid(format!("unable to use tag wildcard in {name}()")),
-        Expr::Wildcard(_) | Expr::Regex(_) => {
-            if !wildcards {
-                let what = if matches!(argument, Expr::Regex(_)) { "regex field" } else { "wildcard" };
-                return invalid(format!("unsupported expression with {what}: {name}()"));
-            }
-            found.aggregates = true;
-            Ok(())
-        }
-        Expr::Distinct(_) if name == "count" => {
-            found.not_executed.get_or_insert_with(|| "count(distinct())".to_owned());
-            Ok(())
-        }
-        Expr::Call { name: inner, args } if name == "count" && inner == "distinct" => {
-            found.not_executed.get_or_insert_with(|| "count(distinct())".to_owned());
-            check_distinct_arguments(args)
-        }
-        _ => invalid(format!("expected field argument in {name}()")),
-    }
-}
-
-fn check_distinct_arguments(args: &[Expr]) -> Result<(), QueryError> {
-    match args {
-        [] => invalid("distinct function requires at least one argument"),
-        [Expr::VarRef { .. }] => Ok(()),
-        [Expr::Wildcard(_)] => invalid("distinct() does not support wildcards"),
-        [_] => invalid("expected field argument in distinct()"),
-        _ => invalid("distinct function can only have one argument"),
-    }
-}
-
-/// Functions that are not executed: the checks that are simple are made all the same.
-fn check_other_call(name: &str, args: &[Expr], found: &mut Found) -> Result<(), QueryError> {
-    if !functions::is_known(name) {
-        return invalid(format!("undefined function {name}()"));
-    }
-    note(found, name);
-    match name {
-        "distinct" => {
-            found.distinct = true;
-            found.aggregates = true;
-            check_distinct_arguments(args)
-        }
-        "top" | "bottom" => {
-            found.top = Some(name.to_owned());
-            if args.len() < 2 {
-                return invalid(format!(
-                    "invalid number of arguments for {name}, expected at least 2, got {}",
-                    args.len()
-                ));
-            }
-            Ok(())
-        }
-        "percentile" | "sample" => check_arguments(name, args, 2),
-        _ => {
-            found.aggregates = true;
-            if args.is_empty() {
-                let (least, most) = if matches!(name, "difference" | "non_negative_difference" | "cumulative_sum") {
-                    return check_arguments(name, args, 1);
-                } else {
-                    (1, 2)
-                };
-                let text = format!("expected at least {least} but no more than {most}, got 0");
-                return invalid(format!("invalid number of arguments for {name}, {text}"));
-            }
-            Ok(())
-        }
     }
 }
 
@@ -376,9 +204,34 @@ mod tests {
             ("SELECT v FROM m fill(none)", "fill(none) must be used with a function"),
             ("SELECT * + 1 FROM m", "unable to use wildcard in a binary expression"),
             ("SELECT mean(*) + 1 FROM m", "unsupported expression with wildcard: mean()"),
-            ("SELECT median(v) FROM m", "not executed yet: function median()"),
+            ("SELECT integral(v) FROM m", "not executed yet: function integral()"),
+            ("SELECT median(v) FROM m", ""),
+            ("SELECT percentile(v) FROM m", "invalid number of arguments for percentile, expected 2, got 1"),
+            ("SELECT percentile(v, 'a') FROM m", "expected float argument in percentile()"),
+            ("SELECT percentile(v, 90), h FROM m", ""),
+            (
+                "SELECT distinct(v), h FROM m",
+                "aggregate function distinct() cannot be combined with other functions or fields",
+            ),
+            ("SELECT distinct(*) FROM m", "expected field argument in distinct()"),
+            ("SELECT top(v) FROM m", "invalid number of arguments for top, expected at least 2, got 1"),
+            ("SELECT top(v, h) FROM m", "expected integer as last argument in top(), found h"),
+            ("SELECT top(v, 0) FROM m", "limit (0) in top function must be at least 1"),
+            (
+                "SELECT top(v, 3) FROM m LIMIT 2",
+                "limit (3) in top function can not be larger than the LIMIT (2) in the select statement",
+            ),
+            ("SELECT top(*, 3) FROM m", "expected first argument to be a field in top(), found *"),
+            ("SELECT bottom(v, 1, 3) FROM m", "only fields or tags are allowed in bottom(), found 1"),
+            ("SELECT top(v, 3), max(v) FROM m", "selector function top() cannot be combined with other functions"),
+            ("SELECT holt_winters(v, 2) FROM m", "invalid number of arguments for holt_winters, expected 3, got 2"),
+            (
+                "SELECT integral() FROM m",
+                "invalid number of arguments for integral, expected at least 1 but no more than 2, got 0",
+            ),
             ("SELECT median(v), v FROM m", "mixing aggregate and non-aggregate queries is not supported"),
-            ("SELECT count(distinct(v)) FROM m", "not executed yet: count(distinct())"),
+            ("SELECT count(distinct(v)) FROM m", ""),
+            ("SELECT count(distinct(v, w)) FROM m", "distinct function can only have one argument"),
             ("SELECT v FROM (SELECT v FROM m)", "not executed yet: subqueries"),
             ("SELECT max(v), h FROM m GROUP BY time(1m, -5s), *", ""),
         ] {

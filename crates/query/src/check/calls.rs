@@ -1,0 +1,199 @@
+//! What stands in the SELECT clause: expressions and calls, each with the arguments that its function's entry asks for.
+
+use super::invalid;
+use crate::QueryError;
+use crate::functions::many::Many;
+use crate::functions::{self, Arguments, Entry, Kernel};
+use influxql::ast::{Expr, WildcardKind};
+
+/// What the fields call for.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) calls: usize,
+    pub(super) auxiliary: bool,
+    /// Something that is no selector.
+    pub(super) aggregates: bool,
+    pub(super) distinct: bool,
+    /// The name of `top` or `bottom`, if it is called.
+    pub(super) top: Option<String>,
+    pub(super) not_executed: Option<String>,
+    /// LIMIT, and whether there is an INTO.
+    pub(super) limit: u64,
+    pub(super) has_target: bool,
+}
+
+/// Checks a side of a comparison in WHERE.
+pub(super) fn check_operand(expr: &Expr, found: &mut Found) -> Result<(), QueryError> {
+    if let Expr::Call { name, args } = expr {
+        match functions::named(name).map(|entry| (entry.kernel, entry.arguments)) {
+            Some((Kernel::Math, Arguments::Expressions(expected))) => check_count(name, args, expected)?,
+            _ => return invalid(format!("invalid function call in condition: {expr}")),
+        }
+        found.not_executed.get_or_insert_with(|| format!("function {name}() in WHERE"));
+    }
+    expr.children().into_iter().try_for_each(|child| check_operand(child, found))
+}
+
+fn is_literal(expr: &Expr) -> bool {
+    matches!(
+        expr.without_parens(),
+        Expr::String(_) | Expr::Integer(_) | Expr::Unsigned(_) | Expr::Number(_) | Expr::Boolean(_) | Expr::Duration(_)
+    )
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    match expr.without_parens() {
+        Expr::Binary { lhs, rhs, .. } => is_constant(lhs) && is_constant(rhs),
+        other => is_literal(other),
+    }
+}
+
+/// Checks a selected expression; `wildcards`: it may stand for several.
+pub(super) fn check_expr(expr: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
+    if is_constant(expr) {
+        return invalid("field must contain at least one variable");
+    }
+    match expr {
+        Expr::VarRef { .. } => {
+            found.auxiliary = true;
+            Ok(())
+        }
+        Expr::Wildcard(_) | Expr::Regex(_) if !wildcards => {
+            let what = if matches!(expr, Expr::Regex(_)) { "regex" } else { "wildcard" };
+            invalid(format!("unable to use {what} in a binary expression"))
+        }
+        Expr::Wildcard(_) | Expr::Regex(_) => {
+            found.auxiliary = true;
+            Ok(())
+        }
+        Expr::Call { name, args } => check_call(name, args, wildcards, found),
+        Expr::Distinct(name) => check_call("distinct", &[Expr::var(name.as_str())], wildcards, found),
+        Expr::Paren(inner) => check_expr(inner, wildcards, found),
+        Expr::Binary { lhs, rhs, .. } => {
+            for side in [lhs, rhs] {
+                if !is_constant(side) {
+                    check_expr(side, false, found)?;
+                }
+            }
+            Ok(())
+        }
+        _ => invalid("unimplemented"),
+    }
+}
+
+fn check_call(name: &str, args: &[Expr], wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
+    let Some(entry) = functions::named(name) else { return invalid(format!("undefined function {name}()")) };
+    if !entry.is_executed() {
+        found.not_executed.get_or_insert_with(|| format!("function {name}()"));
+    }
+    if let Arguments::Expressions(expected) = entry.arguments {
+        check_count(name, args, expected)?;
+        return args.iter().filter(|arg| !is_constant(arg)).try_for_each(|arg| check_expr(arg, false, found));
+    }
+    found.calls += 1;
+    found.aggregates |= !entry.is_selector();
+    found.distinct |= entry.kernel == Kernel::Many(Many::Distinct);
+    check_arguments(entry, args, wildcards, found)
+}
+
+fn check_arguments(entry: &Entry, args: &[Expr], wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
+    let name = entry.name;
+    match entry.arguments {
+        Arguments::Field => {
+            check_count(name, args, 1)?;
+            check_symbol(name, &args[0], wildcards, found)
+        }
+        Arguments::FieldOrDistinct => {
+            check_count(name, args, 1)?;
+            match &args[0] {
+                Expr::Distinct(_) => Ok(()),
+                Expr::Call { name: inner, args } if inner == "distinct" => check_one_field(args),
+                other => check_symbol(name, other, wildcards, found),
+            }
+        }
+        Arguments::OneField => check_one_field(args),
+        Arguments::FieldAndPercent => {
+            check_count(name, args, 2)?;
+            if !matches!(args[1], Expr::Integer(_) | Expr::Number(_)) {
+                return invalid(format!("expected float argument in {name}()"));
+            }
+            check_symbol(name, &args[0], wildcards, found)
+        }
+        Arguments::FieldsAndCount => check_ranked(name, args, found),
+        Arguments::Expressions(expected) => check_count(name, args, expected),
+        Arguments::Between(least, most) if least == most => check_count(name, args, least),
+        Arguments::Between(least, most) => check_between(name, args, least, most),
+    }
+}
+
+fn check_count(name: &str, args: &[Expr], expected: usize) -> Result<(), QueryError> {
+    if args.len() == expected {
+        return Ok(());
+    }
+    invalid(format!("invalid number of arguments for {name}, expected {expected}, got {}", args.len()))
+}
+
+fn check_between(name: &str, args: &[Expr], least: usize, most: usize) -> Result<(), QueryError> {
+    if (least..=most).contains(&args.len()) {
+        return Ok(());
+    }
+    let text = format!("expected at least {least} but no more than {most}, got {}", args.len());
+    invalid(format!("invalid number of arguments for {name}, {text}"))
+}
+
+/// The field of an aggregate or selector.
+fn check_symbol(name: &str, argument: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
+    match argument {
+        Expr::VarRef { .. } => Ok(()),
+        Expr::Wildcard(WildcardKind::Tags) => invalid(format!("unable to use tag wildcard in {name}()")),
+        Expr::Wildcard(_) | Expr::Regex(_) => {
+            if !wildcards {
+                let what = if matches!(argument, Expr::Regex(_)) { "regex field" } else { "wildcard" };
+                return invalid(format!("unsupported expression with {what}: {name}()"));
+            }
+            found.aggregates = true;
+            Ok(())
+        }
+        _ => invalid(format!("expected field argument in {name}()")),
+    }
+}
+
+/// The arguments of `distinct`.
+fn check_one_field(args: &[Expr]) -> Result<(), QueryError> {
+    match args {
+        [] => invalid("distinct function requires at least one argument"),
+        [Expr::VarRef { .. }] => Ok(()),
+        [_] => invalid("expected field argument in distinct()"),
+        _ => invalid("distinct function can only have one argument"),
+    }
+}
+
+/// The arguments of `top` and `bottom`.
+fn check_ranked(name: &str, args: &[Expr], found: &mut Found) -> Result<(), QueryError> {
+    if let Some(top) = &found.top {
+        return invalid(format!("selector function {top}() cannot be combined with other functions"));
+    }
+    let [first, beside @ .., last] = args else {
+        return invalid(format!("invalid number of arguments for {name}, expected at least 2, got {}", args.len()));
+    };
+    let limit = match last {
+        Expr::Integer(limit) => *limit,
+        _ => return invalid(format!("expected integer as last argument in {name}(), found {last}")),
+    };
+    if limit <= 0 {
+        return invalid(format!("limit ({limit}) in {name} function must be at least 1"));
+    }
+    if found.limit > 0 && limit.cast_unsigned() > found.limit {
+        let text = format!("can not be larger than the LIMIT ({}) in the select statement", found.limit);
+        return invalid(format!("limit ({limit}) in {name} function {text}"));
+    }
+    if !matches!(first, Expr::VarRef { .. }) {
+        return invalid(format!("expected first argument to be a field in {name}(), found {first}"));
+    }
+    if let Some(other) = beside.iter().find(|arg| !matches!(arg, Expr::VarRef { .. })) {
+        return invalid(format!("only fields or tags are allowed in {name}(), found {other}"));
+    }
+    found.auxiliary |= !beside.is_empty() && !found.has_target;
+    found.top = Some(name.to_owned());
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Cells of functions that keep values: all of them, the different ones, or the best. What they take grows with what they
+//! read, and is charged to the query as it does.
+
+use super::Reader;
+use super::cells::Walk;
+use crate::QueryError;
+use crate::datum::Datum;
+use crate::functions::Kernel;
+use crate::functions::collecting::Collecting;
+use crate::functions::many::Many;
+use crate::functions::ranked::{Ranked, key_at};
+use crate::partial::{Partial, Point};
+use crate::plan::{Call, Input};
+use crate::vector::{Rows, Vector};
+use model::{FieldType, Text, Value, Values};
+use std::ops::Range;
+
+impl Walk<'_, '_> {
+    /// Takes `values[positions]` into the cell of a function that keeps values; `row` gives the row of a position.
+    pub(super) fn keep(
+        &mut self,
+        reader: &Reader<'_>,
+        (call, cell): (usize, usize),
+        values: &Values,
+        positions: Range<usize>,
+        times: &[i64],
+        row: &dyn Fn(usize) -> usize,
+    ) -> Result<(), QueryError> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let (job, planned) = (self.job, &self.job.plan.calls[call]);
+        let extra = self.wanted.point.as_deref().unwrap_or_default();
+        let known = &mut self.cells.calls[call][cell];
+        if known.is_empty() {
+            let types = extra.iter().map(|&at| job.plan.reference_type(at).unwrap_or(FieldType::Float));
+            let types: Vec<FieldType> = types.collect();
+            let held = Partial::holding(planned.function, values.field_type(), &types, job.select.ascending());
+            *known = held.unwrap_or_default();
+        }
+        let before = known.bytes();
+        let time = |position: usize| times[row(position)];
+        match known {
+            Partial::Collected(collected) => {
+                let timed = self.wanted.point.is_some() || planned.function.entry.kernel == MODE;
+                collected.append(values, positions.clone(), timed.then_some(&time as &dyn Fn(usize) -> i64));
+                for (&reference, vector) in extra.iter().zip(collected.beside()) {
+                    append_extra(reader, reference, positions.clone().map(row), vector)?;
+                }
+            }
+            Partial::Seen(seen) => seen.insert(values, positions, time),
+            Partial::Ranked(ranked) => {
+                let beside = |position| extra.iter().map(|&at| extra_value(reader, at, row(position))).collect();
+                rank(planned, reader, ranked, (values, positions), &time, &beside)?;
+            }
+            _ => {}
+        }
+        let grown = known.bytes().saturating_sub(before);
+        self.cells.memory.add(grown)
+    }
+}
+
+/// Takes those of `values[positions]` that are among the best; `beside` gives the other columns of a position.
+fn rank(
+    call: &Call,
+    reader: &Reader<'_>,
+    ranked: &mut Ranked,
+    (values, positions): (&Values, Range<usize>),
+    time: &dyn Fn(usize) -> i64,
+    beside: &dyn Fn(usize) -> Result<Vec<Option<Datum>>, QueryError>,
+) -> Result<(), QueryError> {
+    let least = call.function.entry.kernel == Kernel::Many(Many::Bottom);
+    let tag = |key: &Text| Text::from(reader.tags.get(key).unwrap_or_default());
+    let tags = (!call.by.is_empty()).then(|| call.by.iter().map(tag).collect::<Vec<_>>());
+    for at in positions {
+        let Some(key) = key_at(values, at, least) else { break };
+        if !ranked.admits(key, time(at), tags.as_deref()) {
+            continue;
+        }
+        let Some(value) = values.get(at).map(Datum::from) else { break };
+        ranked.push(key, Point { time: time(at), value, extra: beside(at)? }, tags.as_deref());
+    }
+    Ok(())
+}
+
+/// The kernel that needs the times of values, though no point is wanted.
+const MODE: Kernel = Kernel::Collecting(Collecting::Mode);
+
+/// Appends what a reference has in some rows, ascending.
+fn append_extra(
+    reader: &Reader<'_>,
+    reference: usize,
+    rows: impl Iterator<Item = usize>,
+    vector: &mut Vector,
+) -> Result<(), QueryError> {
+    let column = reader.column(reference)?;
+    let tag = match &reader.inputs[reference] {
+        Input::Tag(key) => reader.tags.get(key).map(Value::String),
+        _ => None,
+    };
+    let rows: Vec<u32> = rows.filter_map(|row| u32::try_from(row).ok()).collect();
+    match column {
+        Some(column) => vector.append(&column, &Rows::At(&rows)),
+        None => rows.iter().for_each(|_| vector.push(tag)),
+    }
+    Ok(())
+}
+
+/// What a reference has in a row.
+pub(super) fn extra_value(reader: &Reader<'_>, reference: usize, row: usize) -> Result<Option<Datum>, QueryError> {
+    match &reader.inputs[reference] {
+        Input::Missing => Ok(None),
+        Input::Tag(key) => Ok(reader.tags.get(key).map(|value| Datum::String(value.into()))),
+        Input::Field(..) => Ok(reader.column(reference)?.and_then(|column| column.get(row).map(Into::into))),
+    }
+}

@@ -1,0 +1,185 @@
+//! Functions of which a bucket gives several rows: the N best points ([`super::ranked`]), and each different value once.
+//!
+//! The rows of `top` and `bottom` have their points' own times, whatever the buckets are; those of `distinct` that of their
+//! bucket. No empty bucket is ever filled.
+
+use crate::partial::{Partial, Point};
+use hashbrown::HashTable;
+use model::{FieldType, Value, Values};
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+
+/// A member of the class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Many {
+    /// Each different value once.
+    Distinct,
+    /// The greatest values.
+    Top,
+    /// The least values.
+    Bottom,
+}
+
+/// Different values, each with the time at which it comes first in order of the answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    values: Values,
+    times: Vec<i64>,
+    /// Places in `values`, by the hash of what is there.
+    places: HashTable<u32>,
+    hasher: RandomState,
+    ascending: bool,
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values && self.times == other.times
+    }
+}
+
+/// The bits by which values of one type are equal or not; both zeros are the same.
+fn hash(hasher: &RandomState, value: Value<'_>) -> u64 {
+    match value {
+        Value::Float(value) => hasher.hash_one((value + 0.0).to_bits()),
+        Value::Integer(value) => hasher.hash_one(value),
+        Value::Unsigned(value) => hasher.hash_one(value),
+        Value::String(value) => hasher.hash_one(value),
+        Value::Boolean(value) => hasher.hash_one(value),
+    }
+}
+
+impl Seen {
+    /// Nothing yet; `ascending`: the answer's order of time.
+    pub(crate) fn new(field_type: FieldType, ascending: bool) -> Self {
+        let (values, hasher) = (Values::new(field_type), RandomState::new());
+        Self { values, times: Vec::new(), places: HashTable::new(), hasher, ascending }
+    }
+
+    /// Takes `values[range]`; `time` gives the time (ns) of a position.
+    pub(crate) fn insert(&mut self, values: &Values, range: Range<usize>, time: impl Fn(usize) -> i64) {
+        for at in range {
+            if let Some(value) = values.get(at) {
+                self.insert_one(value, time(at));
+            }
+        }
+    }
+
+    fn insert_one(&mut self, value: Value<'_>, time: i64) {
+        let Self { values, times, places, hasher, ascending } = self;
+        let is_same = |&place: &u32| values.get(place as usize) == Some(value);
+        if let Some(&place) = places.find(hash(hasher, value), is_same) {
+            let known = &mut times[place as usize];
+            let earlier = if *ascending { time < *known } else { time > *known };
+            if earlier {
+                *known = time;
+                // Of both zeros the first one is shown.
+                if let (Values::Float(values), Value::Float(value)) = (values, value) {
+                    values[place as usize] = value;
+                }
+            }
+            return;
+        }
+        let place = u32::try_from(times.len()).unwrap_or(u32::MAX);
+        values.push(value);
+        times.push(time);
+        places.insert_unique(hash(hasher, value), place, |&place| {
+            values.get(place as usize).map_or(0, |value| hash(hasher, value))
+        });
+    }
+
+    /// Takes what another one has.
+    pub(crate) fn merge(&mut self, other: &Seen) {
+        self.insert(&other.values, 0..other.values.len(), |at| other.times[at]);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Memory it takes (bytes): what grows is up to twice as long as what is in it.
+    pub(crate) fn bytes(&self) -> usize {
+        2 * (self.values.bytes() + self.times.len() * (size_of::<i64>() + size_of::<u32>() + 1))
+    }
+
+    /// The values in the order in which they came first, those of one time by value.
+    pub(crate) fn finish(self) -> Partial {
+        let point = |(at, &time): (usize, &i64)| {
+            let value = self.values.get(at)?.into();
+            Some(Point { time, value, extra: Vec::new() })
+        };
+        let mut points: Vec<Point> = self.times.iter().enumerate().filter_map(point).collect();
+        points.sort_by(|left, right| {
+            let by_time = left.time.cmp(&right.time);
+            let by_value = crate::datum::order(left.value.value(), right.value.value());
+            let by_time = if self.ascending { by_time } else { by_time.reverse() };
+            by_time.then(by_value.unwrap_or(std::cmp::Ordering::Equal))
+        });
+        Partial::Points(points)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datum::Datum;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn shown(seen: Seen) -> Vec<(i64, Datum)> {
+        match seen.finish() {
+            Partial::Points(points) => points.into_iter().map(|point| (point.time, point.value)).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn values_come_in_order_of_first_appearance() {
+        let mut seen = Seen::new(FieldType::Float, true);
+        seen.insert(&Values::Float(vec![2.0, 0.0, 2.0, -0.0, 1.0]), 0..5, |at| [0, 1, 2, 3, 1][at]);
+        let float = Datum::Float;
+        assert_eq!(shown(seen), [(0, float(2.0)), (1, float(0.0)), (1, float(1.0))]);
+    }
+
+    #[test]
+    fn of_both_zeros_the_first_is_shown() {
+        for (ascending, shown_as) in [(true, 0.0_f64), (false, -0.0)] {
+            for turned in [false, true] {
+                let mut seen = Seen::new(FieldType::Float, ascending);
+                let time = |at: usize| i64::try_from(at).unwrap();
+                let column = Values::Float(vec![0.0, -0.0]);
+                for at in if turned { [1, 0] } else { [0, 1] } {
+                    seen.insert(&column, at..at + 1, time);
+                }
+                let values = shown(seen);
+                let Datum::Float(value) = values[0].1 else { panic!("{values:?}") };
+                assert_eq!((values.len(), value.to_bits()), (1, shown_as.to_bits()));
+            }
+        }
+    }
+
+    proptest! {
+        /// Each value once, with its first time (its last, backwards), whatever way the values are cut.
+        #[test]
+        fn each_value_once(values in proptest::collection::vec(-9_i64..10, 0..80), cut in 0_usize..80, ascending: bool) {
+            let time = |at: usize| i64::try_from(at).unwrap();
+            let cut = cut.min(values.len());
+            let column = Values::Integer(values.clone());
+            let (mut left, mut right) = (Seen::new(FieldType::Integer, ascending), Seen::new(FieldType::Integer, ascending));
+            left.insert(&column, 0..cut, time);
+            right.insert(&column, cut..values.len(), time);
+            left.merge(&right);
+            let mut times: BTreeMap<i64, i64> = BTreeMap::new();
+            for (at, &value) in values.iter().enumerate() {
+                let known = times.entry(value).or_insert(time(at));
+                if !ascending {
+                    *known = time(at);
+                }
+            }
+            let mut wanted: Vec<(i64, Datum)> = times.iter().map(|(&value, &time)| (time, Datum::Integer(value))).collect();
+            wanted.sort_by_key(|&(time, _)| if ascending { time } else { -time });
+            prop_assert_eq!(left.len(), wanted.len());
+            prop_assert_eq!(shown(left), wanted);
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The functions of SELECT: one entry each in [`FUNCTIONS`], with its name, kernel, types, arguments and a line of
+//! documentation. Whatever depends on the function asks its entry.
+//!
+//! A kernel belongs to a class, and each class has one way of working and one file:
+//! [`adding`] what is known of two sets of values adds up, and a page's statistics tell it; [`selecting`] one point is chosen,
+//! pair by pair; [`collecting`] every value of a bucket is needed, and looked at once at the end; [`many`] a bucket gives
+//! several rows. [`crate::partial::Partial`] is what all of them know of some values: it is filled from statistics or from
+//! slices of a column, merged, and finished. A new member of a class is an entry here and a branch in the class's file.
+
+pub mod adding;
+pub mod collecting;
+pub mod many;
+pub(crate) mod ranked;
+pub mod selecting;
+
+use crate::datum::is_number;
+use adding::Adding;
+use collecting::Collecting;
+use many::Many;
+use model::FieldType;
+use selecting::Selecting;
+
+/// What a function does with values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// What is known of some values adds up.
+    Adding(Adding),
+    /// One point is chosen.
+    Selecting(Selecting),
+    /// Every value is needed.
+    Collecting(Collecting),
+    /// A bucket gives several rows.
+    Many(Many),
+    /// A function of single values; not executed yet.
+    Math,
+    /// A selector that is not executed yet.
+    LaterSelector,
+    /// Any other function that is not executed yet.
+    Later,
+}
+
+/// Which field types a function takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Floats, integers, unsigned integers.
+    Numbers,
+    /// Numbers and booleans.
+    NumbersAndBooleans,
+    /// Every type.
+    All,
+}
+
+/// The type of a function's result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    /// That of the values.
+    Same,
+    /// Always integers.
+    Integer,
+    /// Always floats.
+    Float,
+}
+
+/// What stands between a function's parentheses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arguments {
+    /// A field, a wildcard or a regex.
+    Field,
+    /// The same, or `distinct` of a field.
+    FieldOrDistinct,
+    /// A field, and nothing that stands for several.
+    OneField,
+    /// A field, and a number.
+    FieldAndPercent,
+    /// A field, tags or fields, and how many.
+    FieldsAndCount,
+    /// Expressions, this many.
+    Expressions(usize),
+    /// From so many arguments to so many, of which nothing more is checked.
+    Between(usize, usize),
+}
+
+/// One function.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its name, lower case.
+    pub name: &'static str,
+    /// What it does.
+    pub kernel: Kernel,
+    /// Types of the values it takes.
+    pub takes: Takes,
+    /// The type of its result.
+    pub gives: Gives,
+    /// Its arguments.
+    pub arguments: Arguments,
+    /// What it is for, in a line.
+    pub doc: &'static str,
+}
+
+const fn entry(
+    name: &'static str,
+    kernel: Kernel,
+    takes: Takes,
+    gives: Gives,
+    arguments: Arguments,
+    doc: &'static str,
+) -> Entry {
+    Entry { name, kernel, takes, gives, arguments, doc }
+}
+
+const fn math(name: &'static str, arguments: usize, doc: &'static str) -> Entry {
+    entry(name, Kernel::Math, Takes::Numbers, Gives::Float, Arguments::Expressions(arguments), doc)
+}
+
+const fn later(name: &'static str, takes: Takes, arguments: (usize, usize), doc: &'static str) -> Entry {
+    entry(name, Kernel::Later, takes, Gives::Float, Arguments::Between(arguments.0, arguments.1), doc)
+}
+
+/// The name of the entry that `count(distinct(f))` stands for; no function can be called so.
+pub const COUNT_DISTINCT: &str = "count(distinct)";
+
+/// `first(f)`, which execution itself asks for.
+pub(crate) const FIRST: Entry = entry(
+    "first",
+    Kernel::Selecting(Selecting::First),
+    Takes::All,
+    Gives::Same,
+    Arguments::Field,
+    "The value at the earliest time.",
+);
+
+/// Every function.
+pub const FUNCTIONS: &[Entry] = {
+    use Arguments::{Between, Field, FieldAndPercent, FieldOrDistinct, FieldsAndCount, OneField};
+    use Gives::{Float, Integer, Same};
+    use Takes::{All, Numbers, NumbersAndBooleans};
+    &[
+        entry("count", Kernel::Adding(Adding::Count), All, Integer, FieldOrDistinct, "Number of values."),
+        entry("sum", Kernel::Adding(Adding::Sum), Numbers, Same, Field, "Sum; integers wrap."),
+        entry("mean", Kernel::Adding(Adding::Mean), Numbers, Float, Field, "Arithmetic mean."),
+        entry("spread", Kernel::Adding(Adding::Spread), Numbers, Same, Field, "Greatest minus least value."),
+        entry("min", Kernel::Selecting(Selecting::Min), NumbersAndBooleans, Same, Field, "Least value."),
+        entry("max", Kernel::Selecting(Selecting::Max), NumbersAndBooleans, Same, Field, "Greatest value."),
+        FIRST,
+        entry("last", Kernel::Selecting(Selecting::Last), All, Same, Field, "The value at the latest time."),
+        entry(
+            "median",
+            Kernel::Collecting(Collecting::Median),
+            Numbers,
+            Float,
+            Field,
+            "The middle value, or the mean of the middle two.",
+        ),
+        entry("mode", Kernel::Collecting(Collecting::Mode), All, Same, Field, "The most frequent value."),
+        entry(
+            "stddev",
+            Kernel::Collecting(Collecting::Stddev),
+            Numbers,
+            Float,
+            Field,
+            "Standard deviation of a sample; null for one value.",
+        ),
+        entry(
+            COUNT_DISTINCT,
+            Kernel::Collecting(Collecting::CountDistinct),
+            All,
+            Integer,
+            OneField,
+            "Number of different values.",
+        ),
+        entry(
+            "percentile",
+            Kernel::Collecting(Collecting::Percentile),
+            Numbers,
+            Same,
+            FieldAndPercent,
+            "The value of which N percent are not greater, by nearest rank.",
+        ),
+        entry("distinct", Kernel::Many(Many::Distinct), All, Same, OneField, "Each different value once."),
+        entry("top", Kernel::Many(Many::Top), Numbers, Same, FieldsAndCount, "The N greatest values."),
+        entry("bottom", Kernel::Many(Many::Bottom), Numbers, Same, FieldsAndCount, "The N least values."),
+        entry("sample", Kernel::LaterSelector, All, Same, Between(2, 2), "N values at random."),
+        later("integral", Numbers, (1, 2), "The area under the values."),
+        later("sum_hll", All, (1, 1), "A sketch of the different values."),
+        later("count_hll", All, (1, 1), "How many different values a sketch saw."),
+        later("derivative", Numbers, (1, 2), "The change per unit of time."),
+        later("non_negative_derivative", Numbers, (1, 2), "The change per unit of time, where it is not negative."),
+        later("difference", Numbers, (1, 1), "The change from one value to the next."),
+        later("non_negative_difference", Numbers, (1, 1), "The change, where it is not negative."),
+        later("cumulative_sum", Numbers, (1, 1), "The sum of all values so far."),
+        later("moving_average", Numbers, (2, 2), "The mean of the last N values."),
+        later("elapsed", All, (1, 2), "The time since the value before."),
+        later("holt_winters", Numbers, (3, 3), "A forecast of N values."),
+        later("holt_winters_with_fit", Numbers, (3, 3), "A forecast of N values and the fitted ones."),
+        later("exponential_moving_average", Numbers, (2, 4), "A mean that forgets."),
+        later("double_exponential_moving_average", Numbers, (2, 4), "A mean that forgets faster."),
+        later("triple_exponential_moving_average", Numbers, (2, 4), "A mean that forgets fastest."),
+        later("relative_strength_index", Numbers, (2, 4), "How strong rises are against falls."),
+        later("triple_exponential_derivative", Numbers, (2, 4), "The change of a triple exponential mean."),
+        later("kaufmans_efficiency_ratio", Numbers, (2, 3), "Change against volatility."),
+        later("kaufmans_adaptive_moving_average", Numbers, (2, 3), "A mean that adapts to volatility."),
+        later("chande_momentum_oscillator", Numbers, (2, 4), "Rises minus falls, over their sum."),
+        math("abs", 1, "Absolute value."),
+        math("floor", 1, "The greatest whole number that is not greater."),
+        math("ceil", 1, "The least whole number that is not less."),
+        math("round", 1, "The nearest whole number, halves away from zero."),
+        math("sin", 1, "Sine."),
+        math("cos", 1, "Cosine."),
+        math("tan", 1, "Tangent."),
+        math("atan", 1, "Arc tangent."),
+        math("exp", 1, "Power of e."),
+        math("ln", 1, "Natural logarithm."),
+        math("log2", 1, "Logarithm of base 2."),
+        math("log10", 1, "Logarithm of base 10."),
+        math("sqrt", 1, "Square root."),
+        math("asin", 1, "Arc sine."),
+        math("acos", 1, "Arc cosine."),
+        math("atan2", 2, "Arc tangent of a quotient."),
+        math("pow", 2, "Power."),
+        math("log", 2, "Logarithm of a base."),
+    ]
+};
+
+/// The entry of a name (lower case).
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Entry> {
+    FUNCTIONS.iter().find(|entry| entry.name == name)
+}
+
+impl Entry {
+    /// Whether it is executed.
+    #[must_use]
+    pub fn is_executed(&self) -> bool {
+        !matches!(self.kernel, Kernel::Math | Kernel::Later | Kernel::LaterSelector)
+    }
+
+    /// Whether it returns stored points, so that their other columns may stand beside it.
+    #[must_use]
+    pub fn is_selector(&self) -> bool {
+        matches!(
+            self.kernel,
+            Kernel::Selecting(_)
+                | Kernel::Collecting(Collecting::Percentile)
+                | Kernel::Many(Many::Top | Many::Bottom)
+                | Kernel::LaterSelector
+        )
+    }
+
+    /// Whether an empty bucket has a zero, if nothing else is said.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        matches!(self.kernel, Kernel::Adding(Adding::Count) | Kernel::Collecting(Collecting::CountDistinct))
+    }
+
+    /// Whether it takes values of a type.
+    #[must_use]
+    pub fn accepts(&self, field_type: FieldType) -> bool {
+        match self.takes {
+            Takes::Numbers => is_number(field_type),
+            Takes::NumbersAndBooleans => is_number(field_type) || field_type == FieldType::Boolean,
+            Takes::All => true,
+        }
+    }
+
+    /// The type of its result over values of a type.
+    #[must_use]
+    pub fn result(&self, input: FieldType) -> FieldType {
+        match self.gives {
+            Gives::Same => input,
+            Gives::Integer => FieldType::Integer,
+            Gives::Float => FieldType::Float,
+        }
+    }
+}
+
+/// The literal among a call's arguments.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Parameter {
+    /// There is none.
+    None,
+    /// Percent.
+    Percent(f64),
+    /// How many.
+    Count(usize),
+}
+
+/// A function with its literal argument.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    /// Its entry.
+    pub entry: &'static Entry,
+    /// Its literal.
+    pub parameter: Parameter,
+}
+
+impl Function {
+    /// A function that has no literal argument.
+    #[must_use]
+    pub const fn plain(entry: &'static Entry) -> Self {
+        Self { entry, parameter: Parameter::None }
+    }
+}
+
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        self.entry.name == other.entry.name && self.parameter == other.parameter
+    }
+}
+
+#[cfg(test)]
+mod tests;
