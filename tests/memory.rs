@@ -7,7 +7,7 @@ use testkit::Alluvium;
 /// What the budgets below come to, series of rows in memory included (MiB).
 const BUDGETS: u64 = 32 + 32 + 16 + 48 + 48;
 /// Code, threads, buffers of connections, merges of small segments, the allocator's slack (MiB).
-const BESIDES: u64 = 80;
+const BESIDES: u64 = 160;
 
 fn server() -> Alluvium {
     let server = start(&[
