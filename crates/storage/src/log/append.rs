@@ -90,7 +90,7 @@ impl Writer {
             cluster,
             states,
             state: (0, LogState { log_id, ..LogState::default() }),
-            file_len: (log_bytes / 4).max(RECORDS * 2),
+            file_len: (log_bytes / 4).max(RECORDS * 2).next_multiple_of(8),
             current: None,
             old: Vec::new(),
             next_number: 1,
@@ -226,7 +226,7 @@ impl Writer {
     fn begin(&mut self, slot: Slot, need: u64, dictionary: WriterDictionary) -> Result<(), StorageError> {
         let disk = &self.world.disk;
         let number = self.next_number;
-        let len = self.file_len.max(RECORDS + need);
+        let len = self.file_len.max((RECORDS + need).next_multiple_of(8));
         disk.create_dir(FOLDER)?;
         let spare = disk.exists(SPARE)? && disk.len(SPARE)? >= len;
         if !spare {

@@ -330,9 +330,11 @@ impl Found {
                 return None;
             }
         }
-        // What begins as a record of this file and is none: written in part, or changed since.
+        // What begins as a record of this file and is none: written in part, or changed since. Or the file was cut where a record had
+        // hardly begun: files are allocated ahead, and by more than bytes.
         let end = file.places.last().map_or(RECORDS as usize, |place| place.end).next_multiple_of(8);
-        if self.torn.is_none() && bytes.get(end..end + 4) == Some(&file.head.put_id[..4]) {
+        let begins = bytes.get(end..end + 4) == Some(&file.head.put_id[..4]);
+        if self.torn.is_none() && (begins || !bytes.len().is_multiple_of(8)) {
             let (path, slot) = (path_of(file.head.number), self.next_slot);
             self.torn = Some(format!("{path}: the log was cut at offset {end}, before slot {slot}"));
         }
