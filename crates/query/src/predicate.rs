@@ -118,7 +118,7 @@ impl Predicate {
                 may_compare(*op, bounds(*input), literal)
             }
             Predicate::Compare(op, Node::Literal(literal), Node::Input(input)) => {
-                may_compare(turned(*op), bounds(*input), literal)
+                may_compare(op.mirrored(), bounds(*input), literal)
             }
             Predicate::Tag(_) | Predicate::Compare(..) | Predicate::Matches(..) => true,
             Predicate::And(members) => members.iter().all(|member| member.may_pass(times, bounds)),
@@ -169,17 +169,6 @@ impl Predicate {
                 Ok(mask)
             }
         }
-    }
-}
-
-/// The comparison that says the same with its sides exchanged.
-fn turned(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Lt => BinaryOp::Gt,
-        BinaryOp::Le => BinaryOp::Ge,
-        BinaryOp::Gt => BinaryOp::Lt,
-        BinaryOp::Ge => BinaryOp::Le,
-        other => other,
     }
 }
 

@@ -87,21 +87,11 @@ fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr, now: i64, whole: &Expr) -> R
     let range = if is_time(lhs) {
         bounds(op, rhs, now)?
     } else if is_time(rhs) {
-        bounds(mirrored(op), lhs, now)?
+        bounds(op.mirrored(), lhs, now)?
     } else {
         return Ok(When { range: TimeRange::ALL, rest: Part::Other(whole.clone()) });
     };
     Ok(When { range, rest: Part::True })
-}
-
-fn mirrored(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Lt => BinaryOp::Gt,
-        BinaryOp::Le => BinaryOp::Ge,
-        BinaryOp::Gt => BinaryOp::Lt,
-        BinaryOp::Ge => BinaryOp::Le,
-        other => other,
-    }
 }
 
 fn bounds(op: BinaryOp, value: &Expr, now: i64) -> Result<TimeRange, QueryError> {

@@ -108,6 +108,18 @@ impl BinaryOp {
         }
     }
 
+    /// The operator that says the same of two sides exchanged, for a comparison; any other stays as it is.
+    #[must_use]
+    pub fn mirrored(self) -> BinaryOp {
+        match self {
+            BinaryOp::Lt => BinaryOp::Gt,
+            BinaryOp::Le => BinaryOp::Ge,
+            BinaryOp::Gt => BinaryOp::Lt,
+            BinaryOp::Ge => BinaryOp::Le,
+            other => other,
+        }
+    }
+
     /// Whether the result is a truth value by comparison (`=` and the like, `=~` included).
     pub fn is_comparison(self) -> bool {
         self.precedence() == 3

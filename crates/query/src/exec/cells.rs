@@ -273,7 +273,7 @@ impl Walk<'_, '_> {
         tags: &TagSet,
         filter: &Predicate,
     ) -> Result<(), QueryError> {
-        if !matches!(filter, Predicate::Always(true)) && !prune::may_pass(self.job, filter, cut) {
+        if !prune::may_pass(self.job, filter, cut) {
             return Ok(());
         }
         let inside = self.lone_bucket(&cut.range());

@@ -7,7 +7,7 @@ use crate::predicate::Predicate;
 use storage::{Bounds, Cut, Scan};
 
 /// Bounds of the values of an input, by those of the field of the scan that it is.
-pub(crate) fn input_bounds(bound: &Bound, input: usize, of_field: impl Fn(usize) -> Bounds) -> Bounds {
+fn input_bounds(bound: &Bound, input: usize, of_field: impl Fn(usize) -> Bounds) -> Bounds {
     match &bound.inputs[input] {
         Input::Missing => Bounds::Nothing,
         Input::Tag(_) => Bounds::Unknown,

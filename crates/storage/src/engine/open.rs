@@ -248,22 +248,14 @@ impl Engine {
     }
 
     pub(super) fn find_orphans(&self, spans: &[ShardSpan]) -> Result<Orphans, StorageError> {
-        let named = self.named_files();
+        let named = self.named_places();
         let own = format!("{:016x}-", self.incarnation);
         let names = self.world.disk.list(SEGMENTS_FOLDER)?;
         let foreign = names.into_iter().filter(|name| !name.starts_with(&own));
-        let files = foreign.map(|name| format!("{SEGMENTS_FOLDER}/{name}")).filter(|path| !named.contains(path));
+        let files = foreign.map(|name| format!("{SEGMENTS_FOLDER}/{name}")).filter(|path| !named.contains_key(path));
         let live: BTreeSet<ShardId> = spans.iter().map(|span| span.id).collect();
         let shards = self.manifests.shards()?.into_iter().filter(|shard| !live.contains(shard));
         Ok(Orphans { files: files.collect(), shards: shards.collect() })
-    }
-
-    fn named_files(&self) -> BTreeSet<String> {
-        let mut named = BTreeSet::new();
-        for shard in self.shards.read().values() {
-            named.extend(shard.state.lock().segments.iter().map(|segment| segment.entry().place.file.clone()));
-        }
-        named
     }
 
     /// Files that have segments of shards and are not there: queries that need them fail.
@@ -273,7 +265,7 @@ impl Engine {
     pub fn missing_files(&self) -> Result<Vec<String>, StorageError> {
         let there: BTreeSet<String> = self.world.disk.list(SEGMENTS_FOLDER)?.into_iter().collect();
         let is_missing = |path: &String| path.rsplit('/').next().is_some_and(|name| !there.contains(name));
-        Ok(self.named_files().into_iter().filter(is_missing).collect())
+        Ok(self.named_places().into_keys().filter(is_missing).collect())
     }
 }
 

@@ -131,7 +131,7 @@ impl Engine {
     }
 
     /// The files of segments, and what shards have in them: offset and length, ascending.
-    fn named_places(&self) -> BTreeMap<String, Vec<(u64, u64)>> {
+    pub(super) fn named_places(&self) -> BTreeMap<String, Vec<(u64, u64)>> {
         let mut named: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
         for shard in self.shards.read().values() {
             for segment in &shard.state.lock().segments {

@@ -45,8 +45,7 @@ impl Scan<'_> {
     /// has all values, no delete touches it, and all its series are in the set. See [`super::Cut::stats`].
     #[must_use]
     pub fn band_stats(&self, band: &Band, field: usize) -> Option<Stats> {
-        let mut having = band.sources.iter().filter_map(|&at| Some((at, self.opened[at].as_ref()?)));
-        let mut having = having.by_ref().filter(|(_, opened)| opened.has(field));
+        let mut having = self.having(band, field);
         let Some((at, opened)) = having.next() else {
             return Some(Stats { count: 0, first_time: band.range.start, last_time: band.range.end, numbers: None });
         };
@@ -63,16 +62,21 @@ impl Scan<'_> {
     /// Bounds of the numbers that a field (its index in the scan's list) has in a band.
     #[must_use]
     pub fn band_bounds(&self, band: &Band, field: usize) -> Bounds {
-        let having = band.sources.iter().filter_map(|&at| self.opened[at].as_ref()).filter(|opened| opened.has(field));
         let of_total = |total: Stats| match total.numbers {
             Some(numbers) => Bounds::Between(numbers.min, numbers.max),
             None => Bounds::Unknown,
         };
-        let of_source = |opened: &std::sync::Arc<Opened>| match opened.totals(field) {
+        let of_source = |(_, opened): (usize, &Opened)| match opened.totals(field) {
             Some(totals) => totals.into_iter().map(of_total).fold(Bounds::Nothing, Bounds::union),
             None => Bounds::Unknown,
         };
-        having.map(of_source).fold(Bounds::Nothing, Bounds::union)
+        self.having(band, field).map(of_source).fold(Bounds::Nothing, Bounds::union)
+    }
+
+    /// The sources of a band that may have a value of a field.
+    fn having(&self, band: &Band, field: usize) -> impl Iterator<Item = (usize, &Opened)> {
+        let opened = band.sources.iter().filter_map(|&at| Some((at, self.opened[at].as_deref()?)));
+        opened.filter(move |(_, opened)| opened.has(field))
     }
 
     /// Reads a band no more.
