@@ -49,7 +49,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse_from(normalised(std::env::args().collect()));
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Salvage(arguments) => salvage::run(&arguments),
+        Command::Salvage(arguments) => match salvage::run(&arguments) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Inspect(arguments) => match inspect::run(&arguments) {
             Ok(code) => return code,

@@ -86,9 +86,6 @@ async fn serve(config: Config) -> Result<()> {
     let options = node_options(&config);
     let open = tokio::task::spawn_blocking(move || Node::open(world, options));
     let node = open.await.context("start-up panicked")??;
-    for notice in node.notices() {
-        warn!("{notice}");
-    }
     greet(&config, &address.to_string());
     info!(version = env!("CARGO_PKG_VERSION"), %address, pid = std::process::id(), "started");
     let server = server::Server { node: Arc::clone(&node), settings: config.http };

@@ -1,6 +1,6 @@
 //! What a data folder holds, read without a lock and without a write: the catalog, and what `storage` has of its shards.
 
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, State};
 use model::TimeRange;
 use platform::World;
 use storage::inspect::Report;
@@ -11,10 +11,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum InspectError {
     /// The catalog cannot be read; nothing else means anything without it.
-    #[error("{0}")]
+    #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// The disk refused, or the log is of another data folder.
-    #[error("{0}")]
+    #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
@@ -48,6 +48,14 @@ pub struct Inspection {
 /// The catalog or the disk cannot be read. Damage elsewhere stands in the report.
 pub fn inspect(world: &World, verify: bool) -> Result<Inspection, InspectError> {
     let state = Catalog::look(world)?;
+    let owners = owners(&state);
+    let shards: Vec<ShardId> = owners.iter().map(|owner| owner.shard).collect();
+    let storage = storage::inspect::report(world, state.cluster_id, &shards, verify)?;
+    Ok(Inspection { cluster_id: state.cluster_id, owners, storage })
+}
+
+/// Whose the shards are, by database, policy and time.
+pub(crate) fn owners(state: &State) -> Vec<Owner> {
     let mut owners = Vec::new();
     for database in &state.databases {
         for policy in &database.policies {
@@ -59,7 +67,5 @@ pub fn inspect(world: &World, verify: bool) -> Result<Inspection, InspectError> 
             }));
         }
     }
-    let shards: Vec<ShardId> = owners.iter().map(|owner| owner.shard).collect();
-    let storage = storage::inspect::report(world, state.cluster_id, &shards, verify)?;
-    Ok(Inspection { cluster_id: state.cluster_id, owners, storage })
+    owners
 }

@@ -4,11 +4,13 @@
 //!
 //! [`node`] opens and closes it; [`write`] takes a batch through policy and shards to storage; [`read`] takes one statement
 //! to items; `catalog/` holds names; `statements/` executes what is not a query over data; `background/` steps storage and
-//! retention on threads of its own; `queries` knows what runs; [`inspect`] describes what is on disk; [`figures`] counts for SHOW STATS and `/debug/vars`.
+//! retention on threads of its own; `queries` knows what runs; [`inspect`] describes what is on disk; `health` tells operators how
+//! the node is, `salvage` what is lost; [`figures`] counts for SHOW STATS and `/debug/vars`.
 
 mod background;
 mod catalog;
 pub mod figures;
+mod health;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing {
@@ -24,13 +26,16 @@ pub mod node;
 mod queries;
 pub mod read;
 mod reserve;
+mod salvage;
 mod statements;
 pub mod write;
 
 pub use catalog::CatalogError;
 pub use figures::{DatabaseFigures, ShardFigures};
+pub use health::Health;
 pub use node::{Build, Node, NodeError, OnFatal, Options};
 pub use read::{ExecuteError, QueryRequest};
+pub use salvage::Examination;
 pub use write::{SeriesLimits, Undecoded, Write, WriteDone, WriteError, WriteErrorKind, WriteTarget};
 
 // What `server` hands through without knowing the parser or the plans.

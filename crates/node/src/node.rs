@@ -7,6 +7,7 @@
 use crate::background::Threads;
 use crate::catalog::{Catalog, CatalogError, State};
 use crate::figures::{DatabaseFigures, FiguresCache, ShardFigures};
+use crate::health;
 use crate::queries::Queries;
 use crate::read::{self, ExecuteError, QueryRequest};
 use crate::reserve;
@@ -18,7 +19,6 @@ use platform::{Budget, Stats, World};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::engine::Salvaged;
 use storage::{Engine, ShardId, StorageError};
 use thiserror::Error;
 
@@ -106,7 +106,7 @@ impl Default for Options {
 }
 
 impl Options {
-    fn of_engine(&self, catalog: &Catalog) -> storage::Options {
+    pub(crate) fn of_engine(&self, catalog: &Catalog) -> storage::Options {
         storage::Options {
             run_bytes: self.run_bytes,
             log_bytes: self.log_bytes,
@@ -117,6 +117,7 @@ impl Options {
             cluster_id: catalog.state().cluster_id,
             merges: self.merges,
             catalog_version: catalog.version_seen(),
+            next_shard: catalog.first_new_shard(),
             stats: self.stats.clone(),
         }
     }
@@ -132,10 +133,10 @@ impl fmt::Debug for Options {
 #[derive(Clone, Debug, Error)]
 pub enum NodeError {
     /// The catalog cannot be read or changed.
-    #[error("catalog: {0}")]
+    #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// Storage failed.
-    #[error("storage: {0}")]
+    #[error(transparent)]
     Storage(#[from] StorageError),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
@@ -183,36 +184,6 @@ impl Node {
         let inner = Arc::new(Inner::open(world, options)?);
         let threads = Threads::start(&inner)?;
         Ok(Arc::new(Self { inner, threads: Mutex::new(Some(threads)) }))
-    }
-
-    /// What is lost in a data folder, in words, a line each; empty if nothing is. Changes nothing.
-    ///
-    /// # Errors
-    /// The catalog is damaged or missing, or the disk refuses.
-    pub fn examine(world: World, options: &Options) -> Result<Vec<String>, NodeError> {
-        let catalog = Catalog::open(&world)?;
-        Ok(Engine::examine(world, options.of_engine(&catalog), &catalog.state().all_spans())?)
-    }
-
-    /// Makes a data folder of which something is lost fit for writes again.
-    ///
-    /// # Errors
-    /// The catalog is damaged or missing, or the disk refuses.
-    pub fn salvage(world: World, options: &Options) -> Result<Salvaged, NodeError> {
-        let catalog = Catalog::open(&world)?;
-        Ok(Engine::salvage(world, options.of_engine(&catalog), &catalog.state().all_spans())?)
-    }
-
-    /// What the operator should know of this start, in words: a log that was cut at its end, or damage that leaves the node
-    /// read-only.
-    #[must_use]
-    pub fn notices(&self) -> Vec<String> {
-        let engine = &self.inner.engine;
-        let torn =
-            engine.torn_tail().map(|text| format!("torn log: {text}; nothing that was acknowledged is lost by it"));
-        let advice = "stop the server; `alluvium salvage --dry-run` says what is lost, without the flag it makes the data fit for writes";
-        let closed = self.closed_because().map(|text| format!("no writes are taken: {text}; {advice}"));
-        torn.into_iter().chain(closed).collect()
     }
 
     /// Why no writes are taken; `None` while they are.
@@ -363,7 +334,7 @@ impl Inner {
         let state = catalog.state();
         let engine_options = options.of_engine(&catalog);
         let engine = Engine::open(world.clone(), engine_options, &state.all_spans())?;
-        tell_missing(&engine)?;
+        health::tell(&engine, &state)?;
         let queries = Queries::new(&options);
         let writes = write::Counters::new(&options.stats);
         let started = (world.clock.wall_ns(), world.clock.monotonic_ns());
@@ -408,18 +379,4 @@ impl Inner {
             Ok(state.drop_shards(&expired))
         })
     }
-}
-
-/// Says which files of segments are gone, before a query meets them.
-fn tell_missing(engine: &Engine) -> Result<(), NodeError> {
-    /// More than so many are not told one by one.
-    const TOLD: usize = 10;
-    let missing = engine.missing_files()?;
-    for file in missing.iter().take(TOLD) {
-        tracing::error!(%file, "a file of segments is missing: queries of its rows fail until it is put back");
-    }
-    if missing.len() > TOLD {
-        tracing::error!(files = missing.len(), "files of segments are missing, `alluvium inspect` lists their shards");
-    }
-    Ok(())
 }

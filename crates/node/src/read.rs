@@ -36,13 +36,13 @@ impl Default for QueryRequest {
 #[derive(Clone, Debug, Error)]
 pub enum ExecuteError {
     /// The query over data failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Query(#[from] QueryError),
     /// A name is wrong, missing or taken, or the catalog could not be changed.
-    #[error("{0}")]
+    #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// Storage failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Storage(#[from] StorageError),
     /// Too many queries run.
     #[error("max-concurrent-queries limit exceeded({running}, {limit})")]

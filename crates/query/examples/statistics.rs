@@ -86,6 +86,7 @@ fn engine(stats: Stats) -> Engine {
         merges: storage::Merges::default(),
         reserve_bytes: 0,
         catalog_version: std::sync::Arc::default(),
+        next_shard: u64::MAX,
         stats,
     };
     Engine::open(platform::World::sim(1), options, &SHARDS).unwrap()

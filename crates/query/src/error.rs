@@ -28,6 +28,6 @@ pub enum QueryError {
     #[error("query memory limit exceeded: {0}")]
     Memory(String),
     /// Storage failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Storage(#[from] StorageError),
 }

@@ -71,9 +71,9 @@ pub fn show_measurements(
     let mut memory = Meter::new(context)?;
     for policy in policies {
         let view = names.view(&database, Some(&policy), TimeRange::ALL)?;
-        for name in view.measurements()? {
+        for name in keep.of(&view)? {
             check_cancel(context)?;
-            if keep.passes(&name) && has_tags(&view, &name, &when.rest)? {
+            if has_tags(&view, &name, &when.rest)? {
                 memory.add(NAME + 2 * name.len())?;
                 found.insert((name, policy.clone()));
             }
@@ -298,10 +298,8 @@ impl Tables {
     fn take(&mut self) -> Result<BTreeMap<Text, Vec<View>>, QueryError> {
         let mut tables: BTreeMap<Text, Vec<View>> = BTreeMap::new();
         for (view, keep) in self.views.drain(..) {
-            for name in view.measurements()? {
-                if keep.passes(&name) {
-                    tables.entry(name).or_default().push(view.clone());
-                }
+            for name in keep.of(&view)? {
+                tables.entry(name).or_default().push(view.clone());
             }
         }
         Ok(tables)
@@ -323,12 +321,14 @@ impl MeasurementFilter {
         })
     }
 
-    fn passes(&self, name: &[u8]) -> bool {
-        match self {
-            Self::All => true,
-            Self::Name(wanted) => &**wanted == name,
-            Self::Regex(pattern) => pattern.matches(name),
-        }
+    /// The measurements of a view that pass. One that is named is asked for by its name, so that others need not be readable.
+    fn of(&self, view: &View) -> Result<Vec<Text>, QueryError> {
+        Ok(match self {
+            Self::All => view.measurements()?,
+            Self::Name(name) if view.has_measurement(name)? => vec![name.clone()],
+            Self::Name(_) => Vec::new(),
+            Self::Regex(pattern) => view.measurements()?.into_iter().filter(|name| pattern.matches(name)).collect(),
+        })
     }
 }
 

@@ -10,7 +10,7 @@ pub enum ErrorKind {
     Retry,
     /// The request is wrong and stays wrong (HTTP 400).
     Invalid,
-    /// A file is damaged: tell the operator, serve what is whole.
+    /// A file is damaged or missing: tell the operator, serve what is whole.
     Damaged,
     /// The disk is full (HTTP 507).
     Full,
@@ -26,7 +26,7 @@ pub enum ErrorKind {
 #[derive(Clone, Debug, Error)]
 pub enum StorageError {
     /// The disk refused.
-    #[error("{0}")]
+    #[error(transparent)]
     Disk(#[from] DiskError),
     /// A file does not hold what it should.
     #[error("{file} is damaged at offset {offset}: {what}")]
@@ -36,6 +36,14 @@ pub enum StorageError {
         /// Offset in it, bytes.
         offset: u64,
         /// What is wrong.
+        what: String,
+    },
+    /// A file that should be there is not.
+    #[error("{file} is missing: {what}")]
+    Missing {
+        /// The file, relative to the data folder.
+        file: String,
+        /// Who misses it, or what to do.
         what: String,
     },
     /// Memory for runs or log space is used up.
@@ -50,6 +58,9 @@ pub enum StorageError {
     /// The engine takes no writes any more.
     #[error("engine is closed: {0}")]
     Closed(String),
+    /// Something was lost before the start, as it says: what is whole is served, and no writes are taken.
+    #[error("no writes are taken until `alluvium salvage` has run, as something is lost: {0}")]
+    ReadOnly(String),
     /// A rule of ours is broken.
     #[error("internal error: {0}")]
     Bug(String),
@@ -62,8 +73,8 @@ impl StorageError {
         match self {
             Self::Disk(error) if error.is_full() => ErrorKind::Full,
             Self::Disk(error) if error.is_unreadable() => ErrorKind::Unreadable,
-            Self::Disk(_) | Self::Closed(_) => ErrorKind::Closed,
-            Self::Damaged { .. } => ErrorKind::Damaged,
+            Self::Disk(_) | Self::Closed(_) | Self::ReadOnly(_) => ErrorKind::Closed,
+            Self::Damaged { .. } | Self::Missing { .. } => ErrorKind::Damaged,
             Self::Busy { .. } => ErrorKind::Retry,
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::Bug(_) => ErrorKind::Bug,

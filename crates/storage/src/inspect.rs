@@ -5,8 +5,9 @@
 
 use crate::cache::Cache;
 use crate::engine::check_version;
-use crate::error::StorageError;
+use crate::error::{ErrorKind, StorageError};
 use crate::log::recover::{Found, scan};
+use crate::loss::{Loss, told};
 use crate::manifest::{Manifest, Manifests, SegmentEntry};
 use crate::segment::{Files, Segment, inspect};
 use crate::{ShardId, Slot};
@@ -132,8 +133,8 @@ impl ShardReport {
 pub struct LogReport {
     /// The slot that the next batch gets.
     pub next_slot: Slot,
-    /// What is lost, in words.
-    pub damage: Vec<String>,
+    /// What is lost.
+    pub damage: Vec<Loss>,
     /// What the next start cuts off, in words: it was never acknowledged.
     pub torn: Option<String>,
 }
@@ -167,11 +168,11 @@ fn look_at_log(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageError>
     let (mut before, mut patience) = (None, PATIENCE);
     loop {
         let result = match scan(world, cluster) {
-            Err(error @ StorageError::Damaged { .. }) => Ok(Found::of_damage(error.to_string())),
+            Err(error @ StorageError::Damaged { .. }) => Ok(Found::of_damage(Loss::from(&error))),
             other => other,
         };
         let told = match &result {
-            Ok(found) => found.damage.join("\n"),
+            Ok(found) => told(&found.damage),
             Err(error) => error.to_string(),
         };
         patience -= 1;
@@ -196,7 +197,7 @@ impl Reader {
             let (version, manifest) = match self.manifests.load(id) {
                 Ok(Some((version, manifest))) => (Some(version), manifest),
                 Ok(None) => (None, Manifest::default()),
-                Err(error @ StorageError::Damaged { .. }) => {
+                Err(error) if error.kind() == ErrorKind::Damaged => {
                     return Ok(ShardReport {
                         id,
                         version: None,

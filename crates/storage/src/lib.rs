@@ -21,6 +21,7 @@ mod error;
 pub mod fuzzing;
 pub mod inspect;
 mod log;
+mod loss;
 mod manifest;
 mod run;
 pub mod schema;
@@ -32,6 +33,7 @@ pub use compact::Merges;
 pub use delete::{Deletion, TestReader};
 pub use engine::{Engine, Options, Outcome, RejectReason, Rejected, Rejections, ShardSpan};
 pub use error::{ErrorKind, StorageError};
+pub use loss::{Loss, MissingSegment};
 pub use schema::{FieldId, FieldKey};
 pub use view::{Band, Bounds, Cut, Scalar, Scan, SeriesSet, Stats, TagCondition, TagTest, View};
 

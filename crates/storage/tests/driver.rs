@@ -54,6 +54,7 @@ pub(crate) fn options_with(run_bytes: u64, log_bytes: u64) -> Options {
         cluster_id: [7; 16],
         merges: storage::Merges::default(),
         catalog_version: Arc::default(),
+        next_shard: u64::MAX,
         stats: Stats::new(),
     }
 }

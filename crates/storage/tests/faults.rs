@@ -246,7 +246,7 @@ fn a_lost_log_is_damage() {
     assert_eq!(read(&engine).expect("segments are whole"), driver.model.state);
     let refused =
         engine.submit(model::Batch::default(), &crate::driver::Plain, &crate::driver::SHARDS, Box::new(|_| ()));
-    assert!(matches!(refused, Err(StorageError::Closed(_))));
+    assert!(matches!(refused, Err(StorageError::ReadOnly(_))));
 }
 
 /// Rows of a shard, one segment each.

@@ -9,7 +9,7 @@ use node::inspect::{Inspection, inspect};
 use platform::World;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use storage::StorageError;
+use storage::{Loss, StorageError};
 
 /// Flags of `inspect`.
 #[derive(Debug, clap::Args)]
@@ -27,9 +27,10 @@ pub(crate) struct Arguments {
 
 /// Something that is damaged.
 struct Damage {
-    /// Relative to the data folder; empty where it is the log as a whole.
+    /// Relative to the data folder.
     file: String,
-    offset: u64,
+    /// Where in it, bytes, if that is known.
+    offset: Option<u64>,
     what: String,
 }
 
@@ -54,13 +55,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn damage_of(found: &Inspection) -> Vec<Damage> {
-    let in_log = |what: &String| Damage { file: "log".to_owned(), offset: 0, what: what.clone() };
+    let lost = |Loss { file, what, .. }: &Loss| Damage { file: file.clone(), offset: None, what: what.clone() };
     let in_file = |error: &StorageError| match error {
         StorageError::Damaged { file, offset, what } => {
-            Damage { file: file.clone(), offset: *offset, what: what.clone() }
+            Damage { file: file.clone(), offset: Some(*offset), what: what.clone() }
         }
-        other => Damage { file: String::new(), offset: 0, what: other.to_string() },
+        other => lost(&Loss::from(other)),
     };
     let shards = found.storage.shards.iter().flat_map(|shard| shard.all_damage()).map(in_file);
-    found.storage.log.damage.iter().map(in_log).chain(shards).collect()
+    found.storage.log.damage.iter().map(lost).chain(shards).collect()
 }

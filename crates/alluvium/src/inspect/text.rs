@@ -29,7 +29,8 @@ fn describe(found: &Inspection, damage: &[Damage], verified: bool, out: &mut Str
         writeln!(out, "a part of the log that was never acknowledged will be cut: {torn}")?;
     }
     for damage in damage {
-        writeln!(out, "DAMAGED: {} at offset {}: {}", damage.file, damage.offset, damage.what)?;
+        let at = damage.offset.map(|offset| format!(" at offset {offset}")).unwrap_or_default();
+        writeln!(out, "DAMAGED: {}{at}: {}", damage.file, damage.what)?;
     }
     match (verified, damage.is_empty()) {
         (true, true) => writeln!(out, "verified: no damage"),

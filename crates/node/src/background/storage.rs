@@ -38,6 +38,10 @@ fn work(inner: &Inner, stop: &Stop, step: fn(&Engine) -> Result<Step, StorageErr
             Ok(Step::Worked) => continue,
             Ok(Step::Idle) => inner.options.idle_pause,
             Err(error) if error.kind() == ErrorKind::Closed => return Err(format!("storage has stopped: {error}")),
+            Err(error) if matches!(error.kind(), ErrorKind::Full | ErrorKind::Damaged) => {
+                tracing::error!(%error, "background work failed until somebody acts, it will be tried again");
+                AFTER_ERROR
+            }
             Err(error) => {
                 tracing::warn!(%error, "background work failed, it will be tried again");
                 AFTER_ERROR

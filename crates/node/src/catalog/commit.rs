@@ -6,7 +6,7 @@
 use super::{CatalogError, State, format};
 use parking_lot::{Mutex, RwLock};
 use platform::chain::FIRST_VERSION;
-use platform::{Blobs, Chain, World};
+use platform::{Blobs, Chain, ChainError, World};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use storage::ShardId;
@@ -35,6 +35,8 @@ pub(crate) struct Catalog {
     seen: Arc<AtomicU64>,
     /// Numbers of shards below were given out: if the catalog does not know of them it is an older one.
     next_shard: ShardId,
+    /// The catalog as it was read had given out the numbers below.
+    given_out: ShardId,
 }
 
 impl Catalog {
@@ -42,8 +44,8 @@ impl Catalog {
     pub(crate) fn open(world: &World) -> Result<Self, CatalogError> {
         let chain = Chain::new(Blobs::new(world.disk.clone()), FOLDER, NAME, NO_CLUSTER, world.random.clone());
         let next_shard = unused_shard(world)?;
-        let (version, state) = match chain.latest()? {
-            Some((version, payload)) => (version, format::decode(version, &payload)?.above(next_shard)),
+        let (version, state) = match latest(&chain)? {
+            Some(latest) => latest,
             None => {
                 refuse_orphans(world)?;
                 let state = State::new(world.random.id());
@@ -51,8 +53,9 @@ impl Catalog {
                 (FIRST_VERSION, state)
             }
         };
-        let (state, seen) = (RwLock::new(Arc::new(state)), Arc::new(AtomicU64::new(version)));
-        Ok(Self { chain, state, version: Mutex::new(Some(version)), seen, next_shard })
+        let given_out = state.next_shard;
+        let (state, seen) = (RwLock::new(Arc::new(state.above(next_shard))), Arc::new(AtomicU64::new(version)));
+        Ok(Self { chain, state, version: Mutex::new(Some(version)), seen, next_shard, given_out })
     }
 
     /// The latest version that is durable, as a number that goes on with each change.
@@ -60,11 +63,16 @@ impl Catalog {
         self.seen.clone()
     }
 
+    /// The number from which on the catalog, as it was read, had given out no shard.
+    pub(crate) fn first_new_shard(&self) -> ShardId {
+        self.given_out
+    }
+
     /// The latest state, without making anything.
     pub(crate) fn look(world: &World) -> Result<State, CatalogError> {
         let chain = Chain::new(Blobs::new(world.disk.clone()), FOLDER, NAME, NO_CLUSTER, world.random.clone());
-        let (version, payload) = chain.latest()?.ok_or_else(|| CatalogError::Missing(FOLDER.to_owned()))?;
-        format::decode(version, &payload)
+        let (_, state) = latest(&chain)?.ok_or_else(|| CatalogError::Missing(FOLDER.to_owned()))?;
+        Ok(state)
     }
 
     /// The current state.
@@ -103,8 +111,8 @@ impl Catalog {
 
     fn read_again(&self, version: &mut Option<u64>) -> Result<u64, CatalogError> {
         let missing = || CatalogError::Missing(FOLDER.to_owned());
-        let (latest, payload) = self.chain.latest()?.ok_or_else(missing)?;
-        *self.state.write() = Arc::new(format::decode(latest, &payload)?.above(self.next_shard));
+        let (latest, state) = latest(&self.chain)?.ok_or_else(missing)?;
+        *self.state.write() = Arc::new(state.above(self.next_shard));
         *version = Some(latest);
         Ok(latest)
     }
@@ -114,6 +122,20 @@ impl Catalog {
             tracing::warn!(%error, "old catalog entries stay for now");
         }
     }
+}
+
+/// The latest version and what it says, if there is one.
+fn latest(chain: &Chain) -> Result<Option<(u64, State)>, CatalogError> {
+    let read = || match chain.latest()? {
+        Some((version, payload)) => Ok(Some((version, format::decode(version, &payload)?))),
+        None => Ok(None),
+    };
+    read().map_err(|error: CatalogError| match error {
+        CatalogError::Chain(ChainError::Damaged { .. } | ChainError::Foreign { .. }) | CatalogError::Damaged { .. } => {
+            CatalogError::Lost(error.to_string())
+        }
+        other => other,
+    })
 }
 
 /// The number above those of all shards that have a folder.

@@ -59,10 +59,10 @@ pub enum CatalogError {
     #[error("retention policy duration must be greater than the shard duration")]
     DurationBelowShard,
     /// The chain cannot be read or extended.
-    #[error("{0}")]
+    #[error(transparent)]
     Chain(#[from] ChainError),
     /// The disk refused.
-    #[error("{0}")]
+    #[error(transparent)]
     Disk(#[from] DiskError),
     /// An entry is whole, but its content breaks a rule.
     #[error("catalog version {version} is damaged: {what}")]
@@ -72,6 +72,12 @@ pub enum CatalogError {
         /// Which rule.
         what: String,
     },
+    /// The latest version cannot be read: what is wrong with it.
+    #[error(
+        "{0}; nothing can be served without the catalog: put back the folder `catalog` from a copy as new as the latest database \
+         and shard; docs/damage.md says what else can be done"
+    )]
+    Lost(String),
     /// The folder has data but no catalog that says whose they are.
     #[error("the data folder has `{0}` but no catalog: restore `catalog/` from a backup, or start in an empty folder")]
     Missing(String),

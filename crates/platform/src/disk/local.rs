@@ -87,14 +87,36 @@ impl LocalDisk {
     }
 }
 
-/// Whether the folder holds something, but was never a data folder: another program's, InfluxDB's perhaps.
+/// Whether the folder holds something, but was never a data folder: another program's, InfluxDB's perhaps. Where the lock's file is
+/// gone, as in a copy that left it out, a chain of versions tells whose it is.
 fn is_foreign(root: &Path) -> std::io::Result<bool> {
     if root.join(LOCK_FILE).exists() {
         return Ok(false);
     }
+    let mut holds_something = false;
     for entry in std::fs::read_dir(root)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         if name != "lost+found" && !name.to_string_lossy().starts_with('.') {
+            if is_chain(&entry)? {
+                return Ok(false);
+            }
+            holds_something = true;
+        }
+    }
+    Ok(holds_something)
+}
+
+/// Whether it is a folder with a version of a chain of its own name: see [`crate::chain::path`].
+fn is_chain(entry: &std::fs::DirEntry) -> std::io::Result<bool> {
+    if !entry.file_type()?.is_dir() {
+        return Ok(false);
+    }
+    let prefix = format!("{}-", entry.file_name().to_string_lossy());
+    for file in std::fs::read_dir(entry.path())? {
+        let name = file?.file_name();
+        let name = name.to_string_lossy();
+        if name.strip_prefix(&prefix).is_some_and(|rest| rest.len() == 20 && rest.bytes().all(|b| b.is_ascii_digit())) {
             return Ok(true);
         }
     }

@@ -186,6 +186,16 @@ fn a_folder_of_another_program_is_refused() {
 }
 
 #[test]
+fn a_data_folder_without_its_lock_file_is_known_by_its_chains() {
+    let folder = TempDir::new();
+    std::fs::create_dir_all(folder.0.join("catalog")).unwrap();
+    std::fs::write(folder.0.join("catalog/other"), b"x").unwrap();
+    assert!(matches!(LocalDisk::open(&folder.0).unwrap_err().cause, Cause::Foreign));
+    std::fs::write(folder.0.join("catalog/catalog-00000000000000000007"), b"x").unwrap();
+    LocalDisk::open(&folder.0).unwrap();
+}
+
+#[test]
 fn a_second_owner_is_told_which_folder() {
     let folder = TempDir::new();
     let first = LocalDisk::open(&folder.0).unwrap();

@@ -75,6 +75,7 @@ fn counting_engine(stats: platform::Stats) -> Engine {
         merges: storage::Merges::default(),
         reserve_bytes: 0,
         catalog_version: std::sync::Arc::default(),
+        next_shard: u64::MAX,
         stats,
     };
     Engine::open(platform::World::sim(1), options, &SHARDS).unwrap()

@@ -5,6 +5,7 @@ use super::{Reply, Shared, figures};
 use crate::encode::push_string;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use node::Health;
 use std::sync::Arc;
 
 /// `/ping` and `/status`: 204, or the version where the client is verbose.
@@ -15,13 +16,13 @@ pub(crate) fn ping(shared: &Shared, verbose: &str) -> Reply {
     reply::json(StatusCode::OK, format!("{{\"version\":\"{}\"}}", shared.settings.api_version))
 }
 
-/// `/health`, in the words of InfluxDB; 503 and why, where no writes are taken.
+/// `/health`, in the words of InfluxDB, which knows `pass` alone. `warn`, still 200: writes are taken, some queries fail. `fail`, 503: no
+/// writes are taken.
 pub(crate) fn health(shared: &Shared) -> Reply {
-    let (status, code, message) = match shared.node.closed_because() {
-        None => ("pass", StatusCode::OK, "ready for queries and writes".to_owned()),
-        Some(why) => {
-            ("fail", StatusCode::SERVICE_UNAVAILABLE, format!("ready for queries, no writes are taken: {why}"))
-        }
+    let (status, code, message) = match shared.node.health() {
+        Health::Pass => ("pass", StatusCode::OK, "ready for queries and writes".to_owned()),
+        Health::Warn(why) => ("warn", StatusCode::OK, format!("ready for queries and writes, but {why}")),
+        Health::Fail(why) => ("fail", StatusCode::SERVICE_UNAVAILABLE, format!("ready for queries, but {why}")),
     };
     let mut body = b"{\"checks\":[],\"message\":".to_vec();
     push_string(message.as_bytes(), &mut body);

@@ -359,6 +359,7 @@ impl Output<'_> {
             slots: summary.slots,
             range: summary.range,
             rows: summary.rows,
+            tables: summary.tables,
             level: level + u32::from(inputs.len() > 1),
             purged: tombstones.iter().map(|tombstone| tombstone.slot).max().unwrap_or(0),
             cold: is_cold,

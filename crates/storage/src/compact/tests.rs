@@ -56,6 +56,7 @@ fn stored(world: &World, files: &Files, cache: &Arc<Cache>, summary: &Summary, b
         slots: summary.slots,
         range: summary.range,
         rows: summary.rows,
+        tables: summary.tables.clone(),
         level: 1,
         purged: 0,
         cold: false,

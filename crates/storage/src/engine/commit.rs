@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(super) enum Condition {
     /// It does.
     Open,
-    /// Something is lost; what is whole is served.
+    /// Something is lost, as it says; what is whole is served.
     ReadOnly(String),
     /// It is being closed, or is closed.
     Closing,
@@ -94,7 +94,8 @@ impl Waiting {
         match &self.condition {
             Condition::Open => Ok(()),
             Condition::Closing => Err(StorageError::Closed("it is shutting down".into())),
-            Condition::ReadOnly(why) | Condition::Poisoned(why) => Err(StorageError::Closed(why.clone())),
+            Condition::ReadOnly(why) => Err(StorageError::ReadOnly(why.clone())),
+            Condition::Poisoned(why) => Err(StorageError::Closed(why.clone())),
         }
     }
 

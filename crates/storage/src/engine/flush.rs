@@ -20,8 +20,10 @@ impl Engine {
     /// Flushes the shards that `due` picks. Returns whether there was something to flush.
     pub(super) fn flush_shards(&self, due: impl Fn(&Shard) -> bool) -> Result<bool, StorageError> {
         let _alone = self.flushing.lock();
-        if let Condition::Poisoned(why) | Condition::ReadOnly(why) = &self.waiting.lock().condition {
-            return Err(StorageError::Closed(why.clone()));
+        match &self.waiting.lock().condition {
+            Condition::Poisoned(why) => return Err(StorageError::Closed(why.clone())),
+            Condition::ReadOnly(why) => return Err(StorageError::ReadOnly(why.clone())),
+            Condition::Open | Condition::Closing => {}
         }
         // Rows that come from now on may use a new table, so that the old one leaves with those that are flushed.
         self.series.forget(self.world.clock.monotonic_ns());
@@ -101,8 +103,8 @@ impl Engine {
         }
         let (bytes, summary) = writer.finish()?;
         let place = SegmentRef { len: summary.len, ..place };
-        let Summary { slots, range, rows, .. } = summary;
-        let entry = SegmentEntry { place, slots, range, rows, level: 0, purged, cold: false };
+        let Summary { slots, range, rows, tables, .. } = summary;
+        let entry = SegmentEntry { place, slots, range, rows, tables, level: 0, purged, cold: false };
         Ok((bytes, FlushedShard { shard: shard.id, k, entry: Some(entry), schema }))
     }
 

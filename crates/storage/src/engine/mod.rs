@@ -1,7 +1,7 @@
 //! The engine: owns log, runs, segments and manifests of all shards of a node, and does its work in steps.
 //!
 //! `accept` takes a batch apart, `gather` lets groups of them gather, `commit` makes these durable and visible, `flush` turns rows
-//! into segments, `upkeep` does the rest in the background, `open` begins. `shard` is what readers see.
+//! into segments, `upkeep` does the rest in the background, `open` begins, `missing` misses files. `shard` is what readers see.
 //!
 //! Always: a `done` with success is called after its rows are durable and visible; rows go from runs to segments in one step
 //! under the shard's lock, so that a view sees each of them once; a shard gets the rows of a slot in one step, so that the
@@ -13,6 +13,7 @@ mod delete;
 mod flush;
 mod full;
 mod gather;
+mod missing;
 mod open;
 mod rejected;
 mod salvage;
@@ -42,7 +43,7 @@ pub(crate) use open::check_version;
 use parking_lot::{Condvar, Mutex, RwLock};
 use platform::World;
 pub use rejected::{RejectReason, Rejected, Rejections};
-pub use salvage::Salvaged;
+pub use salvage::{Examined, Salvaged};
 use shard::Shard;
 use stats::EngineStats;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +79,8 @@ pub struct Options {
     pub cluster_id: [u8; 16],
     /// The version of the catalog, kept up to date by its owner: the log remembers it, so that an older one is noticed.
     pub catalog_version: Arc<AtomicU64>,
+    /// The catalog has given out no shard from this number on: if there is one, the catalog is an older one than it was.
+    pub next_shard: ShardId,
     /// Makes the tests of tag values in deletes from what they told of themselves.
     pub read_test: TestReader,
     /// How merges are held back.
@@ -161,6 +164,8 @@ pub struct Engine {
     pub(crate) compaction: Compaction,
     full: FullDisk,
     torn: Option<String>,
+    /// The start has missed files of segments.
+    missed_some: bool,
     stats: EngineStats,
 }
 

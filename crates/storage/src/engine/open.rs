@@ -16,6 +16,7 @@ use crate::log::batch::LoggedPart;
 use crate::log::dictionary::ReaderDictionary;
 use crate::log::recover::{Found, Replay, scan};
 use crate::log::state::{Known, States};
+use crate::loss::{Loss, told};
 use crate::manifest::{self, Manifest, Manifests};
 use crate::run::Chunk;
 use crate::schema::Schema;
@@ -63,8 +64,8 @@ pub(super) enum Purpose {
 pub(super) struct Opened {
     pub(super) engine: Engine,
     pub(super) found: Found,
-    /// What is lost, in words.
-    pub(super) damage: Vec<String>,
+    /// What is lost.
+    pub(super) damage: Vec<Loss>,
     /// Shards whose manifest is damaged or missing.
     pub(super) broken: Vec<ShardId>,
 }
@@ -93,20 +94,22 @@ impl Engine {
             }
         }
         let mut damage = found.damage.clone();
-        for line in super::salvage::unfinished(&world)? {
-            damage.extend((!damage.contains(&line)).then_some(line));
-        }
+        let found_now: BTreeSet<String> = damage.iter().map(Loss::to_string).collect();
+        damage.extend(
+            super::salvage::unfinished(&world)?.into_iter().filter(|loss| !found_now.contains(&loss.to_string())),
+        );
         // Without a manifest nobody knows which rows of the log are in segments: nothing may be flushed, trimmed or removed.
-        damage.extend(broken.values().map(ToString::to_string));
+        damage.extend(broken.iter().map(|(&shard, error)| Loss::from(error).of(shard)));
         damage.extend(check_log(&found, highest(&loaded)));
         damage.extend(check_catalog(&found, options.catalog_version.load(Ordering::SeqCst)));
+        damage.extend(check_shards(&found, manifests.shards()?, options.next_shard));
         found.next_slot = found.next_slot.max(highest(&loaded) + 1);
         let lost: Vec<ShardId> = broken.keys().copied().collect();
         if purpose == Purpose::Salvage {
             // What of them is in the log comes back.
             loaded.extend(lost.iter().map(|&shard| (shard, Manifest::default())));
         }
-        let engine = Self::assemble(world, options, manifests, states, &found);
+        let mut engine = Self::assemble(world, options, manifests, states, &found);
         *engine.broken.lock() = broken;
         for (id, manifest) in loaded {
             let shard = engine.shard_of(id, &manifest)?;
@@ -123,9 +126,9 @@ impl Engine {
         if damage.is_empty() {
             *engine.orphans.lock() = engine.find_orphans(spans)?;
         } else {
-            engine.waiting.lock().condition =
-                Condition::ReadOnly(format!("log or manifests are damaged: {}", damage.join("; ")));
+            engine.waiting.lock().condition = Condition::ReadOnly(told(&damage));
         }
+        engine.missed_some = !engine.find_missing()?.is_empty();
         Ok(Opened { engine, found, damage, broken: lost })
     }
 
@@ -165,6 +168,7 @@ impl Engine {
             compaction: Compaction::new(&options.merges, &options.stats),
             full: FullDisk::new(options.reserve_bytes),
             torn: found.torn.clone(),
+            missed_some: false,
             stats: EngineStats::new(&options.stats),
             world,
             options,
@@ -201,11 +205,11 @@ impl Engine {
     }
 
     /// Adds the segments of flush records that manifests do not have. Where one is gone, of a shard that is not among `lost`, that
-    /// is returned, in words.
+    /// is returned.
     ///
     /// If a manifest is lost there may be records of segments that were merged since. Behind one that is gone no other is
     /// taken of which the log has the rows: a replay brings back rows above those of segments only.
-    fn take_flushes(&self, found: &Found, lost: &[ShardId]) -> Result<Vec<String>, StorageError> {
+    fn take_flushes(&self, found: &Found, lost: &[ShardId]) -> Result<Vec<Loss>, StorageError> {
         let shards = self.shards.read();
         let (mut missed, mut damage) = (BTreeSet::new(), Vec::new());
         for (slot, flushes) in &found.flushes {
@@ -221,7 +225,7 @@ impl Engine {
                     && !self.world.disk.exists(file)?
                 {
                     if missed.insert(shard.id) && !lost.contains(&shard.id) {
-                        damage.push(format!("{file}: it is missing: the log names it for shard {}", shard.id));
+                        damage.push(Loss::new(file, "it is missing: the log names it").of(shard.id));
                     }
                     continue;
                 }
@@ -241,10 +245,20 @@ impl Engine {
     }
 
     /// Brings back the rows that are in no segment. Flushes on the way if memory is short and the log may be written.
-    fn replay(&self, found: &Found, may_flush: bool) -> Result<Vec<String>, StorageError> {
+    fn replay(&self, found: &Found, may_flush: bool) -> Result<Vec<Loss>, StorageError> {
         let table = self.series.current();
-        let mut sink = Sink { engine: self, deletes: &found.deletes, may_flush, table, series: Vec::new(), fields: 0 };
-        found.replay(&self.world, &mut sink)
+        let mut sink = Sink {
+            engine: self,
+            deletes: &found.deletes,
+            may_flush,
+            table,
+            series: Vec::new(),
+            fields: 0,
+            strange: None,
+        };
+        let mut damage = found.replay(&self.world, &mut sink)?;
+        damage.extend(sink.strange.map(older_catalog));
+        Ok(damage)
     }
 
     pub(super) fn find_orphans(&self, spans: &[ShardSpan]) -> Result<Orphans, StorageError> {
@@ -256,16 +270,6 @@ impl Engine {
         let live: BTreeSet<ShardId> = spans.iter().map(|span| span.id).collect();
         let shards = self.manifests.shards()?.into_iter().filter(|shard| !live.contains(shard));
         Ok(Orphans { files: files.collect(), shards: shards.collect() })
-    }
-
-    /// Files that have segments of shards and are not there: queries that need them fail.
-    ///
-    /// # Errors
-    /// The folder cannot be read.
-    pub fn missing_files(&self) -> Result<Vec<String>, StorageError> {
-        let there: BTreeSet<String> = self.world.disk.list(SEGMENTS_FOLDER)?.into_iter().collect();
-        let is_missing = |path: &String| path.rsplit('/').next().is_some_and(|name| !there.contains(name));
-        Ok(self.named_places().into_keys().filter(is_missing).collect())
     }
 }
 
@@ -279,17 +283,29 @@ pub(crate) fn check_version(
     let named = found.state.iter().flat_map(|state| &state.manifests).find(|(id, _)| *id == shard);
     match named {
         Some(&(_, named)) if named > version => {
-            let what = "it is missing: the log's state names it".to_owned();
-            Err(StorageError::Damaged { file: manifest::path(shard, named), offset: 0, what })
+            let what = "the log's state names it".to_owned();
+            Err(StorageError::Missing { file: manifest::path(shard, named), what })
         }
         _ => Ok(manifest),
     }
 }
 
 /// Whether the catalog is an older one than the log's state knows of: its shards are not all, or too many.
-fn check_catalog(found: &Found, version: u64) -> Option<String> {
+fn check_catalog(found: &Found, version: u64) -> Option<Loss> {
     let named = found.state.as_ref().map_or(0, |state| state.catalog);
-    (named > version).then(|| format!("catalog: version {named} is missing, the latest found is {version}"))
+    (named > version)
+        .then(|| Loss::new("catalog", format!("version {named} is missing, the latest found is {version}")))
+}
+
+/// Whether manifests or flush records name a shard that the catalog has not given out yet.
+fn check_shards(found: &Found, manifests: Vec<ShardId>, next_shard: ShardId) -> Option<Loss> {
+    let flushed = found.flushes.iter().flat_map(|(_, flushed)| flushed).map(|flushed| flushed.shard);
+    manifests.into_iter().chain(flushed).find(|&shard| shard >= next_shard).map(older_catalog)
+}
+
+/// What it means that there is something of a shard that the catalog has not given out.
+fn older_catalog(shard: ShardId) -> Loss {
+    Loss::new("catalog", format!("it is an older one: it knows nothing of shard {shard}, which has rows")).of(shard)
 }
 
 /// The highest slot that manifests name.
@@ -302,9 +318,9 @@ fn highest(manifests: &BTreeMap<ShardId, Manifest>) -> Slot {
 }
 
 /// What manifests know and the log does not.
-fn check_log(found: &Found, highest: Slot) -> Option<String> {
-    (highest >= found.next_slot)
-        .then(|| format!("it ends before slot {}, but a manifest knows slot {highest}", found.next_slot))
+fn check_log(found: &Found, highest: Slot) -> Option<Loss> {
+    let what = || format!("the log ends before slot {}, but a manifest knows slot {highest}", found.next_slot);
+    (highest >= found.next_slot).then(|| Loss::new(found.newest_path(), what()))
 }
 
 /// Takes the rows of a replay into memory.
@@ -317,6 +333,8 @@ struct Sink<'a> {
     series: Vec<SeriesId>,
     /// Fields of the file that the schemas have taken in.
     fields: usize,
+    /// A shard that the catalog has not given out.
+    strange: Option<ShardId>,
 }
 
 impl Replay for Sink<'_> {
@@ -378,6 +396,8 @@ impl Sink<'_> {
             if let Some(shard) = shards.get(&field.shard) {
                 let measurement = &dictionary.measurements[field.measurement as usize];
                 shard.schema.lock().insert(measurement, field.key.clone());
+            } else if field.shard >= self.engine.options.next_shard {
+                self.strange = Some(field.shard);
             }
         }
         self.fields = dictionary.fields.len();

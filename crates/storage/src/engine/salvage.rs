@@ -8,6 +8,7 @@
 use super::open::{Opened, Purpose};
 use super::{Engine, Options, ShardSpan};
 use crate::error::StorageError;
+use crate::loss::{Loss, MissingSegment};
 use crate::manifest;
 use crate::segment::{Identity, find};
 use crate::{ShardId, Slot};
@@ -24,8 +25,8 @@ const UNFINISHED: &str = "damaged/unfinished";
 /// What a salvage did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Salvaged {
-    /// What is lost, in words, a line each.
-    pub lost: Vec<String>,
+    /// What was lost.
+    pub lost: Vec<Loss>,
     /// Rows that were in the log alone and are in segments now.
     pub rows: u64,
     /// Files that were set aside: where they were, where they are.
@@ -34,13 +35,23 @@ pub struct Salvaged {
     pub next_slot: Slot,
 }
 
+/// What is lost in a data folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// What keeps the node from taking writes: a salvage makes an end of it.
+    pub lost: Vec<Loss>,
+    /// Segments that are gone: writes go on, queries that may need them fail, and only whoever has a copy can mend it.
+    pub missing: Vec<MissingSegment>,
+}
+
 impl Engine {
-    /// What is lost in a data folder, in words, a line each; empty if nothing is. Changes nothing.
+    /// What is lost in a data folder. Changes nothing.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn examine(world: World, options: Options, shards: &[ShardSpan]) -> Result<Vec<String>, StorageError> {
-        Ok(Self::start(world, options, shards, Purpose::Salvage)?.damage)
+    pub fn examine(world: World, options: Options, shards: &[ShardSpan]) -> Result<Examined, StorageError> {
+        let opened = Self::start(world, options, shards, Purpose::Salvage)?;
+        Ok(Examined { missing: opened.engine.find_missing()?, lost: opened.damage })
     }
 
     /// Makes a damaged data folder fit for writes; does nothing if nothing is lost.
@@ -55,7 +66,7 @@ impl Engine {
         let Opened { engine, found, damage, broken } = opened;
         let disk = &*engine.world.disk;
         // False: an earlier salvage was broken off, and its findings are among the damage.
-        Blobs::new(engine.world.disk.clone()).put_if_absent(UNFINISHED, damage.join("\n").as_bytes())?;
+        Blobs::new(engine.world.disk.clone()).put_if_absent(UNFINISHED, note(&damage).as_bytes())?;
         let mut set_aside = Vec::new();
         // First, as it is known by the lost manifests what is to be copied.
         engine.copy_segments(&broken, &mut set_aside)?;
@@ -155,12 +166,17 @@ impl Engine {
 ///
 /// # Errors
 /// The disk refused.
-pub(super) fn unfinished(world: &World) -> Result<Vec<String>, DiskError> {
+pub(super) fn unfinished(world: &World) -> Result<Vec<Loss>, DiskError> {
     if !world.disk.exists(UNFINISHED)? {
         return Ok(Vec::new());
     }
     let text = Blobs::new(world.disk.clone()).get(UNFINISHED)?;
-    Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+    Ok(String::from_utf8_lossy(&text).lines().map(Loss::read).collect())
+}
+
+/// The text that [`unfinished`] reads.
+fn note(damage: &[Loss]) -> String {
+    damage.iter().map(|loss| format!("{loss}\n")).collect()
 }
 
 /// What of a file of `len` bytes is in none of some places.

@@ -12,7 +12,7 @@
 //!
 //! head
 //!      0     8  magic "ALVLOG\r\n"
-//!      8     4  format version: 1
+//!      8     4  format version: 2
 //!     12    16  cluster id
 //!     28    16  put id: random, new each time a file is begun
 //!     44    16  log id: random, the same in all files of a log
@@ -44,7 +44,7 @@ pub(crate) const SECOND_HEAD: u64 = 4096;
 pub(crate) const RECORDS: u64 = 8192;
 
 const MAGIC: &[u8; 8] = b"ALVLOG\r\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEAD: usize = 80;
 const RECORD_HEAD: usize = 32;
 const ALIGN: usize = 8;

@@ -20,6 +20,8 @@ use super::state::{LogState, States};
 use crate::Slot;
 use crate::delete::LoggedDelete;
 use crate::error::{ErrorKind, StorageError};
+use crate::loss::Loss;
+use codec::CodecError;
 use parking_lot::Mutex;
 use platform::{Blobs, World};
 use std::borrow::Cow;
@@ -68,8 +70,8 @@ pub(crate) struct Found {
     pub(crate) flushes: Vec<(Slot, Vec<FlushedShard>)>,
     /// The delete records with their slots, ascending.
     pub(crate) deletes: Vec<(Slot, LoggedDelete)>,
-    /// What is lost, in words; empty if nothing is.
-    pub(crate) damage: Vec<String>,
+    /// What is lost; empty if nothing is.
+    pub(crate) damage: Vec<Loss>,
     /// What was cut off, in words.
     pub(crate) torn: Option<String>,
     durable: Slot,
@@ -178,7 +180,7 @@ fn read_head(bytes: &[u8], number: u64, cluster: &[u8; 16]) -> Result<Option<Hea
 
 impl Found {
     /// A log that cannot be read at all.
-    pub(crate) fn of_damage(what: String) -> Self {
+    pub(crate) fn of_damage(what: Loss) -> Self {
         Self { damage: vec![what], ..Self::default() }
     }
 
@@ -195,7 +197,7 @@ impl Found {
             Ok(None) => {}
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 self.state_version = states.latest_version()?;
-                self.damage.push(error.to_string());
+                self.damage.push(Loss::from(&error));
             }
             Err(error) => return Err(error),
         }
@@ -209,7 +211,7 @@ impl Found {
         }
         let any = next_record(bytes, RECORDS as usize, &head.put_id).is_some();
         if any {
-            self.damage.push(format!("{FOLDER}: the file `state-NUMBER` that names the log's files is missing"));
+            self.damage.push(Loss::new(FOLDER, "the file `state-NUMBER` that names the log's files is missing"));
         }
         any
     }
@@ -222,8 +224,8 @@ impl Found {
         let (newest, first_slot) = (state.newest, state.first_slot);
         for number in missing {
             let slots = if number == newest { format!("slots from {first_slot} on") } else { "slots".to_owned() };
-            let what =
-                format!("{}: {slots} are lost: the file is missing, or its heads cannot be read", path_of(number));
+            let what = format!("{slots} are lost: the file is missing, or its heads cannot be read");
+            let what = Loss::new(path_of(number), what);
             self.damage.extend((!self.damage.contains(&what)).then_some(what));
         }
         self.next_slot = self.next_slot.max(first_slot);
@@ -358,7 +360,7 @@ impl Found {
                     _ => Ok(()),
                 };
                 if let Err(error) = read {
-                    damage.push(format!("{} ({error})", lost(record.slot, record.slot, file.head.number)));
+                    damage.push(lost_record(record.slot, file.head.number, &error));
                 }
             }
         }
@@ -407,6 +409,11 @@ impl Found {
         &self.unbegun
     }
 
+    /// The newest file; the folder if there is none.
+    pub(crate) fn newest_path(&self) -> String {
+        self.files.last().map_or_else(|| FOLDER.to_owned(), |file| path_of(file.head.number))
+    }
+
     /// The files, for the writer.
     pub(crate) fn old_files(&self) -> Vec<OldFile> {
         let old = |(at, file): (usize, &FoundFile)| OldFile {
@@ -419,11 +426,11 @@ impl Found {
     }
 
     /// Gives the rows of all batches, and the slots of deletes, in slot order to `sink`, with the dictionary of their file;
-    /// `begin` is called before each file. What cannot be read is returned, in words.
+    /// `begin` is called before each file. What cannot be read is returned.
     ///
     /// # Errors
     /// The disk refused, or the sink did.
-    pub(crate) fn replay(&self, world: &World, sink: &mut dyn Replay) -> Result<Vec<String>, StorageError> {
+    pub(crate) fn replay(&self, world: &World, sink: &mut dyn Replay) -> Result<Vec<Loss>, StorageError> {
         let mut damage = Vec::new();
         let mut kept = std::mem::take(&mut *self.kept.lock());
         for (at, file) in self.files.iter().enumerate() {
@@ -441,7 +448,7 @@ impl Found {
                     Kind::Batch => match batch::decode(record.slot, record.payload, &dictionary) {
                         Ok(parts) => sink.batch(parts, &dictionary)?,
                         Err(error) => {
-                            damage.push(format!("{} ({error})", lost(record.slot, record.slot, file.head.number)));
+                            damage.push(lost_record(record.slot, file.head.number, &error));
                         }
                     },
                     Kind::Delete => sink.delete(record.slot, &dictionary)?,
@@ -481,7 +488,11 @@ pub(crate) trait Replay {
     fn delete(&mut self, slot: Slot, dictionary: &ReaderDictionary) -> Result<(), StorageError>;
 }
 
-fn lost(low: Slot, high: Slot, number: u64) -> String {
+fn lost(low: Slot, high: Slot, number: u64) -> Loss {
     let slots = if low == high { format!("slot {low}") } else { format!("slots {low} to {high}") };
-    format!("{}: {slots} cannot be read", path_of(number))
+    Loss::new(path_of(number), format!("{slots} cannot be read"))
+}
+
+fn lost_record(slot: Slot, number: u64, error: &CodecError) -> Loss {
+    Loss::new(path_of(number), format!("slot {slot} cannot be read ({error})"))
 }

@@ -1,13 +1,14 @@
 //! The bytes of a manifest: the payload of a chain's entry, which brings magic, ids and checksum.
 //!
 //! ```text
-//! format     1 byte: 1
+//! format     1 byte: 2
 //! segments   number (varint); each:
 //!   file       length (varint), bytes
 //!   offset, length, lowest slot, highest slot (varints)
 //!   times      least (zigzag varint), greatest minus least (varint)
 //!   rows, level, slot up to which deletes are applied (varints)
 //!   cold       1 byte: 1 if all its blocks are as small as they get, else 0
+//!   tables     the measurements that it may have, see `tables.rs`
 //! schema     number of measurements (varint); each: name (length, bytes), fields as in a segment's contents
 //! next field id (varint)
 //! folded     number of logs (varint); each: log id (16 bytes), slot (varint)
@@ -16,12 +17,12 @@
 //! tombstones number (varint); each: slot (varint), predicate (length, bytes; see `delete/format.rs`)
 //! ```
 
-use super::{Manifest, MeasurementSchema, SegmentEntry, SegmentRef};
+use super::{Manifest, MeasurementSchema, SegmentEntry, SegmentRef, Tables};
 use crate::delete::check_predicate;
 use crate::segment::format::{put_fields, put_range, take_fields, take_range, take_u32};
 use codec::{CodecError, Reader, put_bytes, put_u64};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
     let mut out = vec![FORMAT];
@@ -91,6 +92,7 @@ pub(crate) fn put_entry(entry: &SegmentEntry, out: &mut Vec<u8>) {
     put_u64(out, u64::from(entry.level));
     put_u64(out, entry.purged);
     out.push(u8::from(entry.cold));
+    entry.tables.put(out);
 }
 
 /// Reads what [`put_entry`] wrote.
@@ -109,5 +111,6 @@ pub(crate) fn take_entry(reader: &mut Reader<'_>) -> Result<SegmentEntry, CodecE
             1 => true,
             _ => return Err(CodecError::Invalid("whether a segment is cold")),
         },
+        tables: Tables::take(reader)?,
     })
 }

@@ -5,6 +5,7 @@
 
 mod format;
 mod invariants;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ mod tests;
 pub(crate) use format::decode;
 pub(crate) use format::{put_entry, take_entry};
 pub(crate) use invariants::check;
+pub(crate) use tables::Tables;
 
 use crate::error::{ErrorKind, StorageError};
 use crate::log::state::Known;
@@ -50,6 +52,8 @@ pub(crate) struct SegmentEntry {
     pub(crate) range: TimeRange,
     /// Its rows, as the segment counts them.
     pub(crate) rows: u64,
+    /// The measurements that it may have.
+    pub(crate) tables: Tables,
     /// How many merges made it: 0 from a flush, else one more than the greatest of its inputs.
     pub(crate) level: u32,
     /// All deletes up to this slot have been applied to its rows; 0 or anything below its highest slot says nothing.

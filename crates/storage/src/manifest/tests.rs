@@ -11,6 +11,7 @@ fn entry(number: u64) -> SegmentEntry {
         slots: (number * 10 + 1, number * 10 + 10),
         range: TimeRange::new(-5, 5),
         rows: 7,
+        tables: Tables::new([b"cpu".as_slice()].into_iter().take(number as usize % 2)),
         level: 0,
         purged: 0,
         cold: number.is_multiple_of(3),

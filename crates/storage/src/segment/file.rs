@@ -21,6 +21,9 @@ pub(crate) struct SegmentFile {
     me: Weak<SegmentFile>,
 }
 
+/// What can be done about a file that is gone.
+const WAY_OUT: &str = "put it back from a copy, or give up its shard by DROP SHARD";
+
 /// Files that are open at a time, at most.
 const MOST_OPEN: usize = 512;
 
@@ -86,9 +89,7 @@ impl SegmentFile {
             return Ok(open.clone());
         }
         let open = self.disk.open(&self.path).map_err(|error| match error.is_not_found() {
-            true => {
-                StorageError::Damaged { file: self.path.clone(), offset: 0, what: "the file is missing".to_owned() }
-            }
+            true => StorageError::Missing { file: self.path.clone(), what: WAY_OUT.to_owned() },
             false => error.into(),
         })?;
         *handle = Some(open.clone());

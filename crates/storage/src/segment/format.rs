@@ -11,7 +11,7 @@
 //! head                                      footer
 //! offset size                               offset size
 //!      0    8  magic "ALVSEGMT"                  0    8  offset of the contents
-//!      8    4  format version: 1                 8    8  length of the contents
+//!      8    4  format version: 2                 8    8  length of the contents
 //!     12   16  cluster id                       16    4  CRC-32 of the contents
 //!     28   16  put id                           20    8  magic "ALVSEGND"
 //!     44    8  shard                            28    4  CRC-32 of the 28 bytes before

@@ -127,6 +127,12 @@ impl Segment {
         Ok(self.contents.get_or_init(|| contents).clone())
     }
 
+    /// The place of a measurement in the contents; `None` if it has none. Where the entry rules it out nothing is read, so that it
+    /// is known of a segment whose file is lost.
+    pub(crate) fn find(&self, measurement: &[u8]) -> Result<Option<usize>, StorageError> {
+        if self.entry.tables.may_have(measurement) { Ok(self.contents()?.find(measurement)) } else { Ok(None) }
+    }
+
     fn read_contents(&self) -> Result<Contents, StorageError> {
         let len = self.entry.place.len;
         let head = format::decode_head(&self.read(0, format::HEAD as u64)?).map_err(|error| self.damaged(0, error))?;

@@ -13,6 +13,7 @@ use super::index;
 use super::lanes::{Lanes, Plan, SetId};
 use crate::Slot;
 use crate::error::StorageError;
+use crate::manifest::Tables;
 #[cfg(test)]
 use crate::run::sorted::SortedRun;
 use crate::run::sorted::SortedTable;
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// What the manifest notes of a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     /// The lowest and the highest slot whose rows may be in it.
     pub(crate) slots: (Slot, Slot),
@@ -31,6 +32,8 @@ pub(crate) struct Summary {
     pub(crate) range: TimeRange,
     /// Its rows; one that falls into several column groups counts once in each.
     pub(crate) rows: u64,
+    /// Its measurements.
+    pub(crate) tables: Tables,
     /// Its length in bytes.
     pub(crate) len: u64,
 }
@@ -290,6 +293,7 @@ impl Writer {
             slots: self.contents.slots,
             range: measurements.iter().fold(NO_RANGE, |range, entry| range.union(&entry.range)),
             rows: measurements.iter().map(|entry| entry.rows).sum(),
+            tables: Tables::new(measurements.iter().map(|entry| &*entry.name)),
             len: self.taken + self.out.len() as u64,
         };
         Ok((self.out, summary))

@@ -111,6 +111,23 @@ impl View {
         Ok(names.into_iter().collect())
     }
 
+    /// Whether a measurement has a row. Segments that are known not to have it are not read.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub fn has_measurement(&self, measurement: &[u8]) -> Result<bool, StorageError> {
+        for source in self.sources(measurement)? {
+            let has = match (&source.kind, &source.deleted) {
+                (SourceKind::Segment(segment, at), Some(deleted)) => deleted.has_rows(segment, *at)?,
+                _ => true,
+            };
+            if has {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether a measurement (its place in the contents) of a segment has a row.
     fn is_left(&self, shard: &ShardSource, segment: &Arc<Segment>, at: usize) -> Result<bool, StorageError> {
         match deleted::of(shard, segment, at, &self.inner.cache)? {
@@ -270,7 +287,7 @@ impl View {
         let mut sources = Vec::new();
         for (shard, parts) in self.inner.shards.iter().enumerate() {
             for segment in &parts.segments {
-                let Some(at) = segment.contents()?.find(measurement) else { continue };
+                let Some(at) = segment.find(measurement)? else { continue };
                 let deleted = match deleted::of(parts, segment, at, &self.inner.cache)? {
                     Left::All => None,
                     Left::Some(deleted) => Some(deleted),

@@ -131,6 +131,7 @@ pub(crate) fn store(world: &World, files: &Files, cache: &Arc<Cache>, path: &str
         slots: summary.slots,
         range: summary.range,
         rows: summary.rows,
+        tables: summary.tables.clone(),
         level: 0,
         purged: 0,
         cold: false,
