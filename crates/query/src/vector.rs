@@ -108,6 +108,15 @@ impl Vector {
         }
     }
 
+    /// Appends missing rows until there are so many.
+    pub(crate) fn pad(&mut self, rows: usize) {
+        let before = self.rows();
+        if before < rows {
+            (before..rows).for_each(|_| push_zero(&mut self.values));
+            self.valid.get_or_insert_with(|| vec![true; before]).resize(rows, false);
+        }
+    }
+
     fn append_sparse(&mut self, column: &Column, rows: &Rows<'_>) {
         let before = self.rows();
         let mut valid = Vec::with_capacity(rows.len());

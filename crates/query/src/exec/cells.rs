@@ -197,9 +197,10 @@ impl Walk<'_, '_> {
         if self.end == End::Last {
             cuts.reverse();
         }
-        for cut in &cuts {
+        // What a cut has read goes with it.
+        for cut in cuts {
             self.job.check_cancel()?;
-            self.cut(cut, group, &tags, &filter)?;
+            self.cut(&cut, group, &tags, &filter)?;
         }
         Ok(())
     }

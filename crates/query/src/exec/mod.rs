@@ -161,6 +161,17 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Whether a row of the cut has a value of a field input.
+    pub(crate) fn has(&self, input: usize) -> Result<bool, QueryError> {
+        let Input::Field(physical, _) = &self.inputs[input] else { return Ok(false) };
+        for &field in physical {
+            if self.cut.has(field)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The column of a field input; `None` if the input is no field.
     pub(crate) fn column(&self, input: usize) -> Result<Option<Arc<Column>>, QueryError> {
         let Input::Field(physical, wanted) = &self.inputs[input] else { return Ok(None) };

@@ -24,9 +24,15 @@ use storage::Cut;
 const STRETCH: usize = 1 << 16;
 /// The least that a vector takes for a row (bytes).
 const CELL: usize = 8;
+/// What a row takes besides: its time and its series (bytes).
+const MARK: usize = 12;
 /// How often the rows of a stretch are in memory while they are handed over: gathered, in the answer's order, evaluated, and in
 /// frames. A slow reader keeps them there.
 const COPIES: usize = 4;
+/// The part of a query's memory that may hold what cuts have read, and that a stretch should take (one in so many).
+const KEPT: u64 = 4;
+/// A stretch that did not fit is tried again with one so many times shorter.
+const LESS: u64 = 4;
 /// The least number of rows that a stretch should have, however small the limit.
 const LEAST: usize = 16;
 
@@ -34,6 +40,41 @@ const LEAST: usize = 16;
 struct Piece {
     cut: Cut,
     member: usize,
+    /// What the cut has read and keeps for the next stretch, as far as it is charged (bytes).
+    kept: usize,
+}
+
+/// What all cuts of a group have read and keep.
+struct Kept {
+    bytes: usize,
+    grant: Grant,
+}
+
+impl Kept {
+    /// Lets a cut keep what it has read, if that is not too much.
+    fn keep(&mut self, job: &Job<'_>, piece: &mut Piece) {
+        let more = piece.cut.kept() - piece.kept;
+        let all = (self.bytes + more) as u64;
+        if all <= job.context.budget.limit() / KEPT && self.grant.resize(all).is_ok() {
+            self.bytes += more;
+            piece.kept += more;
+        } else {
+            piece.cut.forget();
+            self.bytes -= piece.kept;
+            piece.kept = 0;
+        }
+    }
+
+    /// Drops the pieces that lie outside of a range.
+    fn retain(&mut self, pieces: &mut Vec<Piece>, range: &TimeRange) {
+        pieces.retain(|piece| {
+            let wanted = piece.cut.range().overlaps(range);
+            if !wanted {
+                self.bytes -= piece.kept;
+            }
+            wanted
+        });
+    }
 }
 
 /// A series of a group: its tags, and the filter of its rows.
@@ -101,8 +142,8 @@ fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, 
                 continue;
             }
             let cuts = prune::passing_cuts(job, &mut scan, (series, shard), &members[member].1)?;
-            piece_memory.add(cuts.len() * size_of::<Piece>())?;
-            pieces.extend(cuts.into_iter().map(|cut| Piece { cut, member }));
+            piece_memory.add(cuts.iter().map(|cut| cut.bytes() + size_of::<usize>()).sum())?;
+            pieces.extend(cuts.into_iter().map(|cut| Piece { cut, member, kept: 0 }));
         }
         if let Flow::Stop = run_shard(job, group, &members, pieces, &mut state, sink)? {
             return Ok(Flow::Stop);
@@ -127,12 +168,25 @@ fn run_shard(
     // What is left of the query's range, from where the walk stands.
     let mut range = job.checked.range;
     let needed = usize::try_from(state.left.saturating_add(state.skip)).unwrap_or(usize::MAX);
-    let mut rows = needed.clamp(LEAST, STRETCH);
+    let most = most_rows(job);
+    let mut rows = needed.max(LEAST).min(most);
+    // How long a stretch may be (ns).
+    let mut longest = u64::MAX;
+    let mut kept = Kept { bytes: 0, grant: job.take(0)? };
     while state.left > 0 {
         job.check_cancel()?;
-        pieces.retain(|piece| piece.cut.range().overlaps(&range));
+        kept.retain(&mut pieces, &range);
         let Some(stretch) = next_stretch(&pieces, &range, rows, ascending) else { break };
-        if let Flow::Stop = run_stretch(job, group, members, &pieces, stretch, state, sink)? {
+        let stretch = first_part(&stretch, longest, ascending);
+        let gathered = match gather_all(job, members, (&mut pieces, &mut kept), stretch) {
+            // There are more than bounds of cuts tell: rows may lie unevenly.
+            Err(QueryError::Memory(_)) if stretch.start < stretch.end => {
+                longest = stretch.end.abs_diff(stretch.start) / LESS;
+                continue;
+            }
+            gathered => gathered?,
+        };
+        if let Flow::Stop = emit(job, group, members, &gathered, state, sink)? {
             return Ok(Flow::Stop);
         }
         if ascending {
@@ -146,9 +200,16 @@ fn run_shard(
             }
             range.end = stretch.start - 1;
         }
-        rows = rows.saturating_mul(2).min(STRETCH);
+        rows = rows.saturating_mul(2).min(most);
+        longest = longest.saturating_mul(2).max(1);
     }
     Ok(Flow::Continue)
+}
+
+/// Rows that a stretch should have at most: with thousands of fields fewer than with some.
+fn most_rows(job: &Job<'_>) -> usize {
+    let row = (field_count(job).max(1) * CELL * COPIES) as u64;
+    usize::try_from(job.context.budget.limit() / KEPT / row).unwrap_or(STRETCH).clamp(1, STRETCH)
 }
 
 /// The next piece of `range` in which, going by the cuts' bounds, about `rows` rows lie; `None` if none lies in `range`.
@@ -159,10 +220,7 @@ fn next_stretch(pieces: &[Piece], range: &TimeRange, rows: usize, ascending: boo
         return None;
     }
     let width = hull.end.abs_diff(hull.start);
-    let part = |length: u64| match ascending {
-        true => TimeRange::new(hull.start, hull.start.wrapping_add_unsigned(length)),
-        false => TimeRange::new(hull.end.wrapping_sub_unsigned(length), hull.end),
-    };
+    let part = |length: u64| first_part(&hull, length, ascending);
     if estimate(pieces, &hull, rows) <= rows {
         return Some(part(width));
     }
@@ -179,6 +237,15 @@ fn next_stretch(pieces: &[Piece], range: &TimeRange, rows: usize, ascending: boo
     Some(part(low))
 }
 
+/// What of a range the walk reaches first: an instant, and so many nanoseconds beyond it.
+fn first_part(range: &TimeRange, length: u64, ascending: bool) -> TimeRange {
+    let length = length.min(range.end.abs_diff(range.start));
+    match ascending {
+        true => TimeRange::new(range.start, range.start.wrapping_add_unsigned(length)),
+        false => TimeRange::new(range.end.wrapping_sub_unsigned(length), range.end),
+    }
+}
+
 /// About how many rows lie in a stretch, if those of a cut are spread evenly; stops counting above `enough`.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn estimate(pieces: &[Piece], stretch: &TimeRange, enough: usize) -> usize {
@@ -190,7 +257,7 @@ fn estimate(pieces: &[Piece], stretch: &TimeRange, enough: usize) -> usize {
             continue;
         }
         let share = (common.end.abs_diff(common.start) as f64 + 1.0) / (range.end.abs_diff(range.start) as f64 + 1.0);
-        rows += (piece.cut.rows_max() as f64 * share).max(1.0);
+        rows += piece.cut.rows_max() as f64 * share;
         if rows > enough as f64 {
             break;
         }
@@ -203,30 +270,60 @@ struct Gathered {
     times: Vec<i64>,
     members: Vec<u32>,
     vectors: Vec<Vector>,
+    /// What they take, copies included.
+    grant: Grant,
+    /// How many of the vectors are those of fields.
+    field_count: usize,
 }
 
-fn run_stretch(
+impl Gathered {
+    fn new(job: &Job<'_>) -> Result<Self, QueryError> {
+        let types = (0..job.plan.references.len()).map(|at| job.plan.reference_type(at).unwrap_or(FieldType::Float));
+        let vectors: Vec<Vector> = types.map(Vector::new).collect();
+        let field_count = field_count(job);
+        Ok(Self { times: Vec::new(), members: Vec::new(), vectors, grant: job.take(0)?, field_count })
+    }
+
+    /// The vectors of fields; tags are the member's, and looked up for the rows that are shown.
+    fn fields<'a>(&'a mut self, job: &'a Job<'_>) -> impl Iterator<Item = (usize, &'a mut Vector)> {
+        let inputs = self.vectors.iter_mut().enumerate();
+        inputs.filter(|(input, _)| matches!(job.bound.inputs[*input], Input::Field(..)))
+    }
+
+    /// Charges what is gathered, and some rows more. In the end a vector has a place for every row, whether the field has a value there
+    /// or not: fields may be many and nearly empty.
+    fn charge(&mut self, more: usize) -> Result<(), QueryError> {
+        let rows = self.times.len() + more;
+        let least = self.field_count.saturating_mul(rows).saturating_mul(CELL);
+        let bytes = self.vectors.iter().map(|vector| vector.values.bytes()).sum::<usize>().max(least) + rows * MARK;
+        let resized = self.grant.resize(bytes.saturating_mul(COPIES) as u64);
+        resized.map_err(|error| QueryError::Memory(error.to_string()))
+    }
+}
+
+fn field_count(job: &Job<'_>) -> usize {
+    let inputs = job.bound.inputs[..job.plan.references.len()].iter();
+    inputs.filter(|input| matches!(input, Input::Field(..))).count()
+}
+
+/// The rows of all cuts that lie in the stretch and pass the filter.
+fn gather_all(
     job: &Job<'_>,
-    group: &Group,
     members: &[Member<'_>],
-    pieces: &[Piece],
+    (pieces, kept): (&mut [Piece], &mut Kept),
     stretch: TimeRange,
-    state: &mut State,
-    sink: &mut dyn Sink,
-) -> Result<Flow, QueryError> {
-    let types = (0..job.plan.references.len()).map(|at| job.plan.reference_type(at).unwrap_or(FieldType::Float));
-    let mut gathered = Gathered { times: Vec::new(), members: Vec::new(), vectors: types.map(Vector::new).collect() };
-    let mut grant = job.take(0)?;
-    for piece in pieces.iter().filter(|piece| piece.cut.range().overlaps(&stretch)) {
+) -> Result<Gathered, QueryError> {
+    let mut gathered = Gathered::new(job)?;
+    for piece in pieces.iter_mut().filter(|piece| piece.cut.range().overlaps(&stretch)) {
         job.check_cancel()?;
         let (tags, filter) = &members[piece.member];
-        gather(job, piece, (tags, filter), stretch, (&mut gathered, &mut grant))?;
-        let bytes =
-            gathered.vectors.iter().map(|vector| vector.values.bytes()).sum::<usize>() + gathered.times.len() * 12;
-        grant.resize((bytes * COPIES) as u64).map_err(|error| QueryError::Memory(error.to_string()))?;
+        gather(job, piece, (tags, filter), stretch, &mut gathered)?;
+        gathered.charge(0)?;
+        kept.keep(job, piece);
     }
-    let rows = sorted(&gathered, job.select.ascending());
-    emit(job, group, members, &gathered, rows, state, sink)
+    let rows = gathered.times.len();
+    gathered.fields(job).for_each(|(_, vector)| vector.pad(rows));
+    Ok(gathered)
 }
 
 /// Copies the rows of one cut that lie in the stretch and pass the filter.
@@ -235,7 +332,7 @@ fn gather(
     piece: &Piece,
     (tags, filter): (&TagSet, &Predicate),
     stretch: TimeRange,
-    (out, grant): (&mut Gathered, &mut Grant),
+    out: &mut Gathered,
 ) -> Result<(), QueryError> {
     let times = piece.cut.times()?;
     let start = times.partition_point(|&time| time < stretch.start);
@@ -246,19 +343,14 @@ fn gather(
         Selected::All => Rows::Range(start, end),
         Selected::Some(rows) => Rows::At(rows),
     };
-    // A vector has a place for every row, whether the field has a value there or not: fields may be many and nearly empty.
-    let fields = job.bound.inputs[..out.vectors.len()].iter().filter(|input| matches!(input, Input::Field(..))).count();
-    let cells = fields.saturating_mul(out.times.len() + rows.len());
-    grant.resize(cells.saturating_mul(CELL) as u64).map_err(|error| QueryError::Memory(error.to_string()))?;
-    for (input, vector) in out.vectors.iter_mut().enumerate() {
-        match &job.bound.inputs[input] {
-            Input::Field(..) => {
-                if let Some(column) = reader.column(input)? {
-                    vector.append(&column, &rows);
-                }
-            }
-            // Tags are the member's: they are looked up for the rows that are shown.
-            Input::Tag(_) | Input::Missing => {}
+    out.charge(rows.len())?;
+    let before = out.times.len();
+    for (input, vector) in out.fields(job) {
+        if reader.has(input)?
+            && let Some(column) = reader.column(input)?
+        {
+            vector.pad(before);
+            vector.append(&column, &rows);
         }
     }
     out.times.extend((0..rows.len()).map(|row| times[rows.at(row)]));
@@ -283,7 +375,6 @@ fn emit(
     group: &Group,
     members: &[Member<'_>],
     gathered: &Gathered,
-    mut rows: Vec<u32>,
     state: &mut State,
     sink: &mut dyn Sink,
 ) -> Result<Flow, QueryError> {
@@ -293,6 +384,7 @@ fn emit(
         .zip(&job.bound.inputs)
         .filter_map(|(vector, input)| matches!(input, Input::Field(..)).then_some(vector))
         .collect();
+    let mut rows = sorted(gathered, job.select.ascending());
     rows.retain(|&row| fields.iter().any(|field| field.has(row as usize)));
     let skipped = usize::try_from(state.skip).unwrap_or(usize::MAX).min(rows.len());
     let shown = usize::try_from(state.left).unwrap_or(usize::MAX).min(rows.len() - skipped);

@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// Cuts that a piece may reach into on average.
 const DEEP: usize = 64;
+/// And rows that it should have in each of them.
+const ROWS: usize = 4;
 /// How many times longer a page must be to give way.
 const LONGER: u64 = 4;
 /// And how many times denser the other.
@@ -170,13 +172,15 @@ fn gives_way(page: &Piece, by: &Piece) -> bool {
     by.is_whole() && length(page) / LONGER >= length(by) && closer()
 }
 
-/// Fewer bounds where many pieces overlap many others, so that all cuts together cost by the pieces, not by their square.
+/// Fewer bounds where many pieces overlap many others, so that all cuts together cost by the pieces, not by their square; and where
+/// pieces are short, so that references to them do not outgrow their rows.
 fn thinned(cluster: &[&Piece], bounds: Vec<i64>) -> Vec<i64> {
     let reach = |piece: &&Piece| {
         let (start, end) = (piece.range.start, piece.range.end);
         bounds.partition_point(|&bound| bound <= end) - bounds.partition_point(|&bound| bound <= start)
     };
-    let every = cluster.iter().map(reach).sum::<usize>() / (cluster.len() * DEEP);
+    let allowed = |piece: &&Piece| (piece.len() / ROWS).clamp(1, DEEP);
+    let every = cluster.iter().map(reach).sum::<usize>() / cluster.iter().map(allowed).sum::<usize>();
     if every > 0 { bounds.into_iter().step_by(every + 1).collect() } else { bounds }
 }
 

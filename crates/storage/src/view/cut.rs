@@ -24,8 +24,18 @@ struct Merged {
     times: Arc<Vec<i64>>,
     /// The pieces, clipped to the cut, and for each of its rows the cut's row (`None`: the same one).
     parts: Vec<(Piece, Option<Vec<u32>>)>,
+    /// Which parts have which fields, ascending: fields, and places of parts. There may be thousands of both.
+    having: Vec<(u32, u32)>,
 }
 
+/// A value of a cut's row: the row, which of some columns has it, and where there.
+type Choice = (u32, u32, u32);
+
+/// How many rows more than values of a field there must be for a sort of the values to be cheaper than a place for each row.
+const FEW: usize = 8;
+
+/// What a part takes besides its rows (bytes).
+const PART: usize = size_of::<(Piece, Option<Vec<u32>>)>() + 16;
 /// Of a piece's row: it has none of the scan's fields.
 const NOWHERE: u32 = u32::MAX;
 
@@ -148,6 +158,14 @@ impl Cut {
         Ok(self.merged()?.times.clone())
     }
 
+    /// Whether a piece that reaches into the cut has values of a field (its index in the scan's list).
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub fn has(&self, field: usize) -> Result<bool, StorageError> {
+        Ok(self.merged()?.having(field).next().is_some())
+    }
+
     /// The values of a field (its index in the scan's list) in the cut's rows, as [`Cut::times`] numbers them. Decoded when
     /// asked for: ask for the columns of a filter first.
     ///
@@ -155,9 +173,9 @@ impl Cut {
     /// A file cannot be read or is damaged.
     pub fn column(&self, field: usize) -> Result<Arc<Column>, StorageError> {
         let field_type = self.fields[field];
-        let mut having = self.pieces.iter().filter(|piece| piece.has(field));
-        if let ([only], Some(_)) = (&self.pieces[..], having.next())
-            && only.counted().is_none()
+        if let [only] = &self.pieces[..]
+            && only.has(field)
+            && only.counts_all()
             && self.range.covers(&only.range)
         {
             // Rows of a single piece need no times.
@@ -165,26 +183,40 @@ impl Cut {
             return Ok(column.unwrap_or_else(|| Arc::new(Column::empty(field_type))));
         }
         let merged = self.merged()?;
-        // For each row of the cut the part and the value that it takes.
-        let mut chosen: Vec<Option<(u32, u32)>> = vec![None; merged.times.len()];
-        let mut columns = Vec::with_capacity(merged.parts.len());
-        for (part, (piece, rows)) in (0u32..).zip(&merged.parts) {
-            let column = if piece.has(field) { piece.column(field, field_type)? } else { None };
-            if let Some(column) = &column {
-                let mut take = |row: usize, value: u32| {
-                    let row = rows.as_ref().map_or(row, |rows| rows[row] as usize);
-                    if let Some(chosen) = chosen.get_mut(row) {
-                        *chosen = Some((part, value));
-                    }
-                };
-                match &column.presence {
-                    Presence::Dense => (0..column.values.len()).for_each(|row| take(row, row as u32)),
-                    Presence::Sparse(rows) => (0u32..).zip(rows).for_each(|(value, &row)| take(row as usize, value)),
-                }
+        let mut parts = Vec::new();
+        let mut columns = Vec::new();
+        for part in merged.having(field) {
+            let (piece, rows) = &merged.parts[part as usize];
+            if let Some(column) = piece.column(field, field_type)? {
+                parts.push(rows.as_deref());
+                columns.push(column);
             }
-            columns.push(column);
         }
-        Ok(Arc::new(gather(field_type, &chosen, &columns)))
+        let rows = merged.times.len();
+        let few = columns.iter().map(|column| column.values.len()).sum::<usize>() < rows / FEW;
+        let choices = if few { sorted(&parts, &columns) } else { placed(&parts, &columns, rows) };
+        Ok(Arc::new(gather(field_type, rows, choices, &columns)))
+    }
+
+    /// Bytes of what it refers to.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.pieces.len() * size_of::<Piece>()
+    }
+
+    /// Bytes, about, of what it has read and keeps.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.merged.get().map_or(0, |merged| {
+            let rows = merged.parts.iter().map(|(_, rows)| rows.as_ref().map_or(0, Vec::len));
+            let parts = merged.parts.len() * PART + rows.sum::<usize>() * size_of::<u32>();
+            merged.times.len() * size_of::<i64>() + parts + merged.having.len() * size_of::<(u32, u32)>()
+        })
+    }
+
+    /// Keeps nothing of what was read: it is read again when it is asked for.
+    pub fn forget(&mut self) {
+        self.merged.take();
     }
 
     fn merged(&self) -> Result<Arc<Merged>, StorageError> {
@@ -207,7 +239,8 @@ impl Cut {
                 && self.pieces.len() == 1
                 && rows.len() == times.len()
             {
-                return Ok(Merged { times: times.clone(), parts: vec![(clipped, None)] });
+                let having = having(std::iter::once(&clipped));
+                return Ok(Merged { times: times.clone(), parts: vec![(clipped, None)], having });
             }
             let own = times.all()[rows].iter().enumerate();
             let kept = own.filter(|(row, _)| counted.as_ref().is_none_or(|counted| counted[*row]));
@@ -235,8 +268,9 @@ impl Cut {
             };
             (piece, Some(rows))
         };
-        let parts = lists.into_iter().zip(parts).map(place).collect();
-        Ok(Merged { times: Arc::new(times), parts })
+        let parts: Vec<(Piece, Option<Vec<u32>>)> = lists.into_iter().zip(parts).map(place).collect();
+        let having = having(parts.iter().map(|(piece, _)| piece));
+        Ok(Merged { times: Arc::new(times), parts, having })
     }
 }
 
@@ -251,25 +285,77 @@ fn gallop(times: &[i64], from: usize, time: i64) -> usize {
     low + times[low..high].partition_point(|&other| other < time)
 }
 
-/// The chosen values as a column: values that stand next to each other in a part are taken together.
-fn gather(field_type: FieldType, chosen: &[Option<(u32, u32)>], columns: &[Option<Arc<Column>>]) -> Column {
-    let mut values = Values::new(field_type);
-    let mut present = Vec::with_capacity(chosen.len());
-    let mut row = 0;
-    while row < chosen.len() {
-        let Some((part, first)) = chosen[row] else {
-            row += 1;
-            continue;
-        };
-        let follows = |(at, choice): (u32, &Option<(u32, u32)>)| *choice == Some((part, first + at));
-        let run = (0u32..).zip(&chosen[row..]).take_while(|&(at, choice)| follows((at, choice))).count();
-        if let Some(column) = &columns[part as usize] {
-            values.extend_range(&column.values, first as usize..first as usize + run);
-            present.extend(row as u32..(row + run) as u32);
-        }
-        row += run;
+impl Merged {
+    /// The parts that have a field, ascending.
+    fn having(&self, field: usize) -> impl Iterator<Item = u32> {
+        let from = self.having.partition_point(|&(other, _)| (other as usize) < field);
+        self.having[from..].iter().take_while(move |&&(other, _)| other as usize == field).map(|&(_, part)| part)
     }
+}
+
+/// Which of some pieces have which fields of the scan, ascending.
+fn having<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Vec<(u32, u32)> {
+    let mut having = Vec::new();
+    for (part, piece) in (0u32..).zip(pieces) {
+        piece.each_field(|field| having.push((field, part)));
+    }
+    having.sort_unstable();
+    having
+}
+
+/// Gives the values of parts, in the order of the parts, with the rows that they take.
+fn each_choice(parts: &[Option<&[u32]>], columns: &[Arc<Column>], mut give: impl FnMut(Choice)) {
+    for (part, (rows, column)) in (0u32..).zip(parts.iter().zip(columns)) {
+        let mut take = |row: u32, value: u32| match rows.map_or(row, |rows| rows[row as usize]) {
+            NOWHERE => {}
+            row => give((row, part, value)),
+        };
+        match &column.presence {
+            Presence::Dense => (0..column.values.len() as u32).for_each(|row| take(row, row)),
+            Presence::Sparse(rows) => (0u32..).zip(rows).for_each(|(value, &row)| take(row, value)),
+        }
+    }
+}
+
+/// The values by row, the last part's winning: many of them, by a place for each row.
+fn placed(parts: &[Option<&[u32]>], columns: &[Arc<Column>], rows: usize) -> Vec<Choice> {
+    let mut places: Vec<Option<(u32, u32)>> = vec![None; rows];
+    each_choice(parts, columns, |(row, part, value)| {
+        if let Some(place) = places.get_mut(row as usize) {
+            *place = Some((part, value));
+        }
+    });
+    (0u32..).zip(places).filter_map(|(row, place)| place.map(|(part, value)| (row, part, value))).collect()
+}
+
+/// The same of a few values.
+fn sorted(parts: &[Option<&[u32]>], columns: &[Arc<Column>]) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    each_choice(parts, columns, |choice| choices.push(choice));
+    choices.sort_unstable();
+    let mut out: Vec<Choice> = Vec::with_capacity(choices.len());
+    for choice in choices {
+        match out.last_mut().filter(|last| last.0 == choice.0) {
+            Some(last) => *last = choice,
+            None => out.push(choice),
+        }
+    }
+    out
+}
+
+/// The chosen values as a column: values that stand next to each other in a part are taken together.
+fn gather(field_type: FieldType, rows: usize, choices: Vec<Choice>, columns: &[Arc<Column>]) -> Column {
+    let mut values = Values::new(field_type);
+    let mut at = 0;
+    while at < choices.len() {
+        let (_, part, first) = choices[at];
+        let follows = |(step, choice): &(u32, &Choice)| (choice.1, choice.2) == (part, first + step);
+        let run = (0u32..).zip(&choices[at..]).take_while(follows).count();
+        values.extend_range(&columns[part as usize].values, first as usize..first as usize + run);
+        at += run;
+    }
+    let present = choices.into_iter().map(|(row, ..)| row).collect();
     let mut column = Column { values, presence: Presence::Sparse(present) };
-    column.seal(chosen.len());
+    column.seal(rows);
     column
 }

@@ -57,8 +57,7 @@ impl<'v> Scan<'v> {
                 return Ok(None);
             }
             let opened = source.open(fields)?;
-            let useful = (0..fields.len()).any(|field| opened.has(field));
-            Ok(useful.then(|| Arc::new(opened)))
+            Ok(opened.is_useful().then(|| Arc::new(opened)))
         };
         let opened = sources.iter().zip(&ranges).map(open).collect::<Result<_, StorageError>>()?;
         let fields = fields.iter().map(|(_, field_type)| *field_type).collect();
@@ -114,7 +113,7 @@ impl<'v> Scan<'v> {
         match &**opened {
             Opened::Segment { directory, columns, .. } => {
                 for (number, (group, columns)) in directory.groups.iter().zip(columns).enumerate() {
-                    if columns.iter().all(|&column| column == 0) {
+                    if columns.is_empty() {
                         continue;
                     }
                     let Ok(at) = group.series.binary_search(&local) else { continue };
@@ -159,7 +158,7 @@ impl<'v> Scan<'v> {
             }
             out.push(Piece {
                 opened: opened.clone(),
-                place: Place::Pages { group: number, page, count },
+                place: Place::Pages { group: number as u32, page: page as u32, count: count as u32 },
                 rows: 0..group.rows[page..page + count].iter().map(|&rows| rows as usize).sum(),
                 range: TimeRange::new(first, group.last[page + count - 1]),
             });
@@ -184,7 +183,7 @@ impl<'v> Scan<'v> {
         let times = self.packed_times(opened, group, page)?;
         let rows = clip(&times, rows, &self.range);
         if !rows.is_empty() {
-            out.push(piece(opened, Place::Pages { group, page, count: 1 }, rows, &times));
+            out.push(piece(opened, Place::Pages { group: group as u32, page: page as u32, count: 1 }, rows, &times));
         }
         Ok(())
     }
@@ -195,7 +194,7 @@ impl<'v> Scan<'v> {
         if let Some(last) = last.as_ref().filter(is_it) {
             return Ok(last.times.clone());
         }
-        let place = Place::Pages { group, page, count: 1 };
+        let place = Place::Pages { group: group as u32, page: page as u32, count: 1 };
         let whole = Piece { opened: opened.clone(), place, rows: 0..0, range: TimeRange::ALL };
         let times = match whole.all_times()? {
             Times::Page(times) => times,

@@ -9,6 +9,7 @@ use crate::segment::directory::{Directory, Group};
 use crate::segment::index::TagIndex;
 use crate::segment::{FieldStats, PageId, Segment};
 use model::{Column, FieldType, Presence, Text, TimeRange, Values};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -36,16 +37,23 @@ pub(super) enum Opened {
         segment: Arc<Segment>,
         measurement: usize,
         directory: Arc<Directory>,
-        /// For each group and each field of the scan the column in the group, 0 for none.
-        columns: Vec<Vec<u32>>,
+        /// For each group which fields of the scan it has.
+        columns: Vec<GroupColumns>,
     },
     Run {
         run: Arc<SortedRun>,
         table: usize,
         /// For each field of the scan its column in the table.
         columns: Vec<Option<usize>>,
+        /// Whether one of them has a value in every row.
+        is_dense: bool,
     },
 }
+
+/// The fields of a scan that a column group has, ascending, and for each its column in the group. There may be thousands of fields in
+/// thousands of groups, of which each has few.
+#[derive(Debug)]
+pub(super) struct GroupColumns(Vec<(u32, u32)>);
 
 /// Some rows of one series in one source, in time order.
 #[derive(Clone, Debug)]
@@ -62,9 +70,9 @@ pub(super) struct Piece {
 pub(super) enum Place {
     /// Pages of a group that follow each other; several only if they are of one series.
     Pages {
-        group: usize,
-        page: usize,
-        count: usize,
+        group: u32,
+        page: u32,
+        count: u32,
     },
     Table,
 }
@@ -90,36 +98,70 @@ impl Source {
         match &self.kind {
             SourceKind::Segment(segment, measurement) => {
                 let contents = segment.contents()?;
-                let known = &contents.measurements[*measurement].fields;
+                let known = contents.measurements[*measurement].fields.iter().map(|key| (&key.name, key.field_type));
+                let mut places: Vec<(u32, u32)> = places(known, fields).collect();
+                places.sort_unstable();
                 let directory = segment.directory(*measurement)?;
-                let place = |(name, t): &(Text, FieldType)| {
-                    known.iter().position(|key| key.name == *name && key.field_type == *t).map(|at| at as u32)
-                };
-                let places: Vec<Option<u32>> = fields.iter().map(place).collect();
-                let column = |group: &Group, place: &Option<u32>| {
-                    place.and_then(|at| group.fields.binary_search(&at).ok()).map_or(0, |at| at as u32 + 1)
-                };
-                let columns =
-                    directory.groups.iter().map(|group| places.iter().map(|at| column(group, at)).collect()).collect();
+                let columns = directory.groups.iter().map(|group| GroupColumns::new(group, &places)).collect();
                 Ok(Opened::Segment { segment: segment.clone(), measurement: *measurement, directory, columns })
             }
             SourceKind::Run(run, table) => {
-                let known = &run.tables[*table].columns;
-                let place = |(name, t): &(Text, FieldType)| {
-                    known.iter().position(|(key, _)| key.name == *name && key.field_type == *t)
-                };
-                let columns = fields.iter().map(place).collect();
-                Ok(Opened::Run { run: run.clone(), table: *table, columns })
+                let known = run.tables[*table].columns.iter().map(|(key, _)| (&key.name, key.field_type));
+                let mut columns = vec![None; fields.len()];
+                places(known, fields).for_each(|(at, field)| columns[field as usize] = Some(at as usize));
+                let dense = |&at: &usize| matches!(run.tables[*table].columns[at].1.presence, Presence::Dense);
+                let is_dense = columns.iter().flatten().any(dense);
+                Ok(Opened::Run { run: run.clone(), table: *table, columns, is_dense })
             }
         }
     }
 }
 
+/// Where a source has the fields of a scan: places in its list, and in the scan's.
+fn places<'a>(
+    known: impl Iterator<Item = (&'a Text, FieldType)>,
+    fields: &[(Text, FieldType)],
+) -> impl Iterator<Item = (u32, u32)> {
+    let places: HashMap<(&Text, FieldType), u32> = known.zip(0..).collect();
+    let place = |(field, (name, t)): (u32, &(Text, FieldType))| places.get(&(name, *t)).map(|&at| (at, field));
+    (0..).zip(fields).filter_map(place).collect::<Vec<_>>().into_iter()
+}
+
+impl GroupColumns {
+    /// `places` are those of the contents' list of fields, ascending, each with a field of the scan.
+    fn new(group: &Group, places: &[(u32, u32)]) -> Self {
+        let place = |(column, &at): (u32, &u32)| {
+            let found = places.binary_search_by_key(&at, |&(at, _)| at).ok()?;
+            Some((places[found].1, column))
+        };
+        let mut columns: Vec<(u32, u32)> = (1..).zip(&group.fields).filter_map(place).collect();
+        columns.sort_unstable();
+        Self(columns)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn get(&self, field: usize) -> Option<u32> {
+        let found = self.0.binary_search_by_key(&(field as u32), |&(field, _)| field);
+        found.ok().map(|at| self.0[at].1)
+    }
+}
+
 impl Opened {
+    /// Whether it may have a value of any field of the scan.
+    pub(super) fn is_useful(&self) -> bool {
+        match self {
+            Self::Segment { columns, .. } => !columns.iter().all(GroupColumns::is_empty),
+            Self::Run { columns, .. } => columns.iter().any(Option::is_some),
+        }
+    }
+
     /// Whether it may have a value of a field of the scan.
     pub(super) fn has(&self, field: usize) -> bool {
         match self {
-            Self::Segment { columns, .. } => columns.iter().any(|columns| columns[field] != 0),
+            Self::Segment { columns, .. } => columns.iter().any(|columns| columns.get(field).is_some()),
             Self::Run { columns, .. } => columns[field].is_some(),
         }
     }
@@ -127,8 +169,9 @@ impl Opened {
     /// The figures of a field of the scan in each column group that has it; `None` if they are not known.
     pub(super) fn totals(&self, field: usize) -> Option<Vec<Stats>> {
         let Self::Segment { directory, columns, .. } = self else { return None };
-        let having = directory.groups.iter().zip(columns).filter(|(_, columns)| columns[field] != 0);
-        let totals = having.map(|(group, columns)| group.total(columns[field] as usize).ok());
+        let having =
+            directory.groups.iter().zip(columns).filter_map(|(group, columns)| Some((group, columns.get(field)?)));
+        let totals = having.map(|(group, column)| group.total(column as usize).ok());
         totals.collect::<Option<Vec<_>>>().map(|totals| totals.into_iter().flatten().collect())
     }
 }
@@ -148,7 +191,9 @@ impl Piece {
     /// Whether rows of the piece may have a value of a field of the scan.
     pub(super) fn has(&self, field: usize) -> bool {
         match (&*self.opened, self.place) {
-            (Opened::Segment { columns, .. }, Place::Pages { group, .. }) => columns[group][field] != 0,
+            (Opened::Segment { columns, .. }, Place::Pages { group, .. }) => {
+                columns[group as usize].get(field).is_some()
+            }
             (Opened::Run { columns, .. }, _) => columns[field].is_some(),
             _ => false,
         }
@@ -158,7 +203,7 @@ impl Piece {
     fn pages(&self) -> Option<(&Group, Range<usize>)> {
         match (&*self.opened, self.place) {
             (Opened::Segment { directory, .. }, Place::Pages { group, page, count }) => {
-                Some((&directory.groups[group], page..page + count))
+                Some((&directory.groups[group as usize], page as usize..(page + count) as usize))
             }
             _ => None,
         }
@@ -179,8 +224,8 @@ impl Piece {
         let (Some((group, pages)), Place::Pages { group: number, page, .. }) = (self.pages(), self.place) else {
             return None;
         };
-        let pages = page + part.start..(page + part.end).min(pages.end);
-        let place = Place::Pages { group: number, page: pages.start, count: pages.len() };
+        let pages = page as usize + part.start..(page as usize + part.end).min(pages.end);
+        let place = Place::Pages { group: number, page: pages.start as u32, count: pages.len() as u32 };
         let range = TimeRange::new(*group.first.get(pages.start)?, group.last[pages.end.checked_sub(1)?]);
         let rows = 0..rows_of(&group.rows[pages]);
         (!rows.is_empty()).then(|| Piece { opened: self.opened.clone(), place, rows, range })
@@ -216,7 +261,8 @@ impl Piece {
             return None;
         };
         let (group, pages) = self.pages()?;
-        Some((group.column(columns[number][field] as usize).ok()?.stats()?, pages))
+        let column = columns[number as usize].get(field)?;
+        Some((group.column(column as usize).ok()?.stats()?, pages))
     }
 
     /// All times of what the piece is part of: the pages or the table; its own are at `rows`.
@@ -241,10 +287,7 @@ impl Piece {
     pub(super) fn column(&self, field: usize, field_type: FieldType) -> Result<Option<Arc<Column>>, StorageError> {
         match (&*self.opened, self.place) {
             (Opened::Segment { segment, measurement, directory, columns }, Place::Pages { group, page, count }) => {
-                let column = columns[group][field];
-                if column == 0 {
-                    return Ok(None);
-                }
+                let Some(column) = columns[group as usize].get(field) else { return Ok(None) };
                 let values = |page| segment.column(directory, page_id(*measurement, group, column, page), field_type);
                 let mut whole = values(page)?;
                 if count > 1 {
@@ -258,7 +301,7 @@ impl Piece {
                 let all = self.len() == whole.values.len();
                 Ok(Some(if all { whole } else { Arc::new(slice(&whole, self.rows.clone())) }))
             }
-            (Opened::Run { run, table, columns }, _) => {
+            (Opened::Run { run, table, columns, .. }, _) => {
                 let Some(at) = columns[field] else { return Ok(None) };
                 Ok(Some(Arc::new(slice(&run.tables[*table].columns[at].1, self.rows.clone()))))
             }
@@ -274,7 +317,7 @@ impl Piece {
 
     /// The rows of the table, out of the piece's, that have a value of a field of the scan; `None`: all that there are, if any.
     fn present(&self, field: usize) -> Option<&[u32]> {
-        let Opened::Run { run, table, columns } = &*self.opened else { return None };
+        let Opened::Run { run, table, columns, .. } = &*self.opened else { return None };
         match &run.tables[*table].columns[columns[field]?].1.presence {
             Presence::Dense => None,
             Presence::Sparse(present) => {
@@ -304,9 +347,30 @@ impl Piece {
         Ok(())
     }
 
+    /// Gives the fields of the scan that its rows have.
+    pub(super) fn each_field(&self, mut give: impl FnMut(u32)) {
+        match (&*self.opened, self.place) {
+            (Opened::Segment { columns, .. }, Place::Pages { group, .. }) => {
+                columns[group as usize].0.iter().for_each(|&(field, _)| give(field));
+            }
+            (Opened::Run { columns, .. }, _) => {
+                let some = |&field: &usize| {
+                    columns[field].is_some() && self.present(field).is_none_or(|present| !present.is_empty())
+                };
+                (0..columns.len()).filter(some).for_each(|field| give(field as u32));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether each row has a value of some field of the scan.
+    pub(super) fn counts_all(&self) -> bool {
+        !matches!(&*self.opened, Opened::Run { is_dense: false, .. })
+    }
+
     /// For each row whether it has a value of some field of the scan; `None`: all have.
     pub(super) fn counted(&self) -> Option<Vec<bool>> {
-        let Opened::Run { columns, .. } = &*self.opened else { return None };
+        let Opened::Run { columns, is_dense: false, .. } = &*self.opened else { return None };
         let mut counted = vec![false; self.rows.len()];
         for field in (0..columns.len()).filter(|&field| columns[field].is_some()) {
             let present = self.present(field)?;
@@ -335,8 +399,8 @@ fn rows_of(pages: &[u32]) -> usize {
     pages.iter().map(|&rows| rows as usize).sum()
 }
 
-fn page_id(measurement: usize, group: usize, column: u32, page: usize) -> PageId {
-    PageId { measurement: measurement as u32, group: group as u32, column, page: page as u32 }
+fn page_id(measurement: usize, group: u32, column: u32, page: u32) -> PageId {
+    PageId { measurement: measurement as u32, group, column, page }
 }
 
 /// The same column for the rows of a range.

@@ -1,0 +1,56 @@
+//! SELECTs without calls over shapes of data that no single stretch of rows fits: all rows come, in little memory and in time.
+
+use super::*;
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn thousands_of_fields_come_in_stretches_that_fit() {
+    let names = Stored(engine());
+    let line = |row: usize| format!("m,h={} f{}={row}i,g{}={row} {}\n", row % 5, row % 400, row * 7 % 399, row * 10);
+    write(&names.0, (0..2_000).map(line).collect());
+    // From memory, from a segment, and from one beside rows in memory.
+    for _ in 0..3 {
+        for query in ["SELECT * FROM m", "SELECT * FROM m ORDER BY time DESC"] {
+            assert_eq!(count(&names, query, 2 * MIB).unwrap(), 2_000, "{query}");
+        }
+        assert_eq!(count(&names, "SELECT * FROM m GROUP BY h LIMIT 7", 2 * MIB).unwrap(), 35);
+        assert_eq!(ask(&names, "SELECT f7, g49 FROM m WHERE time < 1000"), "[] 70 7 7; 640 None 64;");
+        names.0.flush().unwrap();
+        write(&names.0, (1_000..2_000).map(line).collect());
+    }
+}
+
+#[test]
+fn more_series_overlap_than_a_stretch_has_rows() {
+    let names = Stored(engine());
+    let line = |row: i64| format!("m,h={} v={row}i {}\n", row / 2, row % 2 * 1_000_000_000 + row);
+    write(&names.0, (0..140_000).map(line).collect());
+    names.0.flush().unwrap();
+    for query in ["SELECT v FROM m", "SELECT v FROM m ORDER BY time DESC"] {
+        assert_eq!(count(&names, query, 64 * MIB).unwrap(), 140_000, "{query}");
+    }
+    assert_eq!(ask(&names, "SELECT v FROM m LIMIT 2"), "[] 0 0; 2 2;");
+}
+
+#[test]
+fn rows_that_lie_unevenly_come_in_shorter_stretches() {
+    let names = Stored(engine());
+    let fields = |row: i64| (0..100).map(|field| format!("f{field}={}i", row + field)).collect::<Vec<_>>().join(",");
+    let line = |row: i64| format!("m {} {}\n", fields(row), if row < 4_000 { row } else { 1_000_000_000_000_000_000 });
+    write(&names.0, (0..=4_000).map(line).collect());
+    for _ in 0..2 {
+        for query in ["SELECT * FROM m", "SELECT * FROM m ORDER BY time DESC"] {
+            assert_eq!(count(&names, query, 4 * MIB).unwrap(), 4_001, "{query}");
+        }
+        names.0.flush().unwrap();
+    }
+}
+
+#[test]
+fn a_query_whose_pieces_do_not_fit_is_refused() {
+    let names = Stored(engine());
+    write(&names.0, (0..20_000).map(|row| format!("m,h={row} v=1i {row}\n")).collect());
+    names.0.flush().unwrap();
+    assert!(matches!(count(&names, "SELECT v FROM m LIMIT 1", MIB), Err(QueryError::Memory(_))));
+}
