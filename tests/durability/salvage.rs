@@ -130,6 +130,9 @@ fn a_manifest_that_is_gone_is_salvaged() {
     let (status, said, _) = testkit::run_to_end(&mut inspect, Duration::from_secs(60)).unwrap();
     assert!(!status.success() && said.contains(&format!("{name}: it is missing")), "{said}");
     server.kill();
+    let said = look(&server);
+    let stray = "lost: segments that no manifest names: 1 of shard 1 of \"d\".\"autogen\", 1970-01-01T00:00:00.000000001Z to 1970-01-01T00:00:00.000000001Z; rows: 1 at most\n";
+    assert!(said.contains(stray), "{said}");
     let said = salvage(&server);
     assert!(said.contains(&name) && said.contains("set aside: segments/"), "{said}");
     server.launch();

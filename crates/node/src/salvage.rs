@@ -6,7 +6,7 @@ use crate::node::{Node, NodeError, Options};
 use model::TimeRange;
 use platform::World;
 use storage::engine::Salvaged;
-use storage::{Engine, Loss, MissingSegment, ShardId};
+use storage::{Engine, Loss, MissingSegment, ShardId, Stray};
 
 /// Measurements of a segment that are named; the others are counted.
 const NAMED: usize = 10;
@@ -30,8 +30,10 @@ impl Node {
         let state = catalog.state();
         let found = Engine::examine(world, options.of_engine(&catalog), &state.all_spans())?;
         let owners = Owners::new(&state);
+        let lost = found.lost.iter().map(|loss| owners.of_loss(loss));
+        let strays = found.strays.iter().map(|stray| owners.of_stray(stray));
         Ok(Examination {
-            lost: found.lost.iter().map(|loss| owners.of_loss(loss)).collect(),
+            lost: lost.chain(strays).collect(),
             missing: found.missing.iter().map(|segment| owners.of_missing(segment)).collect(),
         })
     }
@@ -66,6 +68,13 @@ impl Owners {
         let Some(shard) = loss.shard else { return loss.to_string() };
         let times = self.0.iter().find(|owner| owner.shard == shard).map(|owner| format!(", {}", times(&owner.range)));
         format!("{loss}; it is of {}{}", self.shard(shard), times.unwrap_or_default())
+    }
+
+    /// The segments' shard, and their rows and times.
+    fn of_stray(&self, stray: &Stray) -> String {
+        let Stray { shard, segments, rows, range } = stray;
+        let times = if range.is_empty() { String::new() } else { format!(", {}", times(range)) };
+        format!("segments that no manifest names: {segments} of {}{times}; rows: {rows} at most", self.shard(*shard))
     }
 
     /// The file, its shard, and the rows, times and measurements that are gone with it.
@@ -115,5 +124,8 @@ mod tests {
         assert_eq!(owners.of_loss(&loss(Some(3))), text);
         assert_eq!(owners.of_loss(&loss(Some(4))), "f: gone; it is of shard 4");
         assert_eq!(owners.of_loss(&loss(None)), "f: gone");
+        let stray = Stray { shard: 4, segments: 2, rows: 7, range };
+        let text = "segments that no manifest names: 2 of shard 4, 1970-01-01T00:00:00Z to 1970-01-01T00:00:01Z; rows: 7 at most";
+        assert_eq!(owners.of_stray(&stray), text);
     }
 }

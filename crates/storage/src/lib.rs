@@ -33,7 +33,7 @@ pub use compact::Merges;
 pub use delete::{Deletion, TestReader};
 pub use engine::{Engine, Options, Outcome, RejectReason, Rejected, Rejections, ShardSpan};
 pub use error::{ErrorKind, StorageError};
-pub use loss::{Loss, MissingSegment};
+pub use loss::{Loss, MissingSegment, Stray};
 pub use schema::{FieldId, FieldKey};
 pub use view::{Band, Bounds, Cut, Scalar, Scan, SeriesSet, Stats, TagCondition, TagTest, View};
 

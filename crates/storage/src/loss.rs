@@ -33,6 +33,19 @@ pub struct MissingSegment {
     pub measurements: Vec<Text>,
 }
 
+/// Segments that no manifest names, of a shard whose manifest is lost or that the catalog does not know: a salvage sets them aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// Their shard.
+    pub shard: ShardId,
+    /// How many there are. Those that were merged into others may be among them, so that rows count twice.
+    pub segments: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Bounds of their times (ns).
+    pub range: TimeRange,
+}
+
 impl Loss {
     pub(crate) fn new(file: impl Into<String>, what: impl Into<String>) -> Self {
         Self { file: file.into(), shard: None, what: what.into() }

@@ -1,7 +1,8 @@
 //! The engine: owns log, runs, segments and manifests of all shards of a node, and does its work in steps.
 //!
 //! `accept` takes a batch apart, `gather` lets groups of them gather, `commit` makes these durable and visible, `flush` turns rows
-//! into segments, `upkeep` does the rest in the background, `open` begins, `missing` misses files. `shard` is what readers see.
+//! into segments, `upkeep` does the rest in the background, `open` begins, `missing` misses files, `salvage` saves what is left,
+//! `strays` are segments that nobody names. `shard` is what readers see.
 //!
 //! Always: a `done` with success is called after its rows are durable and visible; rows go from runs to segments in one step
 //! under the shard's lock, so that a view sees each of them once; a shard gets the rows of a slot in one step, so that the
@@ -19,6 +20,7 @@ mod rejected;
 mod salvage;
 pub(crate) mod shard;
 mod stats;
+mod strays;
 mod upkeep;
 
 use crate::cache::Cache;

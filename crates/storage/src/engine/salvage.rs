@@ -8,13 +8,11 @@
 use super::open::{Opened, Purpose};
 use super::{Engine, Options, ShardSpan};
 use crate::error::StorageError;
-use crate::loss::{Loss, MissingSegment};
+use crate::loss::{Loss, MissingSegment, Stray};
 use crate::manifest;
-use crate::segment::{Identity, find};
 use crate::{ShardId, Slot};
 use platform::{Blobs, Disk, DiskError, World};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// Where files go that are damaged or that nothing names any more.
@@ -42,6 +40,8 @@ pub struct Examined {
     pub lost: Vec<Loss>,
     /// Segments that are gone: writes go on, queries that may need them fail, and only whoever has a copy can mend it.
     pub missing: Vec<MissingSegment>,
+    /// What a salvage sets aside of segments: the rows that go with a lost manifest, ascending by shard.
+    pub strays: Vec<Stray>,
 }
 
 impl Engine {
@@ -51,7 +51,9 @@ impl Engine {
     /// The folder cannot be read.
     pub fn examine(world: World, options: Options, shards: &[ShardSpan]) -> Result<Examined, StorageError> {
         let opened = Self::start(world, options, shards, Purpose::Salvage)?;
-        Ok(Examined { missing: opened.engine.find_missing()?, lost: opened.damage })
+        let Opened { engine, damage, broken, .. } = opened;
+        let strays = if damage.is_empty() { Vec::new() } else { engine.count_strays(&broken)? };
+        Ok(Examined { missing: engine.find_missing()?, lost: damage, strays })
     }
 
     /// Makes a damaged data folder fit for writes; does nothing if nothing is lost.
@@ -115,30 +117,12 @@ impl Engine {
     /// shards.
     fn copy_segments(&self, broken: &[ShardId], copied: &mut Vec<(String, String)>) -> Result<(), StorageError> {
         let disk = &*self.world.disk;
-        let is_lost = |shard: &ShardId| broken.contains(shard) || !self.shards.read().contains_key(shard);
-        for (path, named) in self.named_places() {
-            if !disk.exists(&path)? {
-                continue;
-            }
-            let file = disk.open(&path)?;
-            for gap in gaps(&named, file.len()?) {
-                let mut bytes = vec![0; usize::try_from(gap.end - gap.start).unwrap_or(usize::MAX)];
-                match file.read_at(gap.start, &mut bytes) {
-                    Err(error) if error.is_unreadable() => continue,
-                    other => other?,
-                }
-                let of_folder = |identity: &Identity| identity.cluster == self.options.cluster_id;
-                for (range, identity) in find(&bytes) {
-                    if of_folder(&identity) && is_lost(&identity.shard) {
-                        let at = gap.start + range.start as u64;
-                        let to = format!("{FOLDER}/{}-at-{at}", path.replace('/', "-"));
-                        put_copy(disk, &to, &bytes[range])?;
-                        copied.push((format!("{path} from byte {at} on, of shard {}", identity.shard), to));
-                    }
-                }
-            }
-        }
-        Ok(())
+        self.each_stray(self.named_places(), broken, |path, at, bytes, identity| {
+            let to = format!("{FOLDER}/{}-at-{at}", path.replace('/', "-"));
+            put_copy(disk, &to, bytes)?;
+            copied.push((format!("{path} from byte {at} on, of shard {}", identity.shard), to));
+            Ok(())
+        })
     }
 
     /// The files of segments, and what shards have in them: offset and length, ascending.
@@ -177,19 +161,6 @@ pub(super) fn unfinished(world: &World) -> Result<Vec<Loss>, DiskError> {
 /// The text that [`unfinished`] reads.
 fn note(damage: &[Loss]) -> String {
     damage.iter().map(|loss| format!("{loss}\n")).collect()
-}
-
-/// What of a file of `len` bytes is in none of some places.
-fn gaps(places: &[(u64, u64)], len: u64) -> Vec<Range<u64>> {
-    let mut gaps = Vec::new();
-    let mut end = 0;
-    for &(offset, len) in places.iter().chain([&(len, 0)]) {
-        if offset > end {
-            gaps.push(end..offset);
-        }
-        end = end.max(offset.saturating_add(len));
-    }
-    gaps
 }
 
 /// Writes bytes to a file of the folder of damaged files; if there is one of this name it is what a salvage that was broken

@@ -1,6 +1,8 @@
 //! Segments in bytes of which nothing else is known: each begins with a head and ends with the first footer that fits it.
 
-use super::format::{END_MAGIC, FOOTER, HEAD, Identity, Section, decode_footer, decode_head};
+use super::format::{
+    Contents, END_MAGIC, FOOTER, HEAD, Identity, Section, check_crc, decode_contents, decode_footer, decode_head,
+};
 use std::ops::Range;
 
 /// Where the segments lie in a piece of a file, and whose they are; what is damaged is stepped over.
@@ -17,6 +19,15 @@ pub(crate) fn find(bytes: &[u8]) -> Vec<(Range<usize>, Identity)> {
         }
     }
     found
+}
+
+/// What is in a segment that [`find`] has found; `None` if that is damaged.
+pub(crate) fn contents_of(segment: &[u8]) -> Option<Contents> {
+    let len = segment.len() as u64;
+    let section = decode_footer(segment.get(segment.len().checked_sub(FOOTER)?..)?, len).ok()?;
+    let start = usize::try_from(section.offset).ok()?;
+    let bytes = segment.get(start..start.checked_add(usize::try_from(section.len).ok()?)?)?;
+    decode_contents(check_crc(&section, bytes).ok()?, len).ok()
 }
 
 /// The length of a segment that begins with `bytes`: its contents end where its footer begins.

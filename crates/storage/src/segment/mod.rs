@@ -22,7 +22,7 @@ mod writer;
 
 pub(crate) use block::{PageRows, WholeBlock};
 pub(crate) use file::Files;
-pub(crate) use find::find;
+pub(crate) use find::{contents_of, find};
 pub(crate) use format::Identity;
 pub(crate) use group::{FILLED_ROWS, Rows};
 pub(crate) use lanes::{Plan, SetId};
