@@ -54,17 +54,46 @@ enum Workload {
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let step_ns = i64::try_from(arguments.step.as_nanos()).context("the step is too long")?;
     ensure!(step_ns > 0, "the step must be above 0");
-    let random = SeededRandom::new(arguments.seed);
-    let mut out = BufWriter::with_capacity(1 << 20, files::create(&arguments.out)?);
     let (hosts, hours) = match arguments.workload {
-        Workload::A => (100, 72),
+        Workload::A | Workload::C => (100, 72),
         Workload::B => (4000, 2),
-        Workload::C => {
-            series::write(arguments.series, arguments.points, step_ns, &random, &mut out)?;
-            return Ok(out.flush()?);
-        }
     };
     let (hosts, hours) = (arguments.hosts.unwrap_or(hosts), arguments.hours.unwrap_or(hours));
-    cpu::write(hosts, hours, step_ns, &random, &mut out)?;
+    let (series, points) = (arguments.series, arguments.points);
+    ensure!(hosts > 0 && hours > 0 && series > 0 && points > 0, "hosts, hours, series and points must be above 0");
+    let random = SeededRandom::new(arguments.seed);
+    let mut out = BufWriter::with_capacity(1 << 20, files::create(&arguments.out)?);
+    match arguments.workload {
+        Workload::A | Workload::B => cpu::write(hosts, hours, step_ns, &random, &mut out)?,
+        Workload::C => series::write(series, points, step_ns, &random, &mut out)?,
+    }
     Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn nothing_to_make_is_refused_and_no_file_made() {
+        let folder = testkit::Folder::new("generate");
+        let out = folder.path().join("points");
+        let run = |flags: &[&str]| {
+            let fixed = ["generate", "--workload", "a", "--hours", "1", "--out", out.to_str().unwrap()];
+            run(&Line::parse_from(fixed.iter().chain(flags)).arguments)
+        };
+        for flag in ["--hosts", "--series", "--points"] {
+            assert!(run(&[flag, "0"]).unwrap_err().to_string().contains("above 0"), "{flag}");
+            assert!(!out.exists(), "{flag}");
+        }
+        run(&["--hosts", "1"]).unwrap();
+        assert!(out.exists());
+    }
 }
