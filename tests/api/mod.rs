@@ -1,6 +1,7 @@
 //! What holds of the HTTP API beside the answers of statements: status codes, headers, bodies, and that nothing a client
 //! sends takes the server down.
 
+mod csv;
 mod hostile;
 mod limits;
 mod query;

@@ -72,6 +72,21 @@ fn broken_gzip() {
     still_serves(&server);
 }
 
+/// As InfluxDB does: gzip is all that is unpacked, what else a client says of its body is not heeded.
+#[test]
+fn other_encodings_are_not_heeded() {
+    let server = server();
+    let sent = |encoding: &str, body: &[u8]| {
+        server.client().request("POST", "/write?db=d", &[("Content-Encoding", encoding)], body).unwrap()
+    };
+    for encoding in ["zstd", "deflate", "identity", "gzip, zstd"] {
+        assert_eq!(sent(encoding, b"e v=1 1").status, 204, "{encoding}");
+    }
+    let packed = sent("zstd", b"\x28\xb5\x2f\xfd\x04\x00\x39\x00\x00e v=1 1\x00\x00\x00\x00");
+    assert_eq!(packed.status, 400, "{}", packed.text());
+    assert!(packed.text().contains("unable to parse"), "{}", packed.text());
+}
+
 #[test]
 fn bodies_over_the_limit() {
     let server = server();

@@ -7,31 +7,19 @@
 //!           document, and on a result while more documents of its statement follow
 //! ```
 //!
-//! An [`Answer`] is fed statement by statement. Its bytes gather in a buffer that the owner takes away whenever it likes, so
+//! It is fed statement by statement. Its bytes gather in a buffer that the owner takes away whenever it likes, so
 //! an answer is never whole in memory; only in the pretty form the rewriting to indented text waits for the end.
 
-use super::TimeForm;
+use super::cells::{Cell, Print};
 use super::number::{push_float, push_integer};
 use super::pretty::push_pretty;
 use super::text::push_string;
-use model::{Column, Frame, FrameColumn, Header, Item, Presence, Values};
-
-/// How an answer is laid out.
-#[derive(Clone, Copy, Debug)]
-pub struct Form {
-    /// How instants are printed.
-    pub times: TimeForm,
-    /// Whether the JSON is indented.
-    pub pretty: bool,
-    /// Rows of one series in a document, or `None` for one document in all.
-    pub chunk_rows: Option<usize>,
-    /// Rows in the whole answer, where it is not chunked; 0: no bound.
-    pub max_rows: usize,
-}
+use super::{Form, TimeForm};
+use model::{Frame, Header, Item, Values};
 
 /// An answer under way.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Json {
     form: Form,
     out: Vec<u8>,
     statement: usize,
@@ -58,10 +46,9 @@ enum Cut {
     Series,
 }
 
-impl Answer {
+impl Json {
     /// An answer without a statement.
-    #[must_use]
-    pub fn new(form: Form) -> Self {
+    pub(super) fn new(form: Form) -> Self {
         Self {
             chunk_rows: form.chunk_rows.unwrap_or(usize::MAX),
             form,
@@ -77,18 +64,17 @@ impl Answer {
     }
 
     /// Bytes that may be sent now: none before the end where the form is pretty.
-    pub fn take(&mut self) -> Vec<u8> {
+    pub(super) fn take(&mut self) -> Vec<u8> {
         if self.form.pretty { Vec::new() } else { std::mem::take(&mut self.out) }
     }
 
     /// Number of bytes that wait to be sent.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.out.len()
     }
 
     /// Begins the answer to statement `id`. A chunked answer is split only where rows are many: to a SELECT.
-    pub fn begin(&mut self, id: usize, is_select: bool) {
+    pub(super) fn begin(&mut self, id: usize, is_select: bool) {
         self.form.chunk_rows = self.form.chunk_rows.map(|_| if is_select { self.chunk_rows } else { usize::MAX });
         self.statement = id;
         self.series = None;
@@ -107,7 +93,7 @@ impl Answer {
     }
 
     /// Takes a part of the answer. Returns whether more is wanted.
-    pub fn item(&mut self, item: &Item) -> bool {
+    pub(super) fn item(&mut self, item: &Item) -> bool {
         match item {
             Item::Series(header) => self.header(header),
             Item::Rows(frame) => self.frame(frame),
@@ -164,14 +150,15 @@ impl Answer {
     }
 
     fn frame(&mut self, frame: &Frame) {
-        let mut cells: Vec<Cell<'_>> = frame.columns.iter().map(|column| Cell::new(column, self.form.times)).collect();
+        let mut cells: Vec<Cell<'_>> = frame.columns.iter().map(Cell::new).collect();
+        let print = Printed(self.form.times);
         for _ in 0..frame.rows {
             if !self.open_row() {
                 return;
             }
             for (index, cell) in cells.iter_mut().enumerate() {
                 self.out.push(if index == 0 { b'[' } else { b',' });
-                cell.push(&mut self.out);
+                cell.push(&print, &mut self.out);
             }
             self.out.push(b']');
             self.rows += 1;
@@ -206,7 +193,7 @@ impl Answer {
     }
 
     /// Ends the answer to the statement that began last.
-    pub fn end(&mut self, messages: &[String], error: Option<&str>) {
+    pub(super) fn end(&mut self, messages: &[String], error: Option<&str>) {
         if self.form.chunk_rows.is_some() {
             self.end_chunked(messages, error);
             return;
@@ -237,8 +224,7 @@ impl Answer {
     }
 
     /// Ends the answer; the bytes that are left.
-    #[must_use]
-    pub fn finish(mut self) -> Vec<u8> {
+    pub(super) fn finish(mut self) -> Vec<u8> {
         if self.form.chunk_rows.is_none() {
             self.out.extend_from_slice(if self.statements == 0 { b"{}\n" } else { b"]}\n" });
         }
@@ -297,6 +283,13 @@ fn push_messages(messages: &[String], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends an error as an answer of its own.
+pub(super) fn push_whole_error(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"error\":");
+    push_string(text.as_bytes(), out);
+    out.extend_from_slice(b"}\n");
+}
+
 fn push_error(error: Option<&str>, out: &mut Vec<u8>) {
     if let Some(error) = error {
         out.extend_from_slice(b",\"error\":");
@@ -304,65 +297,33 @@ fn push_error(error: Option<&str>, out: &mut Vec<u8>) {
     }
 }
 
-/// Prints a column's rows one after the other.
-enum Cell<'a> {
-    Times { times: std::slice::Iter<'a, i64>, form: TimeForm },
-    Dense { values: &'a Values, next: usize },
-    Sparse { values: &'a Values, rows: &'a [u32], row: u32, next: usize },
-}
+/// Prints values as JSON.
+struct Printed(TimeForm);
 
-impl<'a> Cell<'a> {
-    fn new(column: &'a FrameColumn, form: TimeForm) -> Self {
-        match column {
-            FrameColumn::Times(times) => Self::Times { times: times.iter(), form },
-            FrameColumn::Values(Column { values, presence: Presence::Dense }) => Self::Dense { values, next: 0 },
-            FrameColumn::Values(Column { values, presence: Presence::Sparse(rows) }) => {
-                Self::Sparse { values, rows, row: 0, next: 0 }
+impl Print for Printed {
+    fn time(&self, time: i64, out: &mut Vec<u8>) {
+        match self.0 {
+            TimeForm::Epoch(unit) => push_integer(time / unit, out),
+            TimeForm::Rfc3339 => {
+                out.push(b'"');
+                model::time::push_rfc3339(time, out);
+                out.push(b'"');
             }
         }
     }
 
-    fn push(&mut self, out: &mut Vec<u8>) {
-        match self {
-            Self::Times { times, form } => match times.next() {
-                Some(&time) => push_time(time, *form, out),
-                None => out.extend_from_slice(b"null"),
-            },
-            Self::Dense { values, next } => {
-                push_value(values, *next, out);
-                *next += 1;
-            }
-            Self::Sparse { values, rows, row, next } => {
-                if rows.get(*next) == Some(row) {
-                    push_value(values, *next, out);
-                    *next += 1;
-                } else {
-                    out.extend_from_slice(b"null");
-                }
-                *row += 1;
-            }
+    fn value(&self, values: &Values, index: usize, out: &mut Vec<u8>) {
+        match values {
+            Values::Float(values) => push_float(values[index], out),
+            Values::Integer(values) => push_integer(values[index], out),
+            Values::Unsigned(values) => push_integer(values[index], out),
+            Values::Boolean(values) => out.extend_from_slice(if values[index] { b"true" } else { b"false" }),
+            Values::String(values) => push_string(values.get(index), out),
         }
     }
-}
 
-fn push_time(time: i64, form: TimeForm, out: &mut Vec<u8>) {
-    match form {
-        TimeForm::Epoch(unit) => push_integer(time / unit, out),
-        TimeForm::Rfc3339 => {
-            out.push(b'"');
-            model::time::push_rfc3339(time, out);
-            out.push(b'"');
-        }
-    }
-}
-
-fn push_value(values: &Values, index: usize, out: &mut Vec<u8>) {
-    match values {
-        Values::Float(values) => push_float(values[index], out),
-        Values::Integer(values) => push_integer(values[index], out),
-        Values::Unsigned(values) => push_integer(values[index], out),
-        Values::Boolean(values) => out.extend_from_slice(if values[index] { b"true" } else { b"false" }),
-        Values::String(values) => push_string(values.get(index), out),
+    fn missing(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"null");
     }
 }
 

@@ -1,10 +1,10 @@
 //! Whole, pretty and chunked answers, compared with what InfluxDB sends.
 
 use super::*;
-use model::{FieldType, Value};
+use model::{Column, FieldType, FrameColumn, Value};
 
 fn form(chunk_rows: Option<usize>) -> Form {
-    Form { times: TimeForm::Epoch(1), pretty: false, chunk_rows, max_rows: 0 }
+    Form { times: TimeForm::Epoch(1), chunk_rows, ..Form::default() }
 }
 
 fn series(name: &str) -> Item {
@@ -36,7 +36,7 @@ fn text(bytes: Vec<u8>) -> String {
 
 #[test]
 fn a_whole_answer() {
-    let mut answer = Answer::new(form(None));
+    let mut answer = Json::new(form(None));
     answer.begin(0, true);
     for item in [series("m"), rows(&[1, 2]), rows(&[3]), series("n"), rows(&[5])] {
         assert!(answer.item(&item));
@@ -58,7 +58,7 @@ fn a_whole_answer() {
 
 #[test]
 fn a_chunked_answer() {
-    let mut answer = Answer::new(form(Some(2)));
+    let mut answer = Json::new(form(Some(2)));
     answer.begin(0, true);
     for item in [series("m"), rows(&[1, 2, 3]), series("n"), rows(&[5, 7])] {
         assert!(answer.item(&item));
@@ -86,7 +86,7 @@ fn a_chunked_answer() {
 
 #[test]
 fn rows_beyond_the_bound_are_cut() {
-    let mut answer = Answer::new(Form { max_rows: 2, ..form(None) });
+    let mut answer = Json::new(Form { max_rows: 2, ..form(None) });
     answer.begin(0, true);
     assert!(answer.item(&series("m")));
     assert!(!answer.item(&rows(&[2, 4, 6])));
@@ -96,8 +96,8 @@ fn rows_beyond_the_bound_are_cut() {
 
 #[test]
 fn an_answer_without_statements_and_a_pretty_one() {
-    assert_eq!(text(Answer::new(form(None)).finish()), "{}\n");
-    let mut answer = Answer::new(Form { pretty: true, ..form(None) });
+    assert_eq!(text(Json::new(form(None)).finish()), "{}\n");
+    let mut answer = Json::new(Form { pretty: true, ..form(None) });
     answer.begin(0, true);
     assert!(answer.take().is_empty());
     answer.end(&[], None);

@@ -1,19 +1,145 @@
 //! Items to bytes: an answer is written straight from column vectors, without a tree of values between.
 //!
-//! `json` writes whole answers and chunked ones; `number` and `text` print values exactly as InfluxDB (Go) does.
+//! `json` writes whole answers and chunked ones, `csv` tables; `cells` walks the columns for both; `number` and `text` print values
+//! exactly as InfluxDB (Go) does.
 
-pub mod json;
+mod cells;
+mod csv;
+mod json;
 mod number;
 mod pretty;
 mod text;
 
-pub use json::{Answer, Form};
+use csv::Csv;
+use json::Json;
+use model::Item;
 pub use text::push_string;
 
+/// What an answer is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// `application/json`.
+    #[default]
+    Json,
+    /// CSV under the name `application/csv`.
+    ApplicationCsv,
+    /// CSV under the name `text/csv`.
+    TextCsv,
+}
+
+impl Layout {
+    /// The media type.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::ApplicationCsv => "application/csv",
+            Self::TextCsv => "text/csv",
+        }
+    }
+
+    /// The body of an answer that is an error alone.
+    #[must_use]
+    pub fn error(self, text: &str) -> Vec<u8> {
+        let mut body = Vec::new();
+        match self {
+            Self::Json => json::push_whole_error(text, &mut body),
+            Self::ApplicationCsv | Self::TextCsv => csv::push_error(text, &mut body),
+        }
+        body
+    }
+}
+
+/// How an answer is laid out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Form {
+    /// What it is written in.
+    pub layout: Layout,
+    /// How instants are printed.
+    pub times: TimeForm,
+    /// Whether JSON is indented.
+    pub pretty: bool,
+    /// Rows of one series in a document, or `None` for one document in all.
+    pub chunk_rows: Option<usize>,
+    /// Rows in the whole answer, where it is not chunked; 0: no bound.
+    pub max_rows: usize,
+}
+
+/// An answer under way: it is fed statement by statement, and its bytes are taken away whenever its owner likes.
+#[derive(Debug)]
+pub enum Answer {
+    /// As JSON.
+    Json(Json),
+    /// As CSV.
+    Csv(Csv),
+}
+
+impl Answer {
+    /// An answer without a statement.
+    #[must_use]
+    pub fn new(form: Form) -> Self {
+        match form.layout {
+            Layout::Json => Self::Json(Json::new(form)),
+            Layout::ApplicationCsv | Layout::TextCsv => Self::Csv(Csv::new(form)),
+        }
+    }
+
+    /// Bytes that may be sent now: none before the end where the form is pretty.
+    pub fn take(&mut self) -> Vec<u8> {
+        match self {
+            Self::Json(json) => json.take(),
+            Self::Csv(csv) => csv.take(),
+        }
+    }
+
+    /// Number of bytes that wait to be sent.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        match self {
+            Self::Json(json) => json.waiting(),
+            Self::Csv(csv) => csv.waiting(),
+        }
+    }
+
+    /// Begins the answer to statement `id`. A chunked answer is split only where rows are many: to a SELECT.
+    pub fn begin(&mut self, id: usize, is_select: bool) {
+        match self {
+            Self::Json(json) => json.begin(id, is_select),
+            Self::Csv(csv) => csv.begin(id),
+        }
+    }
+
+    /// Takes a part of the answer. Returns whether more is wanted.
+    pub fn item(&mut self, item: &Item) -> bool {
+        match self {
+            Self::Json(json) => json.item(item),
+            Self::Csv(csv) => csv.item(item),
+        }
+    }
+
+    /// Ends the answer to the statement that began last. CSV has no place for messages.
+    pub fn end(&mut self, messages: &[String], error: Option<&str>) {
+        match self {
+            Self::Json(json) => json.end(messages, error),
+            Self::Csv(csv) => csv.end(error),
+        }
+    }
+
+    /// Ends the answer; the bytes that are left.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
+        match self {
+            Self::Json(json) => json.finish(),
+            Self::Csv(csv) => csv.finish(),
+        }
+    }
+}
+
 /// How instants are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimeForm {
     /// RFC 3339 with nanoseconds, UTC.
+    #[default]
     Rfc3339,
     /// An integer: nanoseconds divided by this, towards zero.
     Epoch(i64),

@@ -1,9 +1,10 @@
 //! One request, from its head to its reply.
 //!
-//! `router` finds the endpoint; `write`, `query` and `status` serve them; `parameters` reads URL and form; `body` reads and
+//! `router` finds the endpoint; `write`, `query` and `status` serve them; `accept` reads in what form an answer is wanted; `parameters` reads URL and form; `body` reads and
 //! inflates what the client sent, within bounds, into `buffers`; `reply` builds replies with the headers that clients look for; `origin`
 //! keeps web pages of others out.
 
+mod accept;
 mod bind;
 mod body;
 mod buffers;

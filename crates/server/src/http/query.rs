@@ -9,9 +9,9 @@
 
 use super::body::{BodyError, ReadBody};
 use super::parameters::Parameters;
-use super::router::body_error;
-use super::{CutOff, Reply, ReplyBody, Shared, bind, body, multipart, reply};
-use crate::encode::{Answer, Form, TimeForm};
+use super::router::body_status;
+use super::{CutOff, Reply, ReplyBody, Shared, accept, bind, body, multipart, reply};
+use crate::encode::{Answer, Form, Layout, TimeForm};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -54,23 +54,24 @@ const DECODED: u64 = 4;
 pub(crate) async fn serve(shared: &Arc<Shared>, request: Request<Incoming>) -> Reply {
     shared.counters.queries.inc();
     let (parts, incoming) = request.into_parts();
-    let asked = match Asked::read(shared, &parts, incoming).await {
+    let layout = accept::layout(&parts.headers);
+    let asked = match Asked::read(shared, &parts, incoming, layout).await {
         Ok(asked) => asked,
-        Err(error) => return body_error(&error),
+        Err(error) => return reply::error_in(layout, body_status(&error), &error.to_string()),
     };
     let gzip = accepts_gzip(&parts.headers);
     let cancel = Arc::clone(&asked.cancel);
     if asked.bytes > SMALL {
         let permit = permit(shared).await;
         let on_thread = Arc::clone(shared);
-        return run(shared, move || Job::new(&on_thread, asked), cancel, permit, gzip).await;
+        return run(shared, move || Job::new(&on_thread, asked), cancel, permit, (gzip, layout)).await;
     }
     let job = match Job::new(shared, asked) {
         Ok(job) => job,
-        Err((status, text)) => return reply::error(status, &text),
+        Err((status, text)) => return reply::error_in(layout, status, &text),
     };
     let permit = if job.is_about_queries() { None } else { permit(shared).await };
-    run(shared, move || Ok(job), cancel, permit, gzip).await
+    run(shared, move || Ok(job), cancel, permit, (gzip, layout)).await
 }
 
 /// Leave to run statements; waits while too many others do.
@@ -83,6 +84,7 @@ async fn permit(shared: &Shared) -> Option<OwnedSemaphorePermit> {
 struct Asked {
     parameters: Parameters,
     is_get: bool,
+    layout: Layout,
     cancel: Arc<AtomicBool>,
     /// Length of what is to be parsed.
     bytes: usize,
@@ -91,7 +93,7 @@ struct Asked {
 }
 
 impl Asked {
-    async fn read(shared: &Arc<Shared>, parts: &Parts, incoming: Incoming) -> Result<Self, BodyError> {
+    async fn read(shared: &Arc<Shared>, parts: &Parts, incoming: Incoming, layout: Layout) -> Result<Self, BodyError> {
         let mut parameters = Parameters::from_url(parts.uri.query());
         // Held until the text has memory of its own.
         let _body = match parts.method {
@@ -104,7 +106,7 @@ impl Asked {
             return Err(BodyError::TooLarge);
         }
         let grant = shared.texts.try_take(memory)?;
-        Ok(Self { parameters, is_get: parts.method == Method::GET, cancel: Arc::default(), bytes, grant })
+        Ok(Self { parameters, is_get: parts.method == Method::GET, layout, cancel: Arc::default(), bytes, grant })
     }
 }
 
@@ -149,7 +151,7 @@ type Refusal = (StatusCode, String);
 impl Job {
     /// Parses what is asked. Takes a while if that is long.
     fn new(shared: &Arc<Shared>, asked: Asked) -> Result<Self, Refusal> {
-        let Asked { parameters, is_get, cancel, grant, .. } = asked;
+        let Asked { parameters, is_get, layout, cancel, grant, .. } = asked;
         let bad = |text: String| (StatusCode::BAD_REQUEST, text);
         let text = parameters.get("q").trim();
         if text.is_empty() {
@@ -177,6 +179,7 @@ impl Job {
                 frame_rows: FRAME_ROWS,
             },
             form: Form {
+                layout,
                 times,
                 pretty: parameters.in_url("pretty") == "true",
                 chunk_rows: chunked.then(|| chunk_rows.unwrap_or(shared.settings.chunk_rows)),
@@ -326,7 +329,7 @@ async fn run(
     job: impl FnOnce() -> Result<Job, Refusal> + Send + 'static,
     cancel: Arc<AtomicBool>,
     permit: Option<OwnedSemaphorePermit>,
-    gzip: bool,
+    (gzip, layout): (bool, Layout),
 ) -> Reply {
     let (sender, mut receiver) = mpsc::channel(PIECES);
     let outlet = Outlet { sender, patience: shared.settings.send_timeout, runtime: Handle::current() };
@@ -354,11 +357,11 @@ async fn run(
                 Ok(Ok(())) => (StatusCode::INTERNAL_SERVER_ERROR, "query interrupted".to_owned()),
                 Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal error: the query panicked".to_owned()),
             };
-            return reply::error(status, &text);
+            return reply::error_in(layout, status, &text);
         }
     };
     let mut answer = hyper::Response::new(body);
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(layout.media_type()));
     if gzip {
         answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }

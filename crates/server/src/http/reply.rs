@@ -1,7 +1,7 @@
 //! Replies, with the headers that InfluxDB's clients look for.
 
 use super::{Reply, ReplyBody, Shared};
-use crate::encode::push_string;
+use crate::encode::Layout;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
@@ -41,7 +41,12 @@ pub(crate) fn no_content() -> Reply {
 
 /// An error as InfluxDB tells it: `{"error":".."}` and the text in a header.
 pub(crate) fn error(status: StatusCode, text: &str) -> Reply {
-    error_with(status, text, error_body(text).into())
+    error_in(Layout::Json, status, text)
+}
+
+/// As [`error`], in the form that the client asked for.
+pub(crate) fn error_in(layout: Layout, status: StatusCode, text: &str) -> Reply {
+    error_with(status, text, HeaderValue::from_static(layout.media_type()), layout.error(text).into())
 }
 
 /// As [`error`], with memory that is given back when the reply is sent or given up.
@@ -52,18 +57,11 @@ pub(crate) fn error_holding(status: StatusCode, text: &str, grant: Grant) -> Rep
             &self.0
         }
     }
-    error_with(status, text, Bytes::from_owner(Held(error_body(text), grant)))
+    error_with(status, text, JSON, Bytes::from_owner(Held(Layout::Json.error(text), grant)))
 }
 
-fn error_body(text: &str) -> Vec<u8> {
-    let mut body = b"{\"error\":".to_vec();
-    push_string(text.as_bytes(), &mut body);
-    body.extend_from_slice(b"}\n");
-    body
-}
-
-fn error_with(status: StatusCode, text: &str, body: Bytes) -> Reply {
-    let mut reply = json(status, body);
+fn error_with(status: StatusCode, text: &str, media_type: HeaderValue, body: Bytes) -> Reply {
+    let mut reply = with_type(status, media_type, body);
     if let Some(value) = header_text(text) {
         reply.headers_mut().insert(ERROR, value);
     }

@@ -79,13 +79,17 @@ async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, request: Request<Incomi
 
 /// Status and text for a body that could not be read.
 pub(super) fn body_error(error: &body::BodyError) -> Reply {
-    let status = match error {
+    reply::error(body_status(error), &error.to_string())
+}
+
+/// The status for a body that could not be read.
+pub(super) fn body_status(error: &body::BodyError) -> StatusCode {
+    match error {
         body::BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         body::BodyError::Gzip(_) | body::BodyError::Broken => StatusCode::BAD_REQUEST,
         body::BodyError::Slow => StatusCode::REQUEST_TIMEOUT,
         body::BodyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    reply::error(status, &error.to_string())
+    }
 }
 
 fn allow_page(page: HeaderValue, answer: &mut Reply) {
