@@ -40,6 +40,24 @@ fn series_of_a_database() {
 }
 
 #[test]
+fn series_whose_rows_were_refused_take_no_room() {
+    let server = server_with(&[("ALLUVIUM_DATA_MAX_SERIES_PER_DATABASE", "3")]);
+    assert_eq!(write(&server, "m,h=a v=1 1").0, 204);
+    // The field is a float.
+    let (status, text) = write(&server, "m,h=b v=\"x\" 1\nm,h=d v=1 1");
+    assert!(status == 400 && text.contains("field type conflict"), "{text}");
+    assert_eq!(count(&server), "2 2");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    // Counting again may have to wait a little.
+    while write(&server, "m,h=e v=1 1").0 != 204 {
+        assert!(std::time::Instant::now() < until, "no room for a third series");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(write(&server, "m,h=f v=1 1").0, 400);
+    assert_eq!(count(&server), "3 3");
+}
+
+#[test]
 fn values_of_a_tag() {
     let server = server_with(&[("ALLUVIUM_DATA_MAX_VALUES_PER_TAG", "2")]);
     assert_eq!(write(&server, "m,h=a,r=1 v=1 1\nm,h=b,r=1 v=1 1\nn,h=c v=1 1").0, 204);

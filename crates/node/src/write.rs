@@ -202,6 +202,8 @@ pub struct Write<'a> {
     rows: usize,
     outside: Option<Outside>,
     beyond: Option<Beyond>,
+    /// It brings series that count towards a limit by now.
+    brings_series: bool,
 }
 
 impl std::fmt::Debug for Write<'_> {
@@ -216,7 +218,7 @@ impl<'a> Write<'a> {
     pub fn new(batch: Batch, keys: &'a dyn KeyText, undecoded: Undecoded<'a>, done: WriteDone) -> Self {
         let rows = batch.rows();
         let done: Done = Box::new(move |result| done(result.map_err(WriteError::from)));
-        Self { batch, keys, undecoded, done: Some(done), rows, outside: None, beyond: None }
+        Self { batch, keys, undecoded, done: Some(done), rows, outside: None, beyond: None, brings_series: false }
     }
 
     /// Nothing is to be stored.
@@ -300,13 +302,18 @@ fn resolve_and_submit(
         if !may_wait {
             return Err(Stop::Wait);
         }
-        write.beyond = inner.counted.cut_beyond(inner, target.database, &mut write.batch, write.keys)?;
+        (write.beyond, write.brings_series) =
+            inner.counted.cut_beyond(inner, target.database, &mut write.batch, write.keys)?;
     }
     if write.batch.tables.is_empty() {
         write.finish();
     } else {
         let place = Place { database: target.database, policy: &policy.name };
-        let outcome = if may_wait { submit(inner, place, write) } else { attempt(inner, place, write, false) }?;
+        let outcome = if may_wait { submit(inner, place, write) } else { attempt(inner, place, write, false) };
+        if write.brings_series && outcome.as_ref().map_or(true, |outcome| outcome.rejected.rows() > 0) {
+            inner.counted.doubt(target.database);
+        }
+        let outcome = outcome?;
         report.accepted = outcome.accepted;
         report.rejected = outcome.rejected;
     }

@@ -3,11 +3,12 @@
 //! For a database with limits its series and tag values are kept as hashes: filled from a view of all its shards with the
 //! first write, dropped whenever rows are taken away by something else than a write. Rows of series beyond a limit are cut
 //! out of the batch; series that are there already go on. Batches that are on their way while the hashes are filled are
-//! not among them, so a database may get a few more series than the limit; it never has fewer.
+//! not among them, so a database may get a few more series than the limit. It does not end up with fewer: when rows of new series
+//! were refused for another reason, what there is gets counted again before the limit refuses any, though at most a tenth of the time.
 
 use super::{WriteError, reach};
 use crate::node::Inner;
-use model::{Batch, KeyText, TimeRange, series_key};
+use model::{Batch, KeyText, Table, TimeRange, series_key};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -43,6 +44,20 @@ struct Known {
     series: HashSet<u128>,
     /// By measurement and tag key, the values.
     values: HashMap<u128, HashSet<u128>>,
+    /// Some series among them may never have been stored.
+    doubtful: bool,
+    /// When it may be counted again (monotonic, ns).
+    again: u64,
+}
+
+/// Counting takes one part in so many of the time at most.
+const RARELY: u64 = 10;
+
+/// What limits leave of a batch.
+struct Admitted {
+    /// For each table the rows that stay.
+    stay: Vec<Vec<u32>>,
+    beyond: Option<Beyond>,
 }
 
 /// The rows of a batch beyond a limit; displays as InfluxDB tells of them.
@@ -100,7 +115,14 @@ impl Counted {
         self.databases.lock().clear();
     }
 
-    /// Cuts the rows of new series that break a limit out of a batch, and tells of them.
+    /// Series that a batch brought may not have been stored with it.
+    pub(super) fn doubt(&self, database: &str) {
+        if let Some(known) = self.databases.lock().get_mut(database) {
+            known.doubtful = true;
+        }
+    }
+
+    /// Cuts the rows of new series that break a limit out of a batch, and tells of them. Also tells whether other series are new.
     ///
     /// # Errors
     /// What the database has cannot be read.
@@ -110,40 +132,49 @@ impl Counted {
         database: &str,
         batch: &mut Batch,
         keys: &dyn KeyText,
-    ) -> Result<Option<Beyond>, WriteError> {
+    ) -> Result<(Option<Beyond>, bool), WriteError> {
         let mut databases = self.databases.lock();
         if !databases.contains_key(database) {
             databases.insert(database.to_owned(), self.count(inner, database)?);
         }
-        let Some(known) = databases.get_mut(database) else { return Ok(None) };
-        let mut beyond: Option<Beyond> = None;
-        let mut canonical = Vec::new();
-        let mut tables = std::mem::take(&mut batch.tables);
-        for table in &mut tables {
-            let mut stay = Vec::with_capacity(table.rows());
-            for (row, &span) in (0u32..).zip(&table.keys) {
-                canonical.clear();
-                let named = keys.canonical(batch.key(span), &mut canonical);
-                // What names no series is storage's to refuse.
-                match named.map_or(None, |()| self.admit(known, &canonical).err()) {
-                    None => stay.push(row),
-                    Some(first) => {
-                        let none = || Beyond { database: database.to_owned(), first, rows: 0 };
-                        beyond.get_or_insert_with(none).rows += 1;
-                    }
-                }
-            }
+        let Some(known) = databases.get_mut(database) else { return Ok((None, false)) };
+        let mut before = known.series.len();
+        let mut admitted = self.admit_rows(known, database, batch, keys);
+        if admitted.beyond.is_some() && known.doubtful && inner.world.clock.monotonic_ns() >= known.again {
+            *known = self.count(inner, database)?;
+            before = known.series.len();
+            admitted = self.admit_rows(known, database, batch, keys);
+        }
+        for (table, stay) in batch.tables.iter_mut().zip(&admitted.stay) {
             if stay.len() < table.rows() {
-                reach::keep_rows(table, &stay);
+                reach::keep_rows(table, stay);
             }
         }
-        tables.retain(|table| table.rows() > 0);
-        batch.tables = tables;
-        Ok(beyond)
+        batch.tables.retain(|table| table.rows() > 0);
+        Ok((admitted.beyond, known.series.len() > before))
+    }
+
+    fn admit_rows(&self, known: &mut Known, database: &str, batch: &Batch, keys: &dyn KeyText) -> Admitted {
+        let mut beyond: Option<Beyond> = None;
+        let mut canonical = Vec::new();
+        let mut stays = |&(_, &span): &(u32, &_)| {
+            canonical.clear();
+            let named = keys.canonical(batch.key(span), &mut canonical);
+            // What names no series is storage's to refuse.
+            let Some(first) = named.map_or(None, |()| self.admit(known, &canonical).err()) else { return true };
+            let none = || Beyond { database: database.to_owned(), first, rows: 0 };
+            beyond.get_or_insert_with(none).rows += 1;
+            false
+        };
+        let mut rows = |table: &Table| (0u32..).zip(&table.keys).filter(&mut stays).map(|(row, _)| row).collect();
+        let stay = batch.tables.iter().map(&mut rows).collect();
+        Admitted { stay, beyond }
     }
 
     /// What is in a database's shards.
     fn count(&self, inner: &Inner, database: &str) -> Result<Known, WriteError> {
+        let clock = &inner.world.clock;
+        let from = clock.monotonic_ns();
         let state = inner.catalog.state();
         let policies = state.database(database).map(|database| &database.policies[..]).unwrap_or_default();
         let mut known = Known::default();
@@ -156,6 +187,8 @@ impl Counted {
                 }
             }
         }
+        let now = clock.monotonic_ns();
+        known.again = now.saturating_add(now.saturating_sub(from).saturating_mul(RARELY - 1));
         Ok(known)
     }
 
