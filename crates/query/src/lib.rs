@@ -1,7 +1,7 @@
 //! From a syntax tree to an answer: names and types are resolved, a plan is made, vectorised operators run over storage's
 //! cuts, and the answer leaves as frames.
 //!
-//! A SELECT travels: `resolve` (sources, fields, tags, types, wildcards) -> `plan` (time range, buckets, series set, tag
+//! A SELECT travels, inside out if it has others as sources (`nested`): `resolve` (sources, fields, tags, types, wildcards) -> `plan` (time range, buckets, series set, tag
 //! condition, row filter, calls) -> `exec` (per shard and series: statistics for what lies whole inside a bucket, decode and
 //! reduce at the edges, into dense [group][bucket] accumulators; or rows in time order, window by window) -> `partial`
 //! (aggregates that add up) -> fill, limit -> [`Sink`]. SHOW statements over data (measurements, tag keys and values, field
@@ -15,12 +15,14 @@ pub mod delete;
 mod error;
 mod exec;
 pub mod functions;
+mod nested;
 mod partial;
 mod pattern;
 mod plan;
 mod predicate;
 mod resolve;
 pub mod show;
+mod source;
 mod vector;
 mod when;
 mod windows;
@@ -104,36 +106,13 @@ pub trait Sink {
     fn item(&mut self, item: Item) -> ControlFlow<()>;
 }
 
-/// Columns that a SELECT may have once `*` is written out: planning looks at them in pairs, and that cannot be stopped.
-const MOST_COLUMNS: usize = 20_000;
-
 /// Runs a SELECT.
 ///
 /// # Errors
 /// InfluxDB's error texts where it has them; [`QueryError::NotExecuted`] names what is not executed yet.
 pub fn select(select: &Select, names: &dyn Names, context: &Context, sink: &mut dyn Sink) -> Result<(), QueryError> {
     let checked = check::check(select, context)?;
-    let mut tables = resolve::tables(&select.sources, names, context, checked.range)?;
-    let schema = resolve::Schema::new(&tables);
-    let expanded = resolve::expand(&checked, &schema)?;
-    if expanded.fields.is_empty() {
-        return Ok(());
-    }
-    if expanded.fields.len() > MOST_COLUMNS {
-        return Err(QueryError::NotExecuted(format!("SELECT of more than {MOST_COLUMNS} columns")));
-    }
-    let plan = plan::Plan::new(select, &checked, expanded, &schema)?;
-    if !select.ascending() {
-        tables.reverse();
-    }
-    for table in &tables {
-        let bound = plan::Bound::new(&plan, &checked, table)?;
-        let set = table.view.series(&table.name, &bound.tags)?;
-        let job = exec::Job { select, checked: &checked, plan: &plan, bound: &bound, table, set: &set, context };
-        let flow = if checked.has_calls { exec::aggregate::run(&job, sink)? } else { exec::raw::run(&job, sink)? };
-        if matches!(flow, exec::Flow::Stop) {
-            break;
-        }
-    }
+    let prepared = nested::prepare(select, checked, names, context)?;
+    nested::execute(&prepared, &[], context, sink)?;
     Ok(())
 }

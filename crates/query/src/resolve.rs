@@ -6,8 +6,10 @@ use crate::datum::is_number;
 use crate::exec::check_cancel;
 use crate::functions::named;
 use crate::pattern::Pattern;
+use crate::plan::Output;
+use crate::source::Source;
 use crate::{Context, Names, QueryError};
-use influxql::ast::{DataType, Expr, Field, Measurement, Source, WildcardKind};
+use influxql::ast::{DataType, Expr, Field, Measurement, WildcardKind};
 use model::{FieldType, Text, TimeRange};
 use std::collections::{BTreeMap, BTreeSet};
 use storage::View;
@@ -15,11 +17,11 @@ use storage::View;
 /// What stands for the name of the measurement in a condition, whatever tags and fields there are.
 pub(crate) const MEASUREMENT_NAME: &str = "_name";
 
-/// One measurement in one policy's shards.
+/// One measurement in one policy's shards, or the rows of that name that SELECTs gave.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) name: Text,
-    pub(crate) view: View,
+    pub(crate) source: Source,
     /// Fields with all their types, sorted by name, then type.
     pub(crate) fields: Vec<(Text, FieldType)>,
     pub(crate) tag_keys: Vec<Text>,
@@ -57,33 +59,19 @@ impl<'a> Views<'a> {
     }
 }
 
-/// The tables of the sources, sorted by name. Measurements without fields are left out.
-pub(crate) fn tables(
-    sources: &[Source],
-    names: &dyn Names,
-    context: &Context,
-    range: TimeRange,
-) -> Result<Vec<Table>, QueryError> {
-    let mut views = Views::new(names, context, range);
+/// The tables of the measurements that a source names. Those without fields are left out.
+pub(crate) fn tables(source: &Measurement, views: &mut Views<'_>) -> Result<Vec<Table>, QueryError> {
     let mut tables: Vec<Table> = Vec::new();
-    let mut known: BTreeSet<Text> = BTreeSet::new();
-    for source in sources {
-        let Source::Measurement(source) = source else { return Err(QueryError::NotExecuted("subqueries".into())) };
-        let view = views.of(source)?;
-        for name in measurements(&view, source)? {
-            check_cancel(context)?;
-            let fields = view.fields(&name)?;
-            if fields.is_empty() {
-                continue;
-            }
-            if !known.insert(name.clone()) {
-                return Err(QueryError::NotExecuted("the same measurement twice in FROM".into()));
-            }
-            let tag_keys = view.tag_keys(&name)?;
-            tables.push(Table { name, view: view.clone(), fields, tag_keys });
+    let view = views.of(source)?;
+    for name in measurements(&view, source)? {
+        check_cancel(views.context)?;
+        let fields = view.fields(&name)?;
+        if fields.is_empty() {
+            continue;
         }
+        let tag_keys = view.tag_keys(&name)?;
+        tables.push(Table { name, source: Source::Stored(view.clone()), fields, tag_keys });
     }
-    tables.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(tables)
 }
 
@@ -101,6 +89,12 @@ pub(crate) struct Schema {
     /// All (field, type) pairs.
     types: BTreeSet<(Text, FieldType)>,
     tags: BTreeSet<Text>,
+    /// Columns of SELECTs that have a name and no type.
+    untyped: BTreeSet<Text>,
+    /// Names for which wildcards do not stand.
+    hidden: BTreeSet<Text>,
+    /// Whether tags may be read as fields are, as the rows of SELECTs allow.
+    pub(crate) reads_tags: bool,
     /// The measurement, if it is one.
     measurement: Option<Text>,
 }
@@ -123,14 +117,37 @@ impl Schema {
             schema.measurement = Some(table.name.clone());
         }
         for table in tables {
-            for (name, field_type) in &table.fields {
-                let known = schema.fields.entry(name.clone()).or_insert(*field_type);
-                *known = (*known).min(*field_type);
-                schema.types.insert((name.clone(), *field_type));
-            }
+            table.fields.iter().for_each(|(name, field_type)| schema.add_field(name, *field_type));
             schema.tags.extend(table.tag_keys.iter().cloned());
         }
         schema
+    }
+
+    fn add_field(&mut self, name: &Text, field_type: FieldType) {
+        let known = self.fields.entry(name.clone()).or_insert(field_type);
+        *known = (*known).min(field_type);
+        self.types.insert((name.clone(), field_type));
+    }
+
+    /// Adds the columns of a SELECT that is a source, and the tags that it groups by.
+    pub(crate) fn add_rows(&mut self, outputs: &[Output], dimensions: &[Text]) {
+        self.reads_tags = true;
+        self.measurement = None;
+        let (known, unknown): (Vec<&Output>, _) = outputs.iter().partition(|output| output.is_known);
+        self.untyped.extend(unknown.iter().map(|output| output.name.clone()));
+        for output in known {
+            if output.is_beside && !self.fields.contains_key(&output.name) && !self.tags.contains(&output.name) {
+                self.hidden.insert(output.name.clone());
+            } else if !output.is_beside {
+                self.hidden.remove(&output.name);
+            }
+            if output.is_tag {
+                self.tags.insert(output.name.clone());
+            } else {
+                self.add_field(&output.name, output.field_type);
+            }
+        }
+        self.tags.extend(dimensions.iter().cloned());
     }
 
     /// The same, but a source without the name of a measurement.
@@ -214,7 +231,8 @@ pub(crate) fn expand(checked: &Checked, schema: &Schema) -> Result<Expanded, Que
         }
     }
     let wild = checked.dimensions.iter().any(|dimension| matches!(dimension, Expr::Wildcard(_) | Expr::Regex(_)));
-    let tags: Vec<&Text> = schema.tags.iter().filter(|tag| !wild && !dimensions.contains(*tag)).collect();
+    let tags: Vec<&Text> =
+        schema.tags.iter().filter(|tag| !wild && !dimensions.contains(*tag) && !schema.hidden.contains(*tag)).collect();
     let mut fields = Vec::new();
     for field in &checked.fields {
         expand_field(field, schema, &tags, &mut fields)?;
@@ -238,7 +256,11 @@ fn expand_field(field: &Field, schema: &Schema, tags: &[&Text], out: &mut Vec<Fi
     };
     let mut names: Vec<(&Text, DataType)> = Vec::new();
     if with_fields {
-        names.extend(schema.fields.iter().map(|(name, field_type)| (name, data_type(*field_type))));
+        let shown = schema.fields.iter().filter(|(name, _)| !schema.hidden.contains(*name));
+        names.extend(shown.map(|(name, field_type)| (name, data_type(*field_type))));
+        let untyped = schema.untyped.iter();
+        let nothing = untyped.filter(|name| !schema.fields.contains_key(*name) && !schema.tags.contains(*name));
+        names.extend(nothing.map(|name| (name, DataType::AnyField)));
     }
     if with_tags {
         names.extend(tags.iter().map(|name| (*name, DataType::Tag)));
@@ -275,7 +297,10 @@ fn expand_call(
     let entry = named(inner).ok_or_else(|| QueryError::NotExecuted(format!("function {inner}()")))?;
     let prefix = field.name();
     for (field_name, field_type) in &schema.fields {
-        if !entry.accepts(*field_type) || pattern.as_ref().is_some_and(|pattern| !pattern.matches(field_name)) {
+        if schema.hidden.contains(field_name)
+            || !entry.accepts(*field_type)
+            || pattern.as_ref().is_some_and(|pattern| !pattern.matches(field_name))
+        {
             continue;
         }
         let alias = format!("{prefix}_{}", String::from_utf8_lossy(field_name));

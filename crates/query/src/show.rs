@@ -12,6 +12,7 @@ use crate::exec::{Flow, Meter, check_cancel, give, give_rows};
 use crate::pattern::Pattern;
 use crate::predicate::Predicate;
 use crate::resolve::{MEASUREMENT_NAME, Reference, Schema, Table};
+use crate::source;
 use crate::when::{self, Part, When};
 use crate::{Context, Names, QueryError, Sink};
 use influxql::ast::{
@@ -435,8 +436,8 @@ fn compile(
     if let Part::True = part {
         return Ok(Ok(TagCondition::True));
     }
-    let table =
-        Table { name: name.into(), view: view.clone(), fields: view.fields(name)?, tag_keys: view.tag_keys(name)? };
+    let (fields, tag_keys) = (view.fields(name)?, view.tag_keys(name)?);
+    let table = Table { name: name.into(), source: source::Source::Stored(view.clone()), fields, tag_keys };
     let schema = Schema::new(&[table]);
     let schema = if named { schema } else { schema.unnamed() };
     let mut fields = false;

@@ -17,9 +17,17 @@ pub(super) struct Found {
     /// The name of `top` or `bottom`, if it is called.
     pub(super) top: Option<String>,
     pub(super) not_executed: Option<String>,
+    /// How many buckets before the first one functions over sequences read at most.
+    pub(super) depth: u32,
+    /// How many buckets before the first one SELECTs that are sources may read.
+    pub(super) extra: u32,
     /// LIMIT, and whether there is an INTO.
     pub(super) limit: u64,
     pub(super) has_target: bool,
+    /// Width of the buckets (ns); 0 for none.
+    pub(super) interval: i64,
+    /// Whether the buckets are those of an outer SELECT.
+    pub(super) inherits: bool,
 }
 
 /// Checks a side of a comparison in WHERE.
@@ -93,7 +101,19 @@ fn check_call(name: &str, args: &[Expr], wildcards: bool, found: &mut Found) -> 
     found.calls += 1;
     found.aggregates |= !entry.is_selector();
     found.distinct |= entry.kernel == Kernel::Many(Many::Distinct);
+    found.extra = found.extra.max(extra(entry, args));
     check_arguments(entry, args, wildcards, found)
+}
+
+/// How many buckets before the first one a call lets SELECTs that are sources read.
+fn extra(entry: &Entry, args: &[Expr]) -> u32 {
+    match (entry.kernel, entry.arguments, args.get(1)) {
+        (Kernel::Transform(_), Arguments::FieldOrCallAndCount, Some(Expr::Integer(count))) => {
+            u32::try_from(*count).unwrap_or(0)
+        }
+        (Kernel::Transform(_), ..) => 1,
+        _ => 0,
+    }
 }
 
 fn check_arguments(entry: &Entry, args: &[Expr], wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
@@ -118,6 +138,36 @@ fn check_arguments(entry: &Entry, args: &[Expr], wildcards: bool, found: &mut Fo
                 return invalid(format!("expected float argument in {name}()"));
             }
             check_symbol(name, &args[0], wildcards, found)
+        }
+        Arguments::FieldOrCall => {
+            check_count(name, args, 1)?;
+            check_source(name, &args[0], wildcards, found)
+        }
+        Arguments::FieldOrCallAndUnit => {
+            check_between(name, args, 1, 2)?;
+            match args.get(1) {
+                None => {}
+                Some(Expr::Duration(unit)) if *unit > 0 => {}
+                Some(unit @ Expr::Duration(_)) => {
+                    return invalid(format!("duration argument must be positive, got {unit}"));
+                }
+                Some(other) => {
+                    let kind = literal_kind(other);
+                    return invalid(format!("second argument to {name} must be a duration, got {kind}"));
+                }
+            }
+            check_source(name, &args[0], wildcards, found)
+        }
+        Arguments::FieldOrCallAndCount => {
+            check_count(name, args, 2)?;
+            match &args[1] {
+                Expr::Integer(count) if *count > 1 => check_source(name, &args[0], wildcards, found),
+                Expr::Integer(count) => invalid(format!("{name} window must be greater than 1, got {count}")),
+                other => {
+                    let kind = literal_kind(other);
+                    invalid(format!("second argument for {name} must be an integer, got {kind}"))
+                }
+            }
         }
         Arguments::FieldsAndCount => check_ranked(name, args, found),
         Arguments::Expressions(expected) => check_count(name, args, expected),
@@ -155,6 +205,44 @@ fn check_symbol(name: &str, argument: &Expr, wildcards: bool, found: &mut Found)
             Ok(())
         }
         _ => invalid(format!("expected field argument in {name}()")),
+    }
+}
+
+/// What a function over a sequence of points reads: a field, or a call whose buckets are the points.
+fn check_source(name: &str, source: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
+    match source {
+        Expr::Call { .. } if found.interval == 0 => invalid(format!("{name} aggregate requires a GROUP BY interval")),
+        Expr::Call { name: inner, args } if inner == "distinct" => check_one_field(args),
+        Expr::Call { name: inner, args } => {
+            let before = std::mem::take(&mut found.depth);
+            check_call(inner, args, wildcards, found)?;
+            let lead = functions::named(name).map_or(0, Entry::lead);
+            found.depth = before.max(found.depth + lead);
+            Ok(())
+        }
+        _ if found.interval != 0 && !found.inherits => {
+            invalid(format!("aggregate function required inside the call to {name}"))
+        }
+        field => check_symbol(name, field, wildcards, found),
+    }
+}
+
+/// What InfluxDB calls an expression in its errors.
+fn literal_kind(expr: &Expr) -> &'static str {
+    match expr {
+        Expr::Integer(_) => "*influxql.IntegerLiteral",
+        Expr::Unsigned(_) => "*influxql.UnsignedLiteral",
+        Expr::Number(_) => "*influxql.NumberLiteral",
+        Expr::String(_) => "*influxql.StringLiteral",
+        Expr::Boolean(_) => "*influxql.BooleanLiteral",
+        Expr::Duration(_) => "*influxql.DurationLiteral",
+        Expr::Regex(_) => "*influxql.RegexLiteral",
+        Expr::VarRef { .. } => "*influxql.VarRef",
+        Expr::Wildcard(_) => "*influxql.Wildcard",
+        Expr::Call { .. } => "*influxql.Call",
+        Expr::Distinct(_) => "*influxql.Distinct",
+        Expr::Paren(_) => "*influxql.ParenExpr",
+        _ => "*influxql.BinaryExpr",
     }
 }
 

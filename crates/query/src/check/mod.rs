@@ -28,52 +28,153 @@ pub(crate) struct Checked {
     pub(crate) dimensions: Vec<Expr>,
     /// Whether any function is called.
     pub(crate) has_calls: bool,
+    /// Whether rows come from old to new.
+    pub(crate) ascending: bool,
+    /// What stands in empty buckets.
+    pub(crate) fill: Fill,
+    /// How many buckets before the first one functions over sequences read at most.
+    depth: u32,
+    /// How many buckets before the first one SELECTs that are sources may read.
+    extra: u32,
+    /// Times beyond which nothing is read: what the outermost SELECT allows, if this is another one.
+    outermost: Option<TimeRange>,
+    /// The SELECTs that are sources, in order.
+    pub(crate) subqueries: Vec<Checked>,
+    /// What is right but not executed.
+    not_executed: Option<String>,
 }
+
+impl Checked {
+    /// The range, and some buckets more where the answer begins.
+    pub(crate) fn reach(&self, lead: u32) -> TimeRange {
+        let more = self.windows.interval.saturating_mul(i64::from(lead));
+        let mut reach = self.range;
+        if self.ascending && self.range.start != i64::MIN {
+            reach.start = self.range.start.saturating_sub(more).max(i64::MIN + 1);
+        } else if !self.ascending {
+            reach.end = self.range.end.saturating_add(more);
+        }
+        self.outermost.map_or(reach, |outermost| reach.intersect(&outermost))
+    }
+
+    /// The times of which rows are read at most.
+    pub(crate) fn widest(&self) -> TimeRange {
+        self.reach(self.depth)
+    }
+
+    /// The first thing that is not executed, here or further inside.
+    fn missing(&self) -> Option<&String> {
+        self.not_executed.as_ref().or_else(|| self.subqueries.iter().find_map(Checked::missing))
+    }
+}
+
+/// SELECTs that may stand in each other.
+const DEEPEST: usize = 32;
 
 fn invalid<T>(text: impl Into<String>) -> Result<T, QueryError> {
     Err(QueryError::Invalid(text.into()))
 }
 
-/// Checks a SELECT.
+/// Checks a SELECT, and those that are its sources.
 pub(crate) fn check(select: &Select, context: &Context) -> Result<Checked, QueryError> {
+    let checked = check_level(select, context, None, 0)?;
+    match checked.missing() {
+        Some(missing) => Err(QueryError::NotExecuted(missing.clone())),
+        None => Ok(checked),
+    }
+}
+
+fn check_level(
+    select: &Select,
+    context: &Context,
+    outer: Option<&Checked>,
+    level: usize,
+) -> Result<Checked, QueryError> {
+    if level > DEEPEST {
+        return Err(QueryError::NotExecuted(format!("more than {DEEPEST} subqueries in each other")));
+    }
     let when = when::split(select.condition.as_ref(), context.now)?;
     let mut found = Found { limit: select.limit, has_target: select.target.is_some(), ..Found::default() };
     check_condition(&when.rest, &mut found)?;
     let windows = check_dimensions(&select.dimensions, context)?;
-    let mut range = when.range;
-    if windows.interval > 0 && range.end == i64::MAX {
-        range.end = context.now;
+    let mut checked = Checked {
+        range: when.range,
+        condition: when.rest,
+        windows,
+        fields: Vec::new(),
+        time_name: "time".to_owned(),
+        dimensions: Vec::new(),
+        has_calls: false,
+        ascending: select.ascending(),
+        fill: select.fill,
+        depth: 0,
+        extra: 0,
+        outermost: None,
+        subqueries: Vec::new(),
+        not_executed: None,
+    };
+    if windows.interval > 0 && checked.range.end == i64::MAX {
+        checked.range.end = context.now;
     }
-    let mut time_name = "time".to_owned();
-    let mut fields = Vec::new();
+    if let Some(outer) = outer {
+        found.inherits = inherit(select, outer, &mut checked)?;
+    }
+    found.interval = checked.windows.interval;
     for field in &select.fields {
         if matches!(&field.expr, Expr::VarRef { name, .. } if name == "time") {
-            time_name = field.alias.clone().unwrap_or(time_name);
+            checked.time_name = field.alias.clone().unwrap_or(checked.time_name);
             continue;
         }
         check_expr(&field.expr, true, &mut found)?;
-        fields.push(field.clone());
+        checked.fields.push(field.clone());
     }
-    check_mixture(select, &fields, &windows, &found)?;
-    check_clauses(select, found.not_executed.take())?;
-    let dimensions =
-        select.dimensions.iter().filter(|dimension| !matches!(dimension, Expr::Call { .. })).cloned().collect();
-    Ok(Checked { range, condition: when.rest, windows, fields, time_name, dimensions, has_calls: found.calls > 0 })
+    check_mixture(&checked, &found)?;
+    (checked.depth, checked.extra) = (found.depth, found.extra);
+    checked.has_calls = found.calls > 0;
+    // Nulls of empty buckets would be left out by the outer SELECT anyway.
+    if outer.is_some() && checked.has_calls && checked.fill == Fill::Null {
+        checked.fill = Fill::None;
+    }
+    checked.not_executed = not_executed(select, found.not_executed);
+    let grouped = select.dimensions.iter().filter(|dimension| !matches!(dimension, Expr::Call { .. }));
+    checked.dimensions = grouped.cloned().collect();
+    for source in &select.sources {
+        if let Source::SubQuery(inner) = source {
+            let inner = check_level(inner, context, Some(&checked), level + 1)?;
+            checked.subqueries.push(inner);
+        }
+    }
+    Ok(checked)
 }
 
-/// Clauses that are parsed but not executed.
-fn check_clauses(select: &Select, function: Option<String>) -> Result<(), QueryError> {
-    let not = |what: &str| Err(QueryError::NotExecuted(what.to_owned()));
-    if select.sources.iter().any(|source| matches!(source, Source::SubQuery(_))) {
-        return not("subqueries");
+/// What a SELECT takes from the one whose source it is; whether buckets are among it.
+fn inherit(select: &Select, outer: &Checked, checked: &mut Checked) -> Result<bool, QueryError> {
+    if select.order.is_some() && checked.ascending != outer.ascending {
+        return invalid("subqueries must be ordered in the same direction as the query itself");
     }
+    checked.ascending = outer.ascending;
+    let reach = outer.widest();
+    checked.outermost = Some(outer.outermost.unwrap_or(outer.reach(outer.extra)));
+    checked.range = checked.range.intersect(&reach);
+    if checked.windows.interval > 0 {
+        if checked.fill == Fill::Null {
+            checked.fill = Fill::None;
+        }
+        return Ok(false);
+    }
+    checked.windows = outer.windows;
+    Ok(outer.windows.interval > 0)
+}
+
+/// Clauses and functions that are parsed but not executed.
+fn not_executed(select: &Select, function: Option<String>) -> Option<String> {
     if select.target.is_some() {
-        return not("SELECT INTO");
+        return Some("SELECT INTO".to_owned());
     }
     if select.location.is_some() {
-        return not("tz()");
+        return Some("tz()".to_owned());
     }
-    function.map_or(Ok(()), |function| Err(QueryError::NotExecuted(function)))
+    function
 }
 
 fn check_condition(part: &Part, found: &mut Found) -> Result<(), QueryError> {
@@ -129,20 +230,20 @@ fn offset_of(offset: Option<&Expr>, context: &Context) -> Result<i64, QueryError
 }
 
 /// What may stand beside what.
-fn check_mixture(select: &Select, fields: &[Field], windows: &Windows, found: &Found) -> Result<(), QueryError> {
-    if fields.is_empty() {
+fn check_mixture(checked: &Checked, found: &Found) -> Result<(), QueryError> {
+    if checked.fields.is_empty() {
         return invalid("at least 1 non-time field must be queried");
     }
     if let Some(top) = found.top.as_ref().filter(|_| found.calls > 1) {
         return invalid(format!("selector function {top}() cannot be combined with other functions"));
     }
     if found.calls == 0 {
-        match select.fill {
+        match checked.fill {
             Fill::None => return invalid("fill(none) must be used with a function"),
             Fill::Linear => return invalid("fill(linear) must be used with a function"),
             _ => {}
         }
-        if windows.interval > 0 {
+        if checked.windows.interval > 0 && !found.inherits {
             return invalid("GROUP BY requires at least one aggregate function");
         }
     }
@@ -224,6 +325,22 @@ mod tests {
             ("SELECT top(*, 3) FROM m", "expected first argument to be a field in top(), found *"),
             ("SELECT bottom(v, 1, 3) FROM m", "only fields or tags are allowed in bottom(), found 1"),
             ("SELECT top(v, 3), max(v) FROM m", "selector function top() cannot be combined with other functions"),
+            ("SELECT derivative(v, 0s) FROM m", "duration argument must be positive, got 0s"),
+            (
+                "SELECT derivative(v, 1) FROM m",
+                "second argument to derivative must be a duration, got *influxql.IntegerLiteral",
+            ),
+            ("SELECT moving_average(v, 1) FROM m", "moving_average window must be greater than 1, got 1"),
+            ("SELECT difference(mean(v)) FROM m", "difference aggregate requires a GROUP BY interval"),
+            (
+                "SELECT difference(v) FROM m GROUP BY time(1s)",
+                "aggregate function required inside the call to difference",
+            ),
+            ("SELECT difference(mean(v)) FROM m GROUP BY time(1s)", ""),
+            (
+                "SELECT difference(top(v, 2)) FROM m GROUP BY time(1s)",
+                "selector function top() cannot be combined with other functions",
+            ),
             ("SELECT holt_winters(v, 2) FROM m", "invalid number of arguments for holt_winters, expected 3, got 2"),
             (
                 "SELECT integral() FROM m",
@@ -232,7 +349,16 @@ mod tests {
             ("SELECT median(v), v FROM m", "mixing aggregate and non-aggregate queries is not supported"),
             ("SELECT count(distinct(v)) FROM m", ""),
             ("SELECT count(distinct(v, w)) FROM m", "distinct function can only have one argument"),
-            ("SELECT v FROM (SELECT v FROM m)", "not executed yet: subqueries"),
+            ("SELECT v FROM (SELECT v FROM m)", ""),
+            ("SELECT v FROM (SELECT integral(v) FROM m)", "not executed yet: function integral()"),
+            ("SELECT integral(v) FROM (SELECT foo(v) FROM m)", "undefined function foo()"),
+            (
+                "SELECT v FROM (SELECT v FROM m ORDER BY time DESC)",
+                "subqueries must be ordered in the same direction as the query itself",
+            ),
+            ("SELECT v FROM (SELECT v FROM m GROUP BY time(1s))", "fill(none) must be used with a function"),
+            ("SELECT mean(v) FROM (SELECT v FROM m) GROUP BY time(1s)", ""),
+            ("SELECT mean(v) FROM (SELECT difference(v) AS v FROM m) GROUP BY time(1s)", ""),
             ("SELECT max(v), h FROM m GROUP BY time(1m, -5s), *", ""),
         ] {
             assert_eq!(error(query), expected, "{query}");

@@ -47,16 +47,17 @@ pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError
 
 /// The buckets to go through; `None` if there are none.
 fn span(job: &Job<'_>) -> Result<Option<Span>, QueryError> {
-    let mut range = job.checked.range;
+    let lead = job.plan.lead();
+    let mut range = job.checked.reach(lead);
     let windows = job.checked.windows;
-    if range.is_empty() || job.bound.scan.is_empty() {
+    if job.checked.range.is_empty() || job.bound.scan.is_empty() {
         return Ok(None);
     }
     if windows.interval == 0 {
-        return Ok(Some(Span { range, first: 0, buckets: 1 }));
+        return Ok(Some(Span { range: job.reach(lead), first: 0, buckets: 1 }));
     }
-    let Some(bounds) = job.table.view.time_bounds(&job.table.name)? else { return Ok(None) };
-    if !bounds.overlaps(&range) {
+    let Some(bounds) = job.table.source.time_bounds(&job.table.name)? else { return Ok(None) };
+    if !bounds.overlaps(&job.reach(lead)) {
         return Ok(None);
     }
     if range.start == i64::MIN {
@@ -71,11 +72,17 @@ fn span(job: &Job<'_>) -> Result<Option<Span>, QueryError> {
 fn chunk(job: &Job<'_>, span: &Span, done: u64, count: usize) -> Chunk {
     let windows = job.checked.windows;
     let count_here = (count as u64).min(span.buckets - done);
-    let skip = if job.select.ascending() { done } else { span.buckets - done - count_here };
+    let skip = if job.checked.ascending { done } else { span.buckets - done - count_here };
     let first = span.first.wrapping_add_unsigned(skip);
     let last = first.wrapping_add_unsigned(count_here - 1);
     let inside = TimeRange { start: windows.start(first), end: windows.end(last) };
-    Chunk { windows, first, count: usize::try_from(count_here).unwrap_or(count), range: span.range.intersect(&inside) }
+    let mut range = span.range.intersect(&inside);
+    if job.table.source.is_whole() {
+        // What lies beyond the buckets counts in the first or the last one.
+        range.start = if first == span.first { i64::MIN } else { range.start };
+        range.end = if skip + count_here == span.buckets { i64::MAX } else { range.end };
+    }
+    Chunk { windows, first, count: usize::try_from(count_here).unwrap_or(count), range }
 }
 
 fn run_batch(

@@ -5,7 +5,8 @@ use super::{Group, prune};
 use crate::partial::Partial;
 use crate::plan::Input;
 use crate::predicate::Predicate;
-use storage::{Band, Scan};
+use crate::source::Scan;
+use storage::Band;
 
 impl Walk<'_, '_> {
     /// Takes those bands of a shard whose statistics tell all that is asked, and leaves out those in which no row passes: the
@@ -18,7 +19,7 @@ impl Walk<'_, '_> {
         }
         for band in scan.bands(shard) {
             if let Some((cell, partials)) = self.totals(scan, &band) {
-                for (call, partial) in partials.into_iter().enumerate() {
+                for (&call, partial) in self.all.clone().iter().zip(partials) {
                     self.cells.calls[call][cell].merge(self.job.plan.calls[call].function, partial);
                 }
                 scan.leave_out(&band);
@@ -37,6 +38,6 @@ impl Walk<'_, '_> {
             let stats = scan.band_stats(band, self.field(call).filter(|_| self.suffice(planned.function))?)?;
             Partial::from_stats(planned.function, &stats)
         };
-        Some((cell, (0..self.job.plan.calls.len()).map(total).collect::<Option<_>>()?))
+        Some((cell, self.all.iter().map(|&call| total(call)).collect::<Option<_>>()?))
     }
 }

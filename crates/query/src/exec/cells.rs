@@ -15,12 +15,14 @@ use crate::functions::{FIRST, Function, Kernel};
 use crate::partial::Partial;
 use crate::plan::{Call, Input, Plan, Variable};
 use crate::predicate::Predicate;
+use crate::source::{Cut, Scan};
 use crate::vector::Rows;
 use crate::windows::Windows;
 use model::{Column, Presence, TagSet, TimeRange};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
-use storage::{Cut, Scan, Stats};
+use storage::Stats;
 
 /// Calls up to which each is compared with each to find those that share the leaves of a cut.
 const SHARED: usize = 64;
@@ -54,9 +56,9 @@ impl Cells {
 
     /// Everything is accumulated: makes results of what was kept.
     fn finish(&mut self, job: &Job<'_>) -> Result<(), QueryError> {
-        let ascending = job.select.ascending();
+        let ascending = job.checked.ascending;
         for (cells, call) in self.calls.iter_mut().zip(&job.plan.calls) {
-            if matches!(call.function.entry.kernel, Kernel::Adding(_) | Kernel::Selecting(_)) {
+            if !call.function.entry.keeps_values() {
                 continue;
             }
             for cell in cells.iter_mut().filter(|cell| !cell.is_empty()) {
@@ -88,7 +90,7 @@ impl Wanted {
             .iter()
             .filter_map(|variable| match variable {
                 Variable::Reference(reference) => Some(*reference),
-                Variable::Call(_) => None,
+                Variable::Call(_) | Variable::Transform(_) => None,
             })
             .collect();
         let alone = job.plan.calls.len() == 1 && job.plan.calls[0].function.entry.is_selector();
@@ -111,25 +113,46 @@ pub(super) struct Walk<'j, 'a> {
     pub(super) wanted: &'j Wanted,
     pub(super) cells: Cells,
     end: End,
-    /// Every call.
-    all: Arc<[usize]>,
+    /// The calls of this walk.
+    pub(super) all: Arc<[usize]>,
 }
 
-/// Accumulates some groups over a chunk.
+/// Accumulates some groups over a chunk. Calls that are wanted in buckets before the first one of the answer see rows that
+/// others do not, so that the calls of each such reach have a walk of their own.
 pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: &Wanted) -> Result<Cells, QueryError> {
-    let cells = Cells::new(job, groups.len(), chunk.count)?;
-    let end = deciding_end(job, &chunk);
-    let mut walk = Walk { job, chunk, wanted, cells, end, all: (0..job.plan.calls.len()).collect() };
+    let mut cells = Cells::new(job, groups.len(), chunk.count)?;
+    let leads: BTreeSet<u32> = job.plan.calls.iter().map(|call| call.lead).collect();
+    for lead in leads {
+        let calls: Arc<[usize]> = (0..job.plan.calls.len()).filter(|&call| job.plan.calls[call].lead == lead).collect();
+        let reach = job.reach(lead);
+        let chunk = Chunk { range: chunk.range.intersect(&reach), ..chunk };
+        if !chunk.range.is_empty() {
+            cells = walk(job, groups, (chunk, calls), wanted, cells)?;
+        }
+    }
+    cells.finish(job)?;
+    Ok(cells)
+}
+
+/// Takes the rows of a chunk for some calls.
+fn walk(
+    job: &Job<'_>,
+    groups: &[Group],
+    (chunk, calls): (Chunk, Arc<[usize]>),
+    wanted: &Wanted,
+    cells: Cells,
+) -> Result<Cells, QueryError> {
+    let end = deciding_end(job, &chunk, &calls);
+    let mut walk = Walk { job, chunk, wanted, cells, end, all: calls };
     let mut members: Vec<(usize, usize)> = groups
         .iter()
         .enumerate()
         .flat_map(|(group, members)| members.series.iter().map(move |&series| (series, group)))
         .collect();
     members.sort_unstable();
-    let mut scan = job.table.view.scan(job.set, &job.bound.scan, chunk.range)?;
-    let mut shards: Vec<usize> = (0..job.table.view.shards().len())
-        .filter(|&shard| job.table.view.shards()[shard].range.overlaps(&chunk.range))
-        .collect();
+    let mut scan = job.table.source.scan(job.set, &job.bound.scan, chunk.range)?;
+    let spans = job.table.source.shards();
+    let mut shards: Vec<usize> = (0..spans.len()).filter(|&shard| spans[shard].overlaps(&chunk.range)).collect();
     if walk.end == End::Last {
         shards.reverse();
     }
@@ -145,7 +168,6 @@ pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: 
             walk.series(&mut scan, shard, series, group)?;
         }
     }
-    walk.cells.finish(job)?;
     Ok(walk.cells)
 }
 
@@ -158,7 +180,8 @@ pub(crate) fn first_bucket(job: &Job<'_>, group: &Group, call: usize) -> Result<
     let first = Call { function: Function::plain(&FIRST), reference, ..job.plan.calls[call].clone() };
     let plan = Plan { calls: vec![first], ..job.plan.clone() };
     let job = Job { plan: &plan, ..*job };
-    let chunk = Chunk { windows: Windows::new(0, 0), first: 0, count: 1, range: job.checked.range };
+    let range = job.reach(job.plan.calls[0].lead);
+    let chunk = Chunk { windows: Windows::new(0, 0), first: 0, count: 1, range };
     let cells = accumulate(&job, std::slice::from_ref(group), chunk, &Wanted { point: Some(Vec::new()) })?;
     Ok(match &cells.of(0, 0)[0] {
         Partial::Point(point) => Some(job.checked.windows.index(point.time)),
@@ -166,8 +189,9 @@ pub(crate) fn first_bucket(job: &Job<'_>, group: &Group, call: usize) -> Result<
     })
 }
 
-fn deciding_end(job: &Job<'_>, chunk: &Chunk) -> End {
-    let only = |kernel| job.plan.calls.iter().all(|call| call.function.entry.kernel == Kernel::Selecting(kernel));
+fn deciding_end(job: &Job<'_>, chunk: &Chunk, calls: &[usize]) -> End {
+    let only =
+        |kernel| calls.iter().all(|&call| job.plan.calls[call].function.entry.kernel == Kernel::Selecting(kernel));
     match chunk.count {
         1 if only(Selecting::First) => End::First,
         1 if only(Selecting::Last) => End::Last,
@@ -178,8 +202,8 @@ fn deciding_end(job: &Job<'_>, chunk: &Chunk) -> End {
 impl Walk<'_, '_> {
     /// Whether all calls that can have a value have one.
     fn is_complete(&self, group: usize) -> bool {
-        self.job.plan.calls.iter().enumerate().all(|(call, planned)| {
-            matches!(self.job.bound.inputs[planned.reference], Input::Missing)
+        self.all.iter().all(|&call| {
+            matches!(self.job.bound.inputs[self.job.plan.calls[call].reference], Input::Missing)
                 || !self.cells.calls[call][group].is_empty()
         })
     }
@@ -435,7 +459,7 @@ impl Walk<'_, '_> {
         let function = self.job.plan.calls[call].function;
         let positions = view.positions(segment);
         let time = |position: usize| times[rows.at(view.row(position))];
-        if !matches!(function.entry.kernel, Kernel::Adding(_) | Kernel::Selecting(_)) {
+        if function.entry.keeps_values() {
             let row = |position: usize| rows.at(view.row(position));
             return self.keep(reader, (call, cell), &view.column.values, positions, times, &row);
         }

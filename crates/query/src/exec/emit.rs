@@ -5,10 +5,11 @@
 //! `fill(number)` or, with `fill(previous)`, the value of the row before ([`Emitter::push_row`]).
 
 use super::cells::{Cells, Chunk, Wanted, first_bucket};
-use super::{Flow, Group, Job, give, give_rows};
+use super::{Flow, Group, Job, give, give_rows, stream};
 use crate::QueryError;
 use crate::Sink;
 use crate::datum::Datum;
+use crate::functions::transform::Running;
 use crate::functions::{Entry, Function, Kernel};
 use crate::partial::{Partial, Point, fill_value};
 use crate::plan::{Call, Variable};
@@ -36,6 +37,12 @@ pub(crate) struct Emitter<'g> {
     opened: bool,
     /// Whether a row's time is that of the point that the only call selected.
     own_time: bool,
+    /// The plan's functions over sequences, as far as this series has got.
+    pub(super) running: Vec<Running>,
+    /// Calls that are columns of their own, or parts of them; others only feed such functions.
+    shown: Vec<usize>,
+    /// The functions over sequences of which that is true.
+    pub(super) shown_made: Vec<usize>,
 }
 
 /// Where the rows of a lone output series go while they are made; those of several wait until all are complete.
@@ -103,6 +110,9 @@ impl<'g> Emitter<'g> {
             held: (0, 0),
             opened: false,
             own_time: job.checked.windows.interval == 0 && Wanted::new(job).point.is_some(),
+            running: stream::start(job),
+            shown: stream::shown(job, job.plan.calls.len(), Variable::Call),
+            shown_made: stream::shown(job, job.plan.transforms.len(), Variable::Transform),
         }
     }
 
@@ -122,7 +132,7 @@ impl<'g> Emitter<'g> {
     ) -> Result<Flow, QueryError> {
         let columns: Vec<&[Partial]> = (0..job.plan.calls.len()).map(|call| cells.of(call, group)).collect();
         let ahead = vec![0; columns.len()];
-        let mut walk = Walk { chunk, columns, ascending: job.select.ascending(), spans: None, ahead };
+        let mut walk = Walk { chunk, columns, ascending: job.checked.ascending, spans: None, ahead };
         walk.spans = whole.then(|| spans(job, &walk));
         for ordinal in 0..chunk.count {
             if self.is_full() {
@@ -164,6 +174,13 @@ impl<'g> Emitter<'g> {
         let calls = 0..walk.columns.len();
         let values =
             calls.map(|call| self.call_value(job, walk, (call, ordinal), fills)).collect::<Result<Vec<_>, _>>()?;
+        let mut made = Vec::new();
+        if !job.plan.transforms.is_empty() {
+            made = self.transform(job, bucket_time(job, chunk.windows.start(index)), &values);
+            if !self.makes_row(&made) && !self.is_shown(job, walk, ordinal, fills)? {
+                return Ok(Flow::Continue);
+            }
+        }
         let point = match walk.columns[..] {
             [cells] => match &cells[bucket] {
                 Partial::Point(point) => Some(point),
@@ -175,8 +192,25 @@ impl<'g> Emitter<'g> {
             Some(point) if self.own_time => point.time,
             _ => bucket_time(job, chunk.windows.start(index)),
         };
-        self.push_row(job, time, values, point.map(|point| point.extra.as_slice()));
+        self.push_row(job, time, (&values, &made), point.map(|point| point.extra.as_slice()));
         Ok(Flow::Continue)
+    }
+
+    /// Whether a call that is a column has a row in a bucket, with a value or without.
+    fn is_shown(&mut self, job: &Job<'_>, walk: &Walk<'_>, ordinal: usize, fills: bool) -> Result<bool, QueryError> {
+        let bucket = walk.place(ordinal);
+        for at in 0..self.shown.len() {
+            let call = self.shown[at];
+            let filled = match &walk.spans {
+                _ if !fills => false,
+                Some(spans) => (spans[call].0..spans[call].1).contains(&ordinal),
+                None => self.is_filled(job, call, walk.index(bucket))?,
+            };
+            if filled || !walk.columns[call][bucket].is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The rows of a bucket that has several.
@@ -184,7 +218,7 @@ impl<'g> Emitter<'g> {
         let own_time = job.plan.calls[0].function.entry.is_selector();
         for point in points {
             let time = if own_time { point.time } else { bucket_time(job, start) };
-            self.push_row(job, time, vec![Some(point.value.clone())], Some(&point.extra));
+            self.push_row(job, time, (&[Some(point.value.clone())], &[]), Some(&point.extra));
         }
     }
 
@@ -234,14 +268,18 @@ impl<'g> Emitter<'g> {
     }
 
     /// Whether a call's empty bucket is filled, where the range is walked in chunks. It is not if the call has no value at all,
-    /// nor before its first one if the range has no lower bound.
+    /// nor before its first one if the range has no lower bound, nor where it is not wanted.
     fn is_filled(&mut self, job: &Job<'_>, call: usize, index: i64) -> Result<bool, QueryError> {
-        // Only counts are filled with something that would not be put there anyway.
-        if job.plan.fill != Fill::Null || !job.plan.calls[call].function.entry.counts() {
+        // Where nothing depends on it, only counts are filled with something that would not be put there anyway.
+        let plain = job.plan.fill != Fill::Null || !job.plan.calls[call].function.entry.counts();
+        if plain && job.plan.transforms.is_empty() {
             return Ok(true);
         }
+        if !is_wanted(job, call, index) {
+            return Ok(false);
+        }
         let lower = job.checked.range.start != i64::MIN;
-        if self.begun[call] && (lower || job.select.ascending()) {
+        if self.begun[call] && (lower || job.checked.ascending) {
             return Ok(true);
         }
         let first = match self.firsts[call] {
@@ -264,7 +302,14 @@ impl<'g> Emitter<'g> {
         }
     }
 
-    fn push_row(&mut self, job: &Job<'_>, time: i64, calls: Vec<Option<Datum>>, extra: Option<&[Option<Datum>]>) {
+    /// A row: the values of the calls, of the functions over sequences, and of what stands beside a selected point.
+    pub(super) fn push_row(
+        &mut self,
+        job: &Job<'_>,
+        time: i64,
+        (calls, made): (&[Option<Datum>], &[Option<Datum>]),
+        extra: Option<&[Option<Datum>]>,
+    ) {
         let mut extra = extra.unwrap_or_default().iter();
         let number = match job.plan.fill {
             Fill::Integer(number) => Some(Datum::Integer(number)),
@@ -275,10 +320,16 @@ impl<'g> Emitter<'g> {
         for (at, variable) in job.plan.variables.iter().enumerate() {
             let mut value = match variable {
                 Variable::Call(call) => calls[*call].clone(),
+                Variable::Transform(at) => made[*at].clone(),
                 Variable::Reference(_) => extra.next().cloned().flatten(),
             };
             // A call whose type is that of its field has nothing to fill where no source has such a field.
-            if matches!(variable, Variable::Call(call) if !job.plan.is_typed(*call)) {
+            let is_missing = match variable {
+                Variable::Call(call) => !job.plan.is_typed(*call),
+                Variable::Transform(at) => !job.plan.transforms[*at].typed,
+                Variable::Reference(_) => false,
+            };
+            if is_missing {
                 value = None;
             } else if value.is_none() {
                 if let Some(number) = &number {
@@ -309,7 +360,7 @@ impl<'g> Emitter<'g> {
         way: &mut Option<Way<'_>>,
     ) -> Result<Flow, QueryError> {
         let lower = job.checked.range.start != i64::MIN;
-        if self.begun.contains(&true) && (lower || job.select.ascending()) {
+        if self.begun.contains(&true) && (lower || job.checked.ascending) {
             return self.push_held(job, chunk, way);
         }
         Ok(Flow::Continue)
@@ -326,17 +377,23 @@ impl<'g> Emitter<'g> {
             if step % STEPS as u64 == 0 {
                 job.check_cancel()?;
             }
-            let index = if job.select.ascending() {
+            let index = if job.checked.ascending {
                 first.wrapping_add_unsigned(step)
             } else {
                 first.wrapping_sub_unsigned(step)
             };
             let mut values = Vec::with_capacity(job.plan.calls.len());
+            let mut shown = job.plan.transforms.is_empty();
             for call in 0..job.plan.calls.len() {
                 let filled = self.is_filled(job, call, index)?;
+                shown |= filled && self.shown.contains(&call);
                 values.push(if filled { self.fill_call(job, call, index, None) } else { None });
             }
-            self.push_row(job, chunk.windows.start(index), values, None);
+            let time = chunk.windows.start(index);
+            let made = self.transform(job, time, &values);
+            if shown || self.makes_row(&made) {
+                self.push_row(job, time, (&values, &made), None);
+            }
             if self.times.len() >= ROWS
                 && let Some(Way { group, sink }) = way
                 && let Flow::Stop = self.flush(job, group, *sink)?
@@ -418,8 +475,19 @@ fn gives_many(job: &Job<'_>) -> bool {
     matches!(job.plan.calls[..], [Call { function: Function { entry: Entry { kernel: Kernel::Many(_), .. }, .. }, .. }])
 }
 
+/// Whether a call is wanted in a bucket: in those of the answer, and in as many before the first one as functions over it read.
+fn is_wanted(job: &Job<'_>, call: usize, index: i64) -> bool {
+    let (windows, range) = (job.checked.windows, job.checked.range);
+    let lead = i64::from(job.plan.calls[call].lead);
+    if job.checked.ascending {
+        return range.start == i64::MIN || index >= windows.index(range.start).saturating_sub(lead);
+    }
+    index <= windows.index(range.end).saturating_add(lead)
+}
+
 fn variable_type(job: &Job<'_>, variable: Variable) -> FieldType {
     match variable {
+        Variable::Transform(at) => job.plan.transforms[at].result,
         Variable::Call(call) => job.plan.calls[call].result,
         Variable::Reference(reference) => job.plan.reference_type(reference).unwrap_or(FieldType::Float),
     }
@@ -427,17 +495,20 @@ fn variable_type(job: &Job<'_>, variable: Variable) -> FieldType {
 
 fn spans(job: &Job<'_>, walk: &Walk<'_>) -> Spans {
     let lower = job.checked.range.start != i64::MIN;
-    let span = |cells: &&[Partial]| {
+    // Without a lower bound nothing lies before the first bucket.
+    let grid = if walk.ascending && !lower { 0 } else { job.plan.lead() };
+    let span = |(cells, call): (&&[Partial], &Call)| {
+        let begin = grid.saturating_sub(call.lead) as usize;
         let full = |ordinal: &usize| !cells[walk.place(*ordinal)].is_empty();
         let Some(first) = (0..cells.len()).find(full) else { return (0, 0) };
         let last = (0..cells.len()).rev().find(full).unwrap_or(first);
         match (walk.ascending, lower) {
-            (_, true) => (0, cells.len()),
+            (_, true) => (begin, cells.len()),
             (true, false) => (first, cells.len()),
-            (false, false) => (0, last + 1),
+            (false, false) => (begin, last + 1),
         }
     };
-    walk.columns.iter().map(span).collect()
+    walk.columns.iter().zip(&job.plan.calls).map(span).collect()
 }
 
 /// The value of a bucket on the line between two others; integers are truncated.

@@ -12,8 +12,10 @@ use crate::functions::ranked::{Ranked, key_at};
 use crate::partial::{Partial, Point};
 use crate::plan::{Call, Input};
 use crate::vector::{Rows, Vector};
-use model::{FieldType, Text, Value, Values};
+use model::{Column, FieldType, Text, Value, Values};
+use std::cell::OnceCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 impl Walk<'_, '_> {
     /// Takes `values[positions]` into the cell of a function that keeps values; `row` gives the row of a position.
@@ -35,7 +37,7 @@ impl Walk<'_, '_> {
         if known.is_empty() {
             let types = extra.iter().map(|&at| job.plan.reference_type(at).unwrap_or(FieldType::Float));
             let types: Vec<FieldType> = types.collect();
-            let held = Partial::holding(planned.function, values.field_type(), &types, job.select.ascending());
+            let held = Partial::holding(planned.function, values.field_type(), &types, job.checked.ascending);
             *known = held.unwrap_or_default();
         }
         let before = known.bytes();
@@ -50,8 +52,8 @@ impl Walk<'_, '_> {
             }
             Partial::Seen(seen) => seen.insert(values, positions, time),
             Partial::Ranked(ranked) => {
-                let beside = |position| extra.iter().map(|&at| extra_value(reader, at, row(position))).collect();
-                rank(planned, reader, ranked, (values, positions), &time, &beside)?;
+                let beside = Beside { reader, references: extra, columns: vec![OnceCell::new(); extra.len()] };
+                rank(planned, &beside, ranked, (values, positions), &time, row)?;
             }
             _ => {}
         }
@@ -60,17 +62,43 @@ impl Walk<'_, '_> {
     }
 }
 
-/// Takes those of `values[positions]` that are among the best; `beside` gives the other columns of a position.
+/// What stands beside the values of a slice; columns are read when the first of their values is asked for.
+struct Beside<'a> {
+    reader: &'a Reader<'a>,
+    references: &'a [usize],
+    columns: Vec<OnceCell<Option<Arc<Column>>>>,
+}
+
+impl Beside<'_> {
+    fn of_row(&self, row: usize) -> Result<Vec<Option<Datum>>, QueryError> {
+        let value = |(&reference, column): (&usize, &OnceCell<Option<Arc<Column>>>)| {
+            if let Input::Tag(_) | Input::Missing = &self.reader.inputs[reference] {
+                return extra_value(self.reader, reference, row);
+            }
+            let column = match column.get() {
+                Some(column) => column,
+                None => {
+                    let read = self.reader.column(reference)?;
+                    column.get_or_init(|| read)
+                }
+            };
+            Ok(column.as_ref().and_then(|column| column.get(row)).map(Datum::from))
+        };
+        self.references.iter().zip(&self.columns).map(value).collect()
+    }
+}
+
+/// Takes those of `values[positions]` that are among the best; `row` gives the row of a position.
 fn rank(
     call: &Call,
-    reader: &Reader<'_>,
+    beside: &Beside<'_>,
     ranked: &mut Ranked,
     (values, positions): (&Values, Range<usize>),
     time: &dyn Fn(usize) -> i64,
-    beside: &dyn Fn(usize) -> Result<Vec<Option<Datum>>, QueryError>,
+    row: &dyn Fn(usize) -> usize,
 ) -> Result<(), QueryError> {
     let least = call.function.entry.kernel == Kernel::Many(Many::Bottom);
-    let tag = |key: &Text| Text::from(reader.tags.get(key).unwrap_or_default());
+    let tag = |key: &Text| Text::from(beside.reader.tags.get(key).unwrap_or_default());
     let tags = (!call.by.is_empty()).then(|| call.by.iter().map(tag).collect::<Vec<_>>());
     for at in positions {
         let Some(key) = key_at(values, at, least) else { break };
@@ -78,7 +106,7 @@ fn rank(
             continue;
         }
         let Some(value) = values.get(at).map(Datum::from) else { break };
-        ranked.push(key, Point { time: time(at), value, extra: beside(at)? }, tags.as_deref());
+        ranked.push(key, Point { time: time(at), value, extra: beside.of_row(row(at))? }, tags.as_deref());
     }
     Ok(())
 }

@@ -7,21 +7,22 @@ pub(crate) mod emit;
 mod keep;
 mod prune;
 pub(crate) mod raw;
+mod stream;
 
 use crate::check::Checked;
 use crate::datum::cast;
 use crate::plan::{Bound, Input, Plan};
 use crate::predicate::Predicate;
 use crate::resolve::Table;
+use crate::source::{Cut, Series};
 use crate::vector::{Operand, Rows, Vector};
 use crate::{Context, QueryError, Sink};
 use influxql::ast::Select;
-use model::{Column, FieldType, Frame, Header, Item, TagSet, Text, Value, Values};
+use model::{Column, FieldType, Frame, Header, Item, TagSet, Text, TimeRange, Value, Values};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use storage::{Cut, SeriesSet};
 
 /// Everything that executing one table needs.
 pub(crate) struct Job<'a> {
@@ -30,7 +31,7 @@ pub(crate) struct Job<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) bound: &'a Bound,
     pub(crate) table: &'a Table,
-    pub(crate) set: &'a SeriesSet,
+    pub(crate) set: &'a Series,
     pub(crate) context: &'a Context,
 }
 
@@ -52,6 +53,11 @@ impl Job<'_> {
         self.bound.filter.for_series(tags)
     }
 
+    /// The times of rows that count, for calls that are wanted `lead` buckets before the first one of the answer.
+    pub(crate) fn reach(&self, lead: u32) -> TimeRange {
+        if self.table.source.is_whole() { TimeRange::ALL } else { self.checked.reach(lead) }
+    }
+
     /// Takes memory for the query.
     pub(crate) fn take(&self, bytes: usize) -> Result<platform::budget::Grant, QueryError> {
         self.context.budget.try_take(bytes as u64).map_err(|error| QueryError::Memory(error.to_string()))
@@ -59,6 +65,7 @@ impl Job<'_> {
 }
 
 /// Counts memory that grows in small steps, and takes it from the query's in larger ones.
+#[derive(Debug)]
 pub(crate) struct Meter {
     grant: platform::budget::Grant,
     bytes: usize,
@@ -147,7 +154,7 @@ pub(crate) fn groups(job: &Job<'_>) -> Result<(Vec<Group>, Meter), QueryError> {
     let limit = if job.select.slimit == 0 && offset == 0 { u64::MAX } else { job.select.slimit };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut groups: Vec<Group> = named.skip(offset).take(limit).collect();
-    if !job.select.ascending() {
+    if !job.checked.ascending {
         groups.reverse();
     }
     Ok((groups, meter))
@@ -207,7 +214,8 @@ impl Reader<'_> {
     }
 }
 
-fn cast_column(column: &Column, wanted: FieldType) -> Column {
+/// A column as another type; one that cannot be converted as a whole has no values.
+pub(crate) fn cast_column(column: &Column, wanted: FieldType) -> Column {
     let mut values = Values::new(wanted);
     for at in 0..column.values.len() {
         if let Some(datum) = column.values.get(at).and_then(|value| cast(value, wanted)) {

@@ -4,7 +4,8 @@ use super::Job;
 use crate::QueryError;
 use crate::plan::{Bound, Input};
 use crate::predicate::Predicate;
-use storage::{Bounds, Cut, Scan};
+use crate::source::{Cut, Scan};
+use storage::Bounds;
 
 /// Bounds of the values of an input, by those of the field of the scan that it is.
 fn input_bounds(bound: &Bound, input: usize, of_field: impl Fn(usize) -> Bounds) -> Bounds {
@@ -44,7 +45,7 @@ pub(crate) fn passing_cuts(
     filter: &Predicate,
 ) -> Result<Vec<Cut>, QueryError> {
     if matches!(filter, Predicate::Always(true)) {
-        return Ok(scan.cuts(series, shard)?);
+        return scan.cuts(series, shard);
     }
     let mut passing = Vec::new();
     for cut in scan.coarse_cuts(series, shard, &|_| i64::MAX)? {

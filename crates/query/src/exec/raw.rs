@@ -1,4 +1,5 @@
-//! SELECT without calls: the rows of all series of a group, merged by time, equal times in order of series keys.
+//! SELECT without calls, or with functions over raw points: the rows of all series of a group, merged by time, equal times in
+//! order of series keys.
 //!
 //! Time is walked in stretches, backwards for DESC. A stretch is as long as the cuts' bounds say that about so many rows as
 //! are wanted lie in it; the cuts that reach into it, without those that bounds of values rule out, are decoded (times first, then the filter's columns, and the others only
@@ -6,19 +7,19 @@
 //! that reaches over several stretches is decoded once for each, and with LIMIT only the first stretches are read.
 
 use super::cells::{Selected, select_rows};
-use super::emit::give_in_frames;
+use super::emit::{Emitter, give_in_frames};
 use super::{Flow, Group, Job, Meter, Reader, give, groups, prune};
 use crate::datum::Datum;
 use crate::partial::fill_value;
 use crate::plan::Input;
 use crate::predicate::Predicate;
+use crate::source::Cut;
 use crate::vector::{Operand, Rows, Vector, evaluate};
 use crate::{QueryError, Sink};
 use influxql::ast::Fill;
 use model::{FieldType, Item, TagSet, TimeRange};
 use platform::budget::Grant;
 use std::borrow::Cow;
-use storage::Cut;
 
 /// Rows that a stretch should have.
 const STRETCH: usize = 1 << 16;
@@ -81,11 +82,13 @@ impl Kept {
 type Member<'a> = (TagSet, Cow<'a, Predicate>);
 
 /// What is still to come of a group.
-struct State {
+struct State<'g> {
     skip: u64,
     left: u64,
     opened: bool,
     carried: Vec<Option<Datum>>,
+    /// Makes the rows where functions read the points.
+    stream: Option<Emitter<'g>>,
 }
 
 /// Runs a SELECT without calls over one table.
@@ -105,7 +108,7 @@ pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError
 }
 
 fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
-    let mut scan = job.table.view.scan(job.set, &job.bound.scan, job.checked.range)?;
+    let mut scan = job.table.source.scan(job.set, &job.bound.scan, job.reach(0))?;
     let mut memory = Meter::new(job.context)?;
     let mut members: Vec<Member<'_>> = Vec::new();
     for &series in &group.series {
@@ -122,11 +125,11 @@ fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, 
         left: if job.select.limit == 0 { u64::MAX } else { job.select.limit },
         opened: false,
         carried: vec![None; job.plan.references.len()],
+        stream: job.plan.is_stream().then(|| Emitter::new(job, group)),
     };
-    let shards = job.table.view.shards();
-    let mut order: Vec<usize> =
-        (0..shards.len()).filter(|&shard| shards[shard].range.overlaps(&job.checked.range)).collect();
-    if !job.select.ascending() {
+    let shards = job.table.source.shards();
+    let mut order: Vec<usize> = (0..shards.len()).filter(|&shard| shards[shard].overlaps(&job.reach(0))).collect();
+    if !job.checked.ascending {
         order.reverse();
     }
     for shard in order {
@@ -161,12 +164,12 @@ fn run_shard(
     group: &Group,
     members: &[Member<'_>],
     mut pieces: Vec<Piece>,
-    state: &mut State,
+    state: &mut State<'_>,
     sink: &mut dyn Sink,
 ) -> Result<Flow, QueryError> {
-    let ascending = job.select.ascending();
+    let ascending = job.checked.ascending;
     // What is left of the query's range, from where the walk stands.
-    let mut range = job.checked.range;
+    let mut range = job.reach(0);
     let needed = usize::try_from(state.left.saturating_add(state.skip)).unwrap_or(usize::MAX);
     let most = most_rows(job);
     let mut rows = needed.max(LEAST).min(most);
@@ -375,7 +378,7 @@ fn emit(
     group: &Group,
     members: &[Member<'_>],
     gathered: &Gathered,
-    state: &mut State,
+    state: &mut State<'_>,
     sink: &mut dyn Sink,
 ) -> Result<Flow, QueryError> {
     let fields: Vec<&Vector> = gathered
@@ -384,8 +387,15 @@ fn emit(
         .zip(&job.bound.inputs)
         .filter_map(|(vector, input)| matches!(input, Input::Field(..)).then_some(vector))
         .collect();
-    let mut rows = sorted(gathered, job.select.ascending());
-    rows.retain(|&row| fields.iter().any(|field| field.has(row as usize)));
+    let mut rows = sorted(gathered, job.checked.ascending);
+    if job.table.source.is_stored() {
+        rows.retain(|&row| fields.iter().any(|field| field.has(row as usize)));
+    }
+    if let Some(stream) = &mut state.stream {
+        stream.take_rows(job, &gathered.times, &gathered.vectors, &rows);
+        state.left = if stream.is_full() { 0 } else { state.left };
+        return stream.flush(job, group, sink);
+    }
     let skipped = usize::try_from(state.skip).unwrap_or(usize::MAX).min(rows.len());
     let shown = usize::try_from(state.left).unwrap_or(usize::MAX).min(rows.len() - skipped);
     state.skip -= skipped as u64;
@@ -418,7 +428,7 @@ fn shown_vectors(
     members: &[Member<'_>],
     gathered: &Gathered,
     rows: &[u32],
-    state: &mut State,
+    state: &mut State<'_>,
 ) -> Vec<Vector> {
     let vectors = gathered.vectors.iter().zip(&job.bound.inputs).map(|(vector, input)| match input {
         Input::Field(..) => vector.take(rows),

@@ -4,7 +4,7 @@
 //! A kernel belongs to a class, and each class has one way of working and one file:
 //! [`adding`] what is known of two sets of values adds up, and a page's statistics tell it; [`selecting`] one point is chosen,
 //! pair by pair; [`collecting`] every value of a bucket is needed, and looked at once at the end; [`many`] a bucket gives
-//! several rows. [`crate::partial::Partial`] is what all of them know of some values: it is filled from statistics or from
+//! several rows; [`transform`] points in order of time are made others, one by one. [`crate::partial::Partial`] is what all but the last know of some values: it is filled from statistics or from
 //! slices of a column, merged, and finished. A new member of a class is an entry here and a branch in the class's file.
 
 pub mod adding;
@@ -12,6 +12,7 @@ pub mod collecting;
 pub mod many;
 pub(crate) mod ranked;
 pub mod selecting;
+pub mod transform;
 
 use crate::datum::is_number;
 use adding::Adding;
@@ -19,6 +20,7 @@ use collecting::Collecting;
 use many::Many;
 use model::FieldType;
 use selecting::Selecting;
+use transform::Transform;
 
 /// What a function does with values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum Kernel {
     Collecting(Collecting),
     /// A bucket gives several rows.
     Many(Many),
+    /// Points, one after the other, are made points.
+    Transform(Transform),
     /// A function of single values; not executed yet.
     Math,
     /// A selector that is not executed yet.
@@ -74,6 +78,12 @@ pub enum Arguments {
     FieldAndPercent,
     /// A field, tags or fields, and how many.
     FieldsAndCount,
+    /// A field or an aggregate.
+    FieldOrCall,
+    /// The same, and perhaps a duration.
+    FieldOrCallAndUnit,
+    /// The same, and how many.
+    FieldOrCallAndCount,
     /// Expressions, this many.
     Expressions(usize),
     /// From so many arguments to so many, of which nothing more is checked.
@@ -131,7 +141,10 @@ pub(crate) const FIRST: Entry = entry(
 
 /// Every function.
 pub const FUNCTIONS: &[Entry] = {
-    use Arguments::{Between, Field, FieldAndPercent, FieldOrDistinct, FieldsAndCount, OneField};
+    use Arguments::{
+        Between, Field, FieldAndPercent, FieldOrCall, FieldOrCallAndCount, FieldOrCallAndUnit, FieldOrDistinct,
+        FieldsAndCount, OneField,
+    };
     use Gives::{Float, Integer, Same};
     use Takes::{All, Numbers, NumbersAndBooleans};
     &[
@@ -183,13 +196,62 @@ pub const FUNCTIONS: &[Entry] = {
         later("integral", Numbers, (1, 2), "The area under the values."),
         later("sum_hll", All, (1, 1), "A sketch of the different values."),
         later("count_hll", All, (1, 1), "How many different values a sketch saw."),
-        later("derivative", Numbers, (1, 2), "The change per unit of time."),
-        later("non_negative_derivative", Numbers, (1, 2), "The change per unit of time, where it is not negative."),
-        later("difference", Numbers, (1, 1), "The change from one value to the next."),
-        later("non_negative_difference", Numbers, (1, 1), "The change, where it is not negative."),
-        later("cumulative_sum", Numbers, (1, 1), "The sum of all values so far."),
-        later("moving_average", Numbers, (2, 2), "The mean of the last N values."),
-        later("elapsed", All, (1, 2), "The time since the value before."),
+        entry(
+            "derivative",
+            Kernel::Transform(Transform::Derivative),
+            Numbers,
+            Float,
+            FieldOrCallAndUnit,
+            "The change per unit of time.",
+        ),
+        entry(
+            "non_negative_derivative",
+            Kernel::Transform(Transform::NonNegativeDerivative),
+            Numbers,
+            Float,
+            FieldOrCallAndUnit,
+            "The change per unit of time, where it is not negative.",
+        ),
+        entry(
+            "difference",
+            Kernel::Transform(Transform::Difference),
+            Numbers,
+            Same,
+            FieldOrCall,
+            "The change from one value to the next.",
+        ),
+        entry(
+            "non_negative_difference",
+            Kernel::Transform(Transform::NonNegativeDifference),
+            Numbers,
+            Same,
+            FieldOrCall,
+            "The change, where it is not negative.",
+        ),
+        entry(
+            "cumulative_sum",
+            Kernel::Transform(Transform::CumulativeSum),
+            Numbers,
+            Same,
+            FieldOrCall,
+            "The sum of all values so far.",
+        ),
+        entry(
+            "moving_average",
+            Kernel::Transform(Transform::MovingAverage),
+            Numbers,
+            Float,
+            FieldOrCallAndCount,
+            "The mean of the last N values.",
+        ),
+        entry(
+            "elapsed",
+            Kernel::Transform(Transform::Elapsed),
+            All,
+            Integer,
+            FieldOrCallAndUnit,
+            "The time since the value before.",
+        ),
         later("holt_winters", Numbers, (3, 3), "A forecast of N values."),
         later("holt_winters_with_fit", Numbers, (3, 3), "A forecast of N values and the fitted ones."),
         later("exponential_moving_average", Numbers, (2, 4), "A mean that forgets."),
@@ -246,10 +308,22 @@ impl Entry {
         )
     }
 
+    /// Whether what is known of some values grows with them, and is finished once all are known.
+    #[must_use]
+    pub fn keeps_values(&self) -> bool {
+        !matches!(self.kernel, Kernel::Adding(_) | Kernel::Selecting(_))
+    }
+
     /// Whether an empty bucket has a zero, if nothing else is said.
     #[must_use]
     pub fn counts(&self) -> bool {
         matches!(self.kernel, Kernel::Adding(Adding::Count) | Kernel::Collecting(Collecting::CountDistinct))
+    }
+
+    /// How many buckets before the first one it reads, so that this one has a value.
+    #[must_use]
+    pub fn lead(&self) -> u32 {
+        if let Kernel::Transform(kernel) = self.kernel { kernel.lead() } else { 0 }
     }
 
     /// Whether it takes values of a type.

@@ -4,6 +4,7 @@
 
 mod functions;
 mod raw;
+mod sequences;
 mod statistics;
 
 use ingest::{LineKeys, Precision};
@@ -92,16 +93,21 @@ fn write(engine: &Engine, lines: String) {
     engine.commit_step().unwrap();
 }
 
-fn ask(names: &Stored, query: &str) -> String {
-    let influxql::Statement::Select(select) = influxql::parse_statement(query).unwrap() else { panic!("{query}") };
-    let context = Context {
+/// A request with so much memory (bytes).
+fn context(memory: u64) -> Context {
+    Context {
         database: Some("d".to_owned()),
         policy: None,
-        now: 1_000_000,
-        budget: platform::budget::Budget::new(64 << 20),
+        now: 1_000_000_000,
+        budget: platform::budget::Budget::new(memory),
         cancel: std::sync::Arc::default(),
         frame_rows: 1_000,
-    };
+    }
+}
+
+fn ask(names: &Stored, query: &str) -> String {
+    let influxql::Statement::Select(select) = influxql::parse_statement(query).unwrap() else { panic!("{query}") };
+    let context = context(64 << 20);
     let mut out = Text::default();
     query::select(&select, names, &context, &mut out).unwrap_or_else(|error| panic!("{query}: {error}"));
     out.0
@@ -160,14 +166,7 @@ impl Sink for Rows {
 
 fn count(names: &Stored, query: &str, memory: u64) -> Result<usize, QueryError> {
     let influxql::Statement::Select(select) = influxql::parse_statement(query).unwrap() else { panic!("{query}") };
-    let context = Context {
-        database: Some("d".to_owned()),
-        policy: None,
-        now: 1_000_000_000,
-        budget: platform::budget::Budget::new(memory),
-        cancel: std::sync::Arc::default(),
-        frame_rows: 1_000,
-    };
+    let context = context(memory);
     let mut rows = Rows::default();
     query::select(&select, names, &context, &mut rows).map(|()| rows.0)
 }
@@ -207,14 +206,7 @@ fn buckets_before_the_first_value_are_handed_over_as_they_become_rows() {
     write(&names.0, "m v=1i 5000000000000\n".to_owned());
     let query = "SELECT max(v) FROM m WHERE time >= 4999000000000 AND time <= 5000000000000 GROUP BY time(500ns)";
     let influxql::Statement::Select(select) = influxql::parse_statement(query).unwrap() else { panic!("{query}") };
-    let context = Context {
-        database: Some("d".to_owned()),
-        policy: None,
-        now: 1_000_000,
-        budget: platform::budget::Budget::new(64 << 20),
-        cancel: std::sync::Arc::default(),
-        frame_rows: 1_000,
-    };
+    let context = context(64 << 20);
     let mut frames = Frames(0, 0);
     query::select(&select, &names, &context, &mut frames).unwrap();
     assert_eq!(frames.0, 201 * 1_000 - frames_short(frames.1), "{}", frames.0);

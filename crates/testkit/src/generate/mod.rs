@@ -8,6 +8,7 @@ mod condition;
 mod data;
 mod schema;
 mod select;
+mod sequence;
 mod show;
 mod statement;
 

@@ -1,7 +1,9 @@
 //! Statements for a schema: all that the server executes, in all combinations that make sense and some that do not.
 
 use super::schema::Schema;
-use super::{select::Select, show::show};
+use super::select::Select;
+use super::sequence::{nested, sequence};
+use super::show::show;
 use crate::Random;
 use crate::script::{Step, StepKind};
 
@@ -10,9 +12,15 @@ pub(super) fn step(schema: &Schema, random: &mut Random, turn: usize) -> Step {
     if turn % 8 == 7 {
         return Step::new(StepKind::Query, "", show(schema, random));
     }
-    let mut select = Select::new(schema, !turn.is_multiple_of(3), random);
-    let mut text = select.text(random);
-    let mut inexact = select.is_inexact();
+    let (mut text, mut inexact) = match turn % 10 {
+        1 => sequence(schema, random),
+        // Sums of numbers at the edges are open.
+        4 if !schema.edges => (nested(schema, random), true),
+        _ => {
+            let mut select = Select::new(schema, !turn.is_multiple_of(3), random);
+            (select.text(random), select.is_inexact())
+        }
+    };
     if random.once_in(20) {
         let mut second = Select::new(schema, turn.is_multiple_of(2), random);
         text = format!("{text}; {}", second.text(random));

@@ -3,14 +3,17 @@
 //! References are numbered once a SELECT ([`Plan::references`]); [`Bound`] says for one table which stored fields each of
 //! them reads, and adds those that only the row filter needs.
 
+mod calls;
+
 use crate::QueryError;
 use crate::check::Checked;
 use crate::datum::{Datum, is_number};
-use crate::functions::{self, Arguments, COUNT_DISTINCT, Function, Gives, Parameter};
+use crate::functions::Function;
+use crate::functions::transform::Transform;
 use crate::predicate::Predicate;
 use crate::resolve::{Expanded, Reference, Schema, Table, converts};
 use crate::vector::Node;
-use influxql::ast::{BinaryOp, DataType, Expr, Field, Fill, Select};
+use influxql::ast::{BinaryOp, DataType, Expr, Fill, Select};
 use model::{FieldType, Text};
 use storage::TagCondition;
 
@@ -24,6 +27,32 @@ pub(crate) struct Call {
     pub(crate) by: Vec<Text>,
     /// The type of its result.
     pub(crate) result: FieldType,
+    /// How many buckets before the first one of the answer it is wanted in, for functions over it.
+    pub(crate) lead: u32,
+}
+
+/// What a function over a sequence of points reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feed {
+    /// The values of a reference.
+    Reference(usize),
+    /// The buckets of a call.
+    Call(usize),
+    /// What another such function gives.
+    Transform(usize),
+}
+
+/// A function over a sequence of points.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Applied {
+    pub(crate) kernel: Transform,
+    /// Its unit (ns), or how many values are averaged.
+    pub(crate) parameter: i64,
+    pub(crate) feed: Feed,
+    /// The type of its result.
+    pub(crate) result: FieldType,
+    /// Whether its type is known though no source has the field that it reads.
+    pub(crate) typed: bool,
 }
 
 /// What a [`Node::Input`] of an output stands for in a SELECT with calls.
@@ -33,6 +62,8 @@ pub(crate) enum Variable {
     Call(usize),
     /// A reference whose value comes from the selected point.
     Reference(usize),
+    /// A function over a sequence.
+    Transform(usize),
 }
 
 /// One value column.
@@ -42,6 +73,14 @@ pub(crate) struct Output {
     pub(crate) node: Node,
     /// Its type; that of a column of nothing is float.
     pub(crate) field_type: FieldType,
+    /// Its name for an outer SELECT: others may have the same.
+    pub(crate) name: Text,
+    /// Whether its type is known.
+    pub(crate) is_known: bool,
+    /// Whether it is a tag.
+    pub(crate) is_tag: bool,
+    /// Whether `top` or `bottom` has added it.
+    pub(crate) is_beside: bool,
 }
 
 /// A SELECT, resolved.
@@ -49,12 +88,24 @@ pub(crate) struct Output {
 pub(crate) struct Plan {
     pub(crate) references: Vec<Reference>,
     pub(crate) calls: Vec<Call>,
+    /// Each behind those that it reads.
+    pub(crate) transforms: Vec<Applied>,
     pub(crate) variables: Vec<Variable>,
     pub(crate) outputs: Vec<Output>,
     /// Names of all columns, time first.
     pub(crate) columns: Vec<Text>,
     pub(crate) dimensions: Vec<Text>,
     pub(crate) fill: Fill,
+}
+
+/// What an expression is planned with.
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    schema: &'a Schema,
+    /// Whether the SELECT has calls.
+    calls: bool,
+    /// Width of the buckets (ns); 0 for none.
+    interval: i64,
 }
 
 impl Plan {
@@ -71,24 +122,54 @@ impl Plan {
         let mut plan = Plan {
             references: Vec::new(),
             calls: Vec::new(),
+            transforms: Vec::new(),
             variables: Vec::new(),
             outputs: Vec::new(),
             columns,
             dimensions: expanded.dimensions,
-            fill: select.fill,
+            fill: checked.fill,
         };
-        for Field { expr, .. } in &named.fields {
-            let (node, field_type) = plan.node(expr, schema, checked.has_calls)?;
-            plan.outputs.push(Output { node, field_type: field_type.unwrap_or(FieldType::Float) });
-            if let Expr::Call { name, args } = expr {
-                for beside in columns_beside(name, args) {
-                    let (node, field_type) = plan.node(beside, schema, true)?;
-                    plan.outputs.push(Output { node, field_type: field_type.unwrap_or(FieldType::Float) });
+        let scope = Scope { schema, calls: checked.has_calls, interval: checked.windows.interval };
+        for field in &named.fields {
+            plan.output(&field.expr, &field.name(), false, scope)?;
+            if let Expr::Call { name, args } = &field.expr {
+                for beside in calls::columns_beside(name, args) {
+                    plan.output(beside, &beside.default_name(), true, scope)?;
                 }
             }
         }
         plan.check_fill(checked.has_calls)?;
+        if plan.is_stream() && !plan.calls.is_empty() {
+            return Err(QueryError::NotExecuted("functions over raw points beside aggregates".into()));
+        }
         Ok(plan)
+    }
+
+    fn output(&mut self, expr: &Expr, name: &str, is_beside: bool, scope: Scope<'_>) -> Result<(), QueryError> {
+        let (node, field_type) = self.node(expr, scope)?;
+        let reference = match (&node, scope.calls) {
+            (Node::Input(at), false) => Some(*at),
+            (Node::Input(at), true) => match self.variables[*at] {
+                Variable::Reference(at) => Some(at),
+                _ => None,
+            },
+            _ => None,
+        };
+        let is_tag = reference.is_some_and(|at| matches!(self.references[at], Reference::Tag(_)));
+        let (is_known, name) = (field_type.is_some(), Text::from(name.as_bytes()));
+        let field_type = field_type.unwrap_or(FieldType::Float);
+        self.outputs.push(Output { node, field_type, name, is_known, is_tag, is_beside });
+        Ok(())
+    }
+
+    /// Whether functions read raw points in order of time.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.transforms.iter().any(|applied| matches!(applied.feed, Feed::Reference(_)))
+    }
+
+    /// The most buckets before the first one of the answer that a call is wanted in.
+    pub(crate) fn lead(&self) -> u32 {
+        self.calls.iter().map(|call| call.lead).max().unwrap_or(0)
     }
 
     /// InfluxDB puts the number of `fill(number)` even into string and boolean columns that are no calls; a column here has
@@ -113,30 +194,36 @@ impl Plan {
         reference_type(&self.references[reference])
     }
 
-    fn node(&mut self, expr: &Expr, schema: &Schema, calls: bool) -> Result<(Node, Option<FieldType>), QueryError> {
+    fn node(&mut self, expr: &Expr, scope: Scope<'_>) -> Result<(Node, Option<FieldType>), QueryError> {
         if let Some(datum) = literal(expr) {
             let field_type = datum.field_type();
             return Ok((Node::Literal(datum), Some(field_type)));
         }
         match expr {
-            Expr::Paren(inner) => self.node(inner, schema, calls),
+            Expr::Paren(inner) => self.node(inner, scope),
             Expr::VarRef { name, cast } => {
-                let reference = intern(&mut self.references, schema.resolve(name, *cast));
+                let reference = intern(&mut self.references, scope.schema.resolve(name, *cast));
                 let field_type = self.reference_type(reference);
-                let input = if calls { self.variable(Variable::Reference(reference)) } else { reference };
+                let input = if scope.calls { self.variable(Variable::Reference(reference)) } else { reference };
                 Ok((Node::Input(input), field_type))
             }
             Expr::Call { name, args } => {
-                let call = self.call(name, args, schema)?;
-                let result = self.is_typed(call).then_some(self.calls[call].result);
-                Ok((Node::Input(self.variable(Variable::Call(call))), result))
+                let (variable, result) = match self.feed(name, args, scope, 0)? {
+                    Feed::Transform(at) => {
+                        let applied = &self.transforms[at];
+                        (Variable::Transform(at), applied.typed.then_some(applied.result))
+                    }
+                    Feed::Call(at) => (Variable::Call(at), self.is_typed(at).then_some(self.calls[at].result)),
+                    Feed::Reference(at) => (Variable::Reference(at), None),
+                };
+                Ok((Node::Input(self.variable(variable)), result))
             }
             Expr::Binary { op, lhs, rhs } => {
-                let (left, left_type) = self.node(lhs, schema, calls)?;
-                let (right, right_type) = self.node(rhs, schema, calls)?;
+                let (left, left_type) = self.node(lhs, scope)?;
+                let (right, right_type) = self.node(rhs, scope)?;
                 let literals = (matches!(left, Node::Literal(_)), matches!(right, Node::Literal(_)));
                 let field_type = match (left_type, right_type) {
-                    (Some(l), Some(r)) => Some(binary_type(*op, (l, r), literals, &|| typed(expr, schema))?),
+                    (Some(l), Some(r)) => Some(binary_type(*op, (l, r), literals, &|| typed(expr, scope.schema))?),
                     // What is not known takes the type of the other side.
                     (known, None) | (None, known) => known,
                 };
@@ -144,7 +231,7 @@ impl Plan {
             }
             Expr::Distinct(field) => {
                 let call = Expr::Call { name: "distinct".to_owned(), args: vec![Expr::var(field.as_str())] };
-                self.node(&call, schema, calls)
+                self.node(&call, scope)
             }
             other => Err(QueryError::NotExecuted(other.to_string())),
         }
@@ -153,62 +240,6 @@ impl Plan {
     fn variable(&mut self, variable: Variable) -> usize {
         intern(&mut self.variables, variable)
     }
-
-    /// Whether the type of a call is known: that of its field is not where no source has such a field.
-    pub(crate) fn is_typed(&self, call: usize) -> bool {
-        let planned = &self.calls[call];
-        planned.function.entry.gives != Gives::Same || !matches!(self.references[planned.reference], Reference::Missing)
-    }
-
-    fn call(&mut self, name: &str, args: &[Expr], schema: &Schema) -> Result<usize, QueryError> {
-        let not_executed = || QueryError::NotExecuted(format!("function {name}()"));
-        let (name, first) = match args.first() {
-            Some(Expr::Distinct(field)) if name == "count" => (COUNT_DISTINCT, Some(Expr::var(field.as_str()))),
-            Some(Expr::Call { name: inner, args }) if name == "count" && inner == "distinct" => {
-                (COUNT_DISTINCT, args.first().cloned())
-            }
-            first => (name, first.cloned()),
-        };
-        let entry = functions::named(name).filter(|entry| entry.is_executed()).ok_or_else(not_executed)?;
-        let Some(Expr::VarRef { name: field, cast }) = first else { return Err(not_executed()) };
-        let mut reference = schema.resolve(&field, cast);
-        // Functions never take tags.
-        if matches!(reference, Reference::Tag(_)) {
-            reference = Reference::Missing;
-        }
-        let input = reference_type(&reference).unwrap_or(FieldType::Float);
-        let is_read = matches!(&reference, Reference::Field(field, wanted) if schema.readable(field, *wanted));
-        if is_read && !entry.accepts(input) {
-            let text = format!("unsupported {name} iterator type: *query.{}InterruptIterator", input.name());
-            return Err(QueryError::Invalid(text));
-        }
-        let reference = intern(&mut self.references, reference);
-        let function = Function { entry, parameter: parameter(entry.arguments, args) };
-        let by = columns_beside(name, args).filter_map(|arg| match arg {
-            Expr::VarRef { name, .. } => Some(Text::from(name.as_bytes())),
-            _ => None,
-        });
-        Ok(intern(&mut self.calls, Call { function, reference, by: by.collect(), result: entry.result(input) }))
-    }
-}
-
-/// The literal of a call.
-#[allow(clippy::cast_precision_loss)]
-fn parameter(arguments: Arguments, args: &[Expr]) -> Parameter {
-    match (arguments, args.last()) {
-        (Arguments::FieldAndPercent, Some(Expr::Integer(percent))) => Parameter::Percent(*percent as f64),
-        (Arguments::FieldAndPercent, Some(Expr::Number(percent))) => Parameter::Percent(*percent),
-        (Arguments::FieldsAndCount, Some(Expr::Integer(count))) => {
-            Parameter::Count(usize::try_from(*count).unwrap_or(0))
-        }
-        _ => Parameter::None,
-    }
-}
-
-/// The arguments of a call that are columns of their own beside it: those of `top` and `bottom` between field and number.
-fn columns_beside<'a>(name: &str, args: &'a [Expr]) -> impl Iterator<Item = &'a Expr> + use<'a> {
-    let is_beside = functions::named(name).is_some_and(|entry| entry.arguments == Arguments::FieldsAndCount);
-    args.get(1..args.len().saturating_sub(1)).unwrap_or_default().iter().filter(move |_| is_beside)
 }
 
 fn intern<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
@@ -251,7 +282,7 @@ fn typed(expr: &Expr, schema: &Schema) -> String {
                     Reference::Field(_, FieldType::String) => Some(DataType::String),
                     Reference::Field(_, FieldType::Boolean) => Some(DataType::Boolean),
                     Reference::Tag(_) => Some(DataType::Tag),
-                    Reference::Missing => *cast,
+                    Reference::Missing => cast.filter(|cast| *cast != DataType::AnyField),
                 };
                 Expr::VarRef { name: name.clone(), cast }
             }
@@ -350,10 +381,19 @@ impl Bound {
     }
 }
 
+fn has_column(table: &Table, name: &Text) -> bool {
+    table.fields.iter().any(|(field, field_type)| field == name && *field_type == FieldType::String)
+}
+
 fn bind(reference: Reference, table: &Table, scan: &mut Vec<(Text, FieldType)>) -> Input {
     let (name, wanted) = match reference {
         Reference::Missing => return Input::Missing,
-        Reference::Tag(name) => return Input::Tag(name),
+        Reference::Tag(name) if table.source.is_stored() => return Input::Tag(name),
+        // Rows of a SELECT have tags as columns, or as what they are grouped by: both are read alike.
+        Reference::Tag(name) if has_column(table, &name) || table.tag_keys.contains(&name) => {
+            return Input::Field(vec![intern(scan, (name, FieldType::String))], FieldType::String);
+        }
+        Reference::Tag(_) => return Input::Missing,
         Reference::Field(name, wanted) => (name, wanted),
     };
     let stored = table.fields.iter().filter(|(field, stored)| *field == name && converts(*stored, wanted));

@@ -1,0 +1,327 @@
+//! Where the rows of a SELECT come from: storage's shards, or another SELECT whose rows are in memory ([`rows`]).
+//!
+//! Operators read both through the same few questions: which series there are, which cuts of time a series has, and for a cut
+//! its times, columns and, if kept, statistics. Rows in memory have no statistics: they are reduced like decoded pages.
+
+pub(crate) mod rows;
+
+use crate::QueryError;
+use crate::predicate::tags_fulfil;
+use model::{Column, FieldType, TagSet, Text, TimeRange};
+use rows::{RowCut, RowSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use storage::{Band, Bounds, SeriesSet, Stats, TagCondition, View};
+
+/// A source of rows.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// Shards of a policy.
+    Stored(View),
+    /// The answer of a SELECT.
+    Rows(Arc<RowSet>),
+}
+
+impl Source {
+    /// Whether rows are stored. A row of another SELECT counts even if none of its values is wanted.
+    pub(crate) fn is_stored(&self) -> bool {
+        matches!(self, Self::Stored(_))
+    }
+
+    /// Whether all rows count, also those beyond the times that are asked for: a SELECT with calls has read only rows of
+    /// these times, but a row of it has the time at which its bucket begins.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Self::Rows(rows) if rows.whole)
+    }
+
+    /// The time of each shard, ascending.
+    pub(crate) fn shards(&self) -> Vec<TimeRange> {
+        match self {
+            Self::Stored(view) => view.shards().iter().map(|shard| shard.range).collect(),
+            Self::Rows(_) => vec![TimeRange::ALL],
+        }
+    }
+
+    /// The least and the greatest time (ns) of a row of the measurement; may be wider than the truth.
+    pub(crate) fn time_bounds(&self, measurement: &[u8]) -> Result<Option<TimeRange>, QueryError> {
+        match self {
+            Self::Stored(view) => Ok(view.time_bounds(measurement)?),
+            Self::Rows(rows) => Ok(rows.time_bounds()),
+        }
+    }
+
+    /// The series that fulfil a condition, in order of their tags.
+    pub(crate) fn series(&self, measurement: &[u8], condition: &TagCondition) -> Result<Series, QueryError> {
+        match self {
+            Self::Stored(view) => Ok(Series::Stored(view.series(measurement, condition)?)),
+            Self::Rows(rows) => {
+                let fits = |at: &usize| tags_fulfil(rows.tags(*at), condition);
+                let chosen = (0..rows.len()).filter(fits).collect();
+                Ok(Series::Rows(rows.clone(), chosen))
+            }
+        }
+    }
+
+    /// Reads fields of some series.
+    pub(crate) fn scan<'v>(
+        &'v self,
+        series: &'v Series,
+        fields: &[(Text, FieldType)],
+        range: TimeRange,
+    ) -> Result<Scan<'v>, QueryError> {
+        match (self, series) {
+            (Self::Stored(view), Series::Stored(set)) => Ok(Scan::Stored(view.scan(set, fields, range)?)),
+            (Self::Rows(rows), Series::Rows(_, chosen)) => {
+                Ok(Scan::Rows { rows, chosen, reads: rows.reads(fields), range })
+            }
+            // A list of series is read from the source that gave it.
+            _ => Err(QueryError::Invalid("series of another source".to_owned())),
+        }
+    }
+}
+
+/// Some series of a source, numbered.
+#[derive(Debug)]
+pub(crate) enum Series {
+    /// Stored ones.
+    Stored(SeriesSet),
+    /// Those of a SELECT: their places there.
+    Rows(Arc<RowSet>, Vec<usize>),
+}
+
+impl Series {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Stored(set) => set.len(),
+            Self::Rows(_, chosen) => chosen.len(),
+        }
+    }
+
+    /// Memory that the list takes (bytes).
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Stored(set) => set.bytes(),
+            Self::Rows(_, chosen) => chosen.len() * size_of::<usize>(),
+        }
+    }
+
+    pub(crate) fn tags(&self, series: usize) -> TagSet {
+        match self {
+            Self::Stored(set) => set.tags(series),
+            Self::Rows(rows, chosen) => rows.tags(chosen[series]).clone(),
+        }
+    }
+
+    /// The different values of a tag, ascending, and for each series which it has; one that has none has the empty one.
+    pub(crate) fn tag_column(&self, key: &[u8]) -> (Vec<Text>, Vec<u32>) {
+        let (rows, chosen) = match self {
+            Self::Stored(set) => return set.tag_column(key),
+            Self::Rows(rows, chosen) => (rows, chosen),
+        };
+        let value = |at: &usize| rows.tags(*at).get(key).unwrap_or_default();
+        let mut numbers: BTreeMap<&[u8], u32> = chosen.iter().map(|at| (value(at), 0)).collect();
+        numbers.values_mut().zip(0..).for_each(|(number, at)| *number = at);
+        let column = chosen.iter().map(|at| numbers.get(value(at)).copied().unwrap_or(0)).collect();
+        (numbers.into_keys().map(Text::from).collect(), column)
+    }
+}
+
+/// A reader of some fields of some series.
+pub(crate) enum Scan<'v> {
+    /// Of stored ones.
+    Stored(storage::Scan<'v>),
+    /// Of those of a SELECT.
+    Rows {
+        /// The rows.
+        rows: &'v Arc<RowSet>,
+        /// The series, by their places there.
+        chosen: &'v [usize],
+        /// Where each field is found.
+        reads: Arc<[rows::Read]>,
+        /// The times that are wanted.
+        range: TimeRange,
+    },
+}
+
+impl Scan<'_> {
+    /// Parts of a shard of which statistics are kept; see [`storage::Scan::bands`].
+    pub(crate) fn bands(&self, shard: usize) -> Vec<Band> {
+        match self {
+            Self::Stored(scan) => scan.bands(shard),
+            Self::Rows { .. } => Vec::new(),
+        }
+    }
+
+    /// The figures of a field in a band.
+    pub(crate) fn band_stats(&self, band: &Band, field: usize) -> Option<Stats> {
+        match self {
+            Self::Stored(scan) => scan.band_stats(band, field),
+            Self::Rows { .. } => None,
+        }
+    }
+
+    /// Bounds of a field's values in a band.
+    pub(crate) fn band_bounds(&self, band: &Band, field: usize) -> Bounds {
+        match self {
+            Self::Stored(scan) => scan.band_bounds(band, field),
+            Self::Rows { .. } => Bounds::Unknown,
+        }
+    }
+
+    /// Does not read a band.
+    pub(crate) fn leave_out(&mut self, band: &Band) {
+        if let Self::Stored(scan) = self {
+            scan.leave_out(band);
+        }
+    }
+
+    /// Whether anything of a shard is read.
+    pub(crate) fn has_left(&self, shard: usize) -> bool {
+        match self {
+            Self::Stored(scan) => scan.has_left(shard),
+            Self::Rows { .. } => true,
+        }
+    }
+
+    /// The cuts of a series in a shard, none of several pages; see [`storage::Scan::cuts`].
+    pub(crate) fn cuts(&mut self, series: usize, shard: usize) -> Result<Vec<Cut>, QueryError> {
+        self.coarse_cuts(series, shard, &|_| i64::MIN)
+    }
+
+    /// The cuts of a series in a shard; see [`storage::Scan::coarse_cuts`].
+    pub(crate) fn coarse_cuts(
+        &mut self,
+        series: usize,
+        shard: usize,
+        last_of: &dyn Fn(i64) -> i64,
+    ) -> Result<Vec<Cut>, QueryError> {
+        match self {
+            Self::Stored(scan) => Ok(scan.coarse_cuts(series, shard, last_of)?.into_iter().map(Cut::Stored).collect()),
+            Self::Rows { rows, chosen, reads, range } => {
+                Ok(rows.cuts(chosen[series], reads, range).into_iter().map(Cut::Rows).collect())
+            }
+        }
+    }
+}
+
+/// A stretch of time of one series.
+#[derive(Debug)]
+pub(crate) enum Cut {
+    /// Of a stored one.
+    Stored(storage::Cut),
+    /// Of one of a SELECT.
+    Rows(RowCut),
+}
+
+impl Cut {
+    /// Bounds of its times (ns).
+    pub(crate) fn range(&self) -> TimeRange {
+        match self {
+            Self::Stored(cut) => cut.range(),
+            Self::Rows(cut) => cut.range(),
+        }
+    }
+
+    /// Upper bound of its rows.
+    pub(crate) fn rows_max(&self) -> usize {
+        match self {
+            Self::Stored(cut) => cut.rows_max(),
+            Self::Rows(cut) => cut.times().len(),
+        }
+    }
+
+    /// The figures of a field, if they are kept; see [`storage::Cut::stats`].
+    pub(crate) fn stats(&self, field: usize) -> Option<Stats> {
+        match self {
+            Self::Stored(cut) => cut.stats(field),
+            Self::Rows(_) => None,
+        }
+    }
+
+    /// Parts that have no time in common; see [`storage::Cut::leaves`].
+    pub(crate) fn leaves(&self, field: usize) -> Result<Option<Vec<Cut>>, QueryError> {
+        match self {
+            Self::Stored(cut) => Ok(cut.leaves(field)?.map(|cuts| cuts.into_iter().map(Cut::Stored).collect())),
+            Self::Rows(_) => Ok(None),
+        }
+    }
+
+    /// The pages of a cut of several; see [`storage::Cut::pages`].
+    pub(crate) fn pages(&self) -> Option<Vec<Cut>> {
+        match self {
+            Self::Stored(cut) => Some(cut.pages()?.into_iter().map(Cut::Stored).collect()),
+            Self::Rows(_) => None,
+        }
+    }
+
+    /// Bounds of a field's values.
+    pub(crate) fn bounds(&self, field: usize) -> Bounds {
+        match self {
+            Self::Stored(cut) => cut.bounds(field),
+            Self::Rows(_) => Bounds::Unknown,
+        }
+    }
+
+    /// Whether several pieces overlap in it.
+    pub(crate) fn is_merged(&self) -> bool {
+        match self {
+            Self::Stored(cut) => cut.is_merged(),
+            Self::Rows(_) => false,
+        }
+    }
+
+    /// Whether two fields fall into the same leaves.
+    pub(crate) fn is_alike(&self, field: usize, other: usize) -> bool {
+        match self {
+            Self::Stored(cut) => cut.is_alike(field, other),
+            Self::Rows(_) => field == other,
+        }
+    }
+
+    /// The times of its rows (ns), ascending.
+    pub(crate) fn times(&self) -> Result<Arc<Vec<i64>>, QueryError> {
+        match self {
+            Self::Stored(cut) => Ok(cut.times()?),
+            Self::Rows(cut) => Ok(cut.times().clone()),
+        }
+    }
+
+    /// Whether it may have values of a field.
+    pub(crate) fn has(&self, field: usize) -> Result<bool, QueryError> {
+        match self {
+            Self::Stored(cut) => Ok(cut.has(field)?),
+            Self::Rows(cut) => Ok(cut.has(field)),
+        }
+    }
+
+    /// Bytes of what it refers to; rows of a SELECT are charged as they come.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Stored(cut) => cut.bytes(),
+            Self::Rows(_) => size_of::<Self>(),
+        }
+    }
+
+    /// Bytes, about, of what it has read and keeps.
+    pub(crate) fn kept(&self) -> usize {
+        match self {
+            Self::Stored(cut) => cut.kept(),
+            Self::Rows(_) => 0,
+        }
+    }
+
+    /// Keeps nothing of what was read.
+    pub(crate) fn forget(&mut self) {
+        if let Self::Stored(cut) = self {
+            cut.forget();
+        }
+    }
+
+    /// The values of a field.
+    pub(crate) fn column(&self, field: usize) -> Result<Arc<Column>, QueryError> {
+        match self {
+            Self::Stored(cut) => Ok(cut.column(field)?),
+            Self::Rows(cut) => Ok(cut.column(field)),
+        }
+    }
+}
