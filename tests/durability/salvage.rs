@@ -220,3 +220,131 @@ fn an_older_catalog_is_noticed() {
     assert_eq!(count(&server), 1);
     assert_eq!(server.client().write("db=d", b"m v=1i 1700000000000000000").status, 204);
 }
+
+/// Cuts the only log file in the middle of its records.
+fn cut_log(server: &Alluvium) {
+    let path = log_file(server);
+    let bytes = std::fs::read(&path).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    std::fs::write(&path, &bytes[..8192 + (end - 8192) / 2]).unwrap();
+}
+
+fn verify(server: &Alluvium) -> String {
+    let mut inspect = Command::new(crate::BINARY);
+    inspect.arg("inspect").arg(server.data()).arg("--verify");
+    let (status, said, errors) = testkit::run_to_end(&mut inspect, Duration::from_secs(60)).unwrap();
+    assert_eq!((status.success(), errors.as_str()), (!said.contains("DAMAGED"), ""), "{said}");
+    said
+}
+
+#[test]
+fn a_log_that_was_cut_short_is_salvaged() {
+    let server = filled();
+    assert!(verify(&server).contains("verified: no damage"));
+    cut_log(&server);
+    let said = verify(&server);
+    assert!(said.contains("DAMAGED: log/") && said.contains("it has been cut to"), "{said}");
+    mends(server, "it has been cut to", 1..=ROWS - 1);
+}
+
+#[test]
+fn nothing_is_changed_or_removed_while_something_is_lost() {
+    let mut server = filled();
+    server.launch();
+    let text = server.client().query("", "ALTER RETENTION POLICY autogen ON d DURATION 30d").text();
+    assert!(!text.contains("error"), "{text}");
+    server.kill();
+    cut_log(&server);
+    // The rows are of 1970.
+    server.set("INFLUXDB_RETENTION_CHECK_INTERVAL", "20ms");
+    server.launch();
+    let left = count(&server);
+    let changes = [
+        "CREATE DATABASE e",
+        "DROP DATABASE d",
+        "DROP SHARD 1",
+        "CREATE RETENTION POLICY r ON d DURATION 1d REPLICATION 1",
+        "ALTER RETENTION POLICY autogen ON d DURATION INF",
+        "DROP RETENTION POLICY autogen ON d",
+        "DROP MEASUREMENT m",
+    ];
+    for change in changes {
+        let text = server.client().query("db=d", change).text();
+        assert!(text.contains("\"error\"") && text.contains("it has been cut to"), "{change}: {text}");
+    }
+    // What changes nothing goes on: clients say it when they connect.
+    assert!(!server.client().query("", "CREATE DATABASE d").text().contains("error"));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(count(&server), left);
+    server.kill();
+    assert!(look(&server).contains("it has been cut to"));
+}
+
+#[test]
+fn an_inspection_finds_what_a_start_does() {
+    let server = filled();
+    let newest = |start: &str| {
+        let named = server.files().into_iter().filter(|path| path.to_string_lossy().contains(start));
+        named.max().expect("there is one")
+    };
+    let catalog = newest("/catalog/catalog-");
+    let bytes = std::fs::read(&catalog).unwrap();
+    std::fs::remove_file(&catalog).unwrap();
+    assert!(look(&server).contains("catalog: version"));
+    assert!(verify(&server).contains("DAMAGED: catalog: version"), "{}", verify(&server));
+    std::fs::write(&catalog, bytes).unwrap();
+    assert!(verify(&server).contains("verified: no damage"));
+    // The first definitions: no slot is missing, but what uses them cannot be read. Their copy stands elsewhere.
+    let path = log_file(&server);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8192 + 32] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let (code, said) = run_salvage(&server, &["--dry-run"]);
+    assert_eq!(verify(&server).contains("DAMAGED: log/"), code == Some(3), "{said}");
+}
+
+#[test]
+fn a_segment_that_goes_while_the_server_runs_is_told() {
+    let mut server = crate::start(&[]);
+    assert_eq!(server.client().query("", "CREATE DATABASE d").status, 200);
+    assert_eq!(server.client().write("db=d", b"m v=1i 1\nm v=4i 2").status, 204);
+    server.stop();
+    server.launch();
+    let segment = server.files().into_iter().find(|path| path.to_string_lossy().contains("/segments/")).expect("one");
+    let bytes = std::fs::read(&segment).unwrap();
+    std::fs::remove_file(&segment).unwrap();
+    assert!(server.client().query("db=d", "SELECT v FROM m").text().contains("is missing"));
+    let health = server.client().get("/health").text();
+    let name = segment.file_name().unwrap().to_string_lossy().into_owned();
+    assert!(health.contains("\"warn\"") && health.contains(&name), "{health}");
+    std::fs::write(&segment, bytes).unwrap();
+    assert!(server.client().query("db=d", "SELECT v FROM m").text().contains("4]"));
+    let health = server.client().get("/health").text();
+    assert!(health.contains("\"pass\""), "{health}");
+}
+
+#[test]
+fn a_damaged_segment_is_told_once_it_was_read() {
+    let mut server = crate::start(&[]);
+    assert_eq!(server.client().query("", "CREATE DATABASE d").status, 200);
+    assert_eq!(server.client().write("db=d", b"m v=1i 1\nm v=4i 2").status, 204);
+    server.stop();
+    let segment = server.files().into_iter().find(|path| path.to_string_lossy().contains("/segments/")).expect("one");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes.iter_mut().for_each(|byte| *byte ^= 1);
+    std::fs::write(&segment, bytes).unwrap();
+    server.launch();
+    assert!(server.client().get("/health").text().contains("\"pass\""));
+    let text = server.client().query("db=d", "SELECT v FROM m").text();
+    assert!(text.contains("is damaged at offset") && text.contains("put it back from a copy"), "{text}");
+    let health = server.client().get("/health");
+    let name = segment.file_name().unwrap().to_string_lossy().into_owned();
+    assert!(
+        health.status == 200 && health.text().contains("\"warn\"") && health.text().contains(&name),
+        "{}",
+        health.text()
+    );
+    assert_eq!(server.client().write("db=d", b"n v=1i 1").status, 204);
+    assert!(!server.client().query("db=d", "DROP SHARD 1").text().contains("error"));
+    assert!(server.client().get("/health").text().contains("\"pass\""), "{}", server.client().get("/health").text());
+}

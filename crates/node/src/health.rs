@@ -27,16 +27,29 @@ impl Node {
     /// How the node is now.
     #[must_use]
     pub fn health(&self) -> Health {
-        judge(self.closed_because(), self.inner.engine.missing_segments())
+        let engine = &self.inner.engine;
+        judge(
+            self.closed_because().or_else(|| engine.full_because()),
+            engine.missing_segments(),
+            &engine.damaged_segments(),
+        )
     }
 }
 
-fn judge(closed: Option<String>, missing: Result<Vec<MissingSegment>, StorageError>) -> Health {
-    let hurt = match missing {
+fn judge(
+    closed: Option<String>,
+    missing: Result<Vec<MissingSegment>, StorageError>,
+    damaged: &BTreeSet<String>,
+) -> Health {
+    let missing = missing.map(|missing| missing.into_iter().map(|segment| segment.file).collect::<BTreeSet<_>>());
+    let gone = match &missing {
         Ok(missing) if missing.is_empty() => None,
-        Ok(missing) => Some(files(&missing)),
+        Ok(missing) => Some(files("missing", missing)),
         Err(error) => Some(format!("the folder of segments cannot be read: {error}")),
     };
+    let others: BTreeSet<String> = damaged.difference(missing.as_ref().unwrap_or(&BTreeSet::new())).cloned().collect();
+    let bad = (!others.is_empty()).then(|| files("damaged", &others));
+    let hurt = [gone, bad].into_iter().flatten().reduce(|gone, bad| format!("{gone}; {bad}"));
     match (closed, hurt) {
         (None, None) => Health::Pass,
         (None, Some(hurt)) => Health::Warn(hurt),
@@ -45,12 +58,11 @@ fn judge(closed: Option<String>, missing: Result<Vec<MissingSegment>, StorageErr
     }
 }
 
-/// Which files are gone, in words.
-fn files(missing: &[MissingSegment]) -> String {
-    let files: BTreeSet<&str> = missing.iter().map(|segment| &*segment.file).collect();
-    let told: Vec<&str> = files.iter().copied().take(TOLD).collect();
+/// Which files are gone or bad, in words.
+fn files(how: &str, files: &BTreeSet<String>) -> String {
+    let told: Vec<&str> = files.iter().map(String::as_str).take(TOLD).collect();
     let more = if files.len() > TOLD { format!(" and {} more", files.len() - TOLD) } else { String::new() };
-    format!("files of segments are missing, queries that may need them fail: {}{more}", told.join(", "))
+    format!("files of segments are {how}, queries that may need them fail: {}{more}", told.join(", "))
 }
 
 /// Writes what the start has found to the log.
@@ -59,7 +71,10 @@ fn files(missing: &[MissingSegment]) -> String {
 /// The folder of segments cannot be read.
 pub(crate) fn tell(engine: &Engine, state: &State) -> Result<(), NodeError> {
     if let Some(text) = engine.torn_tail() {
-        tracing::warn!("torn log: {text}; nothing that was acknowledged is lost by it");
+        tracing::warn!(
+            "torn log: {text}; a crash leaves it so where a write was under way, which was not acknowledged then; \
+             if nothing has crashed, the file was changed by something else and rows may be lost"
+        );
     }
     if let Some(why) = engine.closed_because() {
         tracing::error!("{why}; `alluvium salvage --dry-run` says more and changes nothing");
@@ -94,15 +109,23 @@ mod tests {
 
     #[test]
     fn health_says_what_is_missing() {
-        assert_eq!(judge(None, Ok(Vec::new())), Health::Pass);
-        let Health::Warn(text) = judge(None, Ok(missing(12))) else { panic!("writes are taken") };
+        let none = BTreeSet::new();
+        assert_eq!(judge(None, Ok(Vec::new()), &none), Health::Pass);
+        let Health::Warn(text) = judge(None, Ok(missing(12)), &none) else { panic!("writes are taken") };
         assert!(
             text.contains("fail: segments/00, segments/01, ") && text.ends_with("segments/09 and 2 more"),
             "{text}"
         );
         let closed = || Some("closed".to_owned());
-        assert_eq!(judge(closed(), Ok(Vec::new())), Health::Fail("closed".to_owned()));
-        let Health::Fail(text) = judge(closed(), Ok(missing(1))) else { panic!("no writes are taken") };
+        assert_eq!(judge(closed(), Ok(Vec::new()), &none), Health::Fail("closed".to_owned()));
+        let Health::Fail(text) = judge(closed(), Ok(missing(1)), &none) else { panic!("no writes are taken") };
         assert!(text.starts_with("closed; ") && text.ends_with(": segments/00"), "{text}");
+        let damaged = ["segments/00", "segments/77"].map(str::to_owned).into_iter().collect();
+        let Health::Warn(text) = judge(None, Ok(missing(1)), &damaged) else { panic!("writes are taken") };
+        assert!(
+            text.contains("fail: segments/00; ")
+                && text.ends_with("damaged, queries that may need them fail: segments/77"),
+            "{text}"
+        );
     }
 }

@@ -334,6 +334,9 @@ impl Inner {
         let state = catalog.state();
         let engine_options = options.of_engine(&catalog);
         let engine = Engine::open(world.clone(), engine_options, &state.all_spans())?;
+        if let Some(why) = engine.closed_because() {
+            catalog.freeze(why);
+        }
         health::tell(&engine, &state)?;
         let queries = Queries::new(&options);
         let writes = write::Counters::new(&options.stats);
@@ -371,7 +374,7 @@ impl Inner {
     /// Drops expired shards.
     pub(crate) fn enforce_retention(&self) -> Result<usize, NodeError> {
         let now = self.world.clock.wall_ns();
-        if self.catalog.state().expired(now).is_empty() {
+        if self.catalog.is_frozen() || self.catalog.state().expired(now).is_empty() {
             return Ok(0);
         }
         self.change_and_drop(|state| {

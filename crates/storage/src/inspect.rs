@@ -4,9 +4,11 @@
 //! manifest changes while it is read (by a running server) is read again.
 
 use crate::cache::Cache;
-use crate::engine::check_version;
+use crate::engine::{check_catalog, check_log, check_shards, check_version, highest};
 use crate::error::{ErrorKind, StorageError};
-use crate::log::recover::{Found, scan};
+use crate::log::batch::LoggedPart;
+use crate::log::dictionary::ReaderDictionary;
+use crate::log::recover::{Found, Replay, scan};
 use crate::loss::{Loss, told};
 use crate::manifest::{Manifest, Manifests, SegmentEntry};
 use crate::segment::{Files, Segment, inspect};
@@ -148,16 +150,35 @@ pub struct Report {
     pub log: LogReport,
 }
 
-/// Describes the shards and the log of a data folder. With `verify` every checksum is compared and every page decoded.
+/// What is known of the catalog.
+#[derive(Clone, Copy, Debug)]
+pub struct Catalog {
+    /// Its version.
+    pub version: u64,
+    /// The number of the next shard.
+    pub next_shard: ShardId,
+}
+
+/// Describes the shards and the log of a data folder. With `verify` every checksum is compared, every page and every record of the
+/// log decoded, and it is looked whether log, manifests and catalog know of later ones of each other.
 ///
 /// # Errors
 /// The disk refuses, or the log is of another data folder. Damage is no error: it stands in the report.
-pub fn report(world: &World, cluster: [u8; 16], shards: &[ShardId], verify: bool) -> Result<Report, StorageError> {
-    let found = look_at_log(world, &cluster)?;
+pub fn report(
+    world: &World,
+    cluster: [u8; 16],
+    shards: &[ShardId],
+    verify: Option<Catalog>,
+) -> Result<Report, StorageError> {
+    let mut found = look_at_log(world, &cluster)?;
     let manifests = Manifests::new(Blobs::new(world.disk.clone()), cluster, world.random.clone());
     let files = Files::new(world.disk.clone());
-    let reader = Reader { manifests, files, cluster, verify };
+    let reader = Reader { manifests, files, cluster, verify: verify.is_some() };
     let shards = shards.iter().map(|&id| reader.shard(id, &found)).collect::<Result<_, _>>()?;
+    if let Some(catalog) = verify {
+        let more = reader.check_whole(world, &found, &catalog)?;
+        found.damage.extend(more);
+    }
     let log = LogReport { next_slot: found.next_slot, damage: found.damage, torn: found.torn };
     Ok(Report { shards, log })
 }
@@ -183,6 +204,21 @@ fn look_at_log(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageError>
     }
 }
 
+/// Takes nothing of a replay.
+struct Nobody;
+
+impl Replay for Nobody {
+    fn begin(&mut self) {}
+
+    fn batch(&mut self, _: Vec<LoggedPart>, _: &ReaderDictionary) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn delete(&mut self, _: Slot, _: &ReaderDictionary) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
 struct Reader {
     manifests: Manifests,
     files: Files,
@@ -191,6 +227,17 @@ struct Reader {
 }
 
 impl Reader {
+    /// What a start would find lost beside what a scan of the log does.
+    fn check_whole(&self, world: &World, found: &Found, catalog: &Catalog) -> Result<Vec<Loss>, StorageError> {
+        let mut lost = found.replay(world, &mut Nobody)?;
+        let known = self.manifests.shards()?;
+        let whole = known.iter().filter_map(|&id| Some((id, self.manifests.load(id).ok()??.1))).collect();
+        lost.extend(check_log(found, highest(&whole)));
+        lost.extend(check_catalog(found, catalog.version));
+        lost.extend(check_shards(found, known, catalog.next_shard));
+        Ok(lost)
+    }
+
     fn shard(&self, id: ShardId, found: &Found) -> Result<ShardReport, StorageError> {
         let mut patience = PATIENCE;
         loop {

@@ -26,7 +26,7 @@ fn describe(found: &Inspection, damage: &[Damage], verified: bool, out: &mut Str
     }
     totals(found, out)?;
     if let Some(torn) = &found.storage.log.torn {
-        writeln!(out, "a part of the log that was never acknowledged will be cut: {torn}")?;
+        writeln!(out, "the log ends in a write that is not whole, as a crash leaves it; it will be cut: {torn}")?;
     }
     for damage in damage {
         let at = damage.offset.map(|offset| format!(" at offset {offset}")).unwrap_or_default();

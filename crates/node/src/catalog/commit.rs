@@ -7,8 +7,8 @@ use super::{CatalogError, State, format};
 use parking_lot::{Mutex, RwLock};
 use platform::chain::FIRST_VERSION;
 use platform::{Blobs, Chain, ChainError, World};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use storage::ShardId;
 
 /// The catalog's folder.
@@ -37,6 +37,8 @@ pub(crate) struct Catalog {
     next_shard: ShardId,
     /// The catalog as it was read had given out the numbers below.
     given_out: ShardId,
+    /// Why it must not change, if that is so.
+    frozen: OnceLock<String>,
 }
 
 impl Catalog {
@@ -55,7 +57,15 @@ impl Catalog {
         };
         let given_out = state.next_shard;
         let (state, seen) = (RwLock::new(Arc::new(state.above(next_shard))), Arc::new(AtomicU64::new(version)));
-        Ok(Self { chain, state, version: Mutex::new(Some(version)), seen, next_shard, given_out })
+        Ok(Self {
+            chain,
+            state,
+            version: Mutex::new(Some(version)),
+            seen,
+            next_shard,
+            given_out,
+            frozen: OnceLock::new(),
+        })
     }
 
     /// The latest version that is durable, as a number that goes on with each change.
@@ -68,11 +78,21 @@ impl Catalog {
         self.given_out
     }
 
-    /// The latest state, without making anything.
-    pub(crate) fn look(world: &World) -> Result<State, CatalogError> {
+    /// The latest version and what it says, without making anything.
+    pub(crate) fn look(world: &World) -> Result<(u64, State), CatalogError> {
         let chain = Chain::new(Blobs::new(world.disk.clone()), FOLDER, NAME, NO_CLUSTER, world.random.clone());
-        let (_, state) = latest(&chain)?.ok_or_else(|| CatalogError::Missing(FOLDER.to_owned()))?;
-        Ok(state)
+        latest(&chain)?.ok_or_else(|| CatalogError::Missing(FOLDER.to_owned()))
+    }
+
+    /// From here on changes are refused: something is lost, and they would cover it up or remove more.
+    pub(crate) fn freeze(&self, why: String) {
+        // The first reason stays.
+        let _ = self.frozen.set(why);
+    }
+
+    /// Whether changes are refused.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.get().is_some()
     }
 
     /// The current state.
@@ -97,6 +117,9 @@ impl Catalog {
             let result = change(&mut next)?;
             if next == *before {
                 return Ok(result);
+            }
+            if let Some(why) = self.frozen.get() {
+                return Err(CatalogError::Frozen(why.clone()));
             }
             *version = None;
             if self.chain.append(current + 1, &format::encode(&next))? {

@@ -72,6 +72,9 @@ pub enum CatalogError {
         /// Which rule.
         what: String,
     },
+    /// The node serves readers only: why.
+    #[error("nothing is changed: {0}")]
+    Frozen(String),
     /// The latest version cannot be read: what is wrong with it.
     #[error(
         "{0}; nothing can be served without the catalog: put back the folder `catalog` from a copy as new as the latest database \

@@ -13,7 +13,7 @@ use crate::datum::Datum;
 use crate::partial::fill_value;
 use crate::plan::Input;
 use crate::predicate::Predicate;
-use crate::source::Cut;
+use crate::source::{Cut, Scan};
 use crate::vector::{Operand, Rows, Vector, evaluate};
 use crate::{QueryError, Sink};
 use influxql::ast::Fill;
@@ -98,17 +98,37 @@ pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError
     if !reads || job.checked.range.is_empty() {
         return Ok(Flow::Continue);
     }
+    let mut scan = job.table.source.scan(job.set, &job.bound.scan, job.reach(0))?;
+    let shards = shards_to_read(job, &mut scan);
     let (groups, _memory) = groups(job)?;
     for group in groups {
-        if let Flow::Stop = run_group(job, &group, sink)? {
+        if let Flow::Stop = run_group(job, &group, (&mut scan, &shards), sink)? {
             return Ok(Flow::Stop);
         }
     }
     Ok(Flow::Continue)
 }
 
-fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
-    let mut scan = job.table.source.scan(job.set, &job.bound.scan, job.reach(0))?;
+/// The shards with anything that is read, whatever the group, in the order of the walk.
+fn shards_to_read(job: &Job<'_>, scan: &mut Scan<'_>) -> Vec<usize> {
+    let shards = job.table.source.shards();
+    let mut order: Vec<usize> = (0..shards.len()).filter(|&shard| shards[shard].overlaps(&job.reach(0))).collect();
+    if !job.checked.ascending {
+        order.reverse();
+    }
+    order.retain(|&shard| {
+        prune::leave_out(job, scan, shard);
+        scan.has_left(shard)
+    });
+    order
+}
+
+fn run_group(
+    job: &Job<'_>,
+    group: &Group,
+    (scan, shards): (&mut Scan<'_>, &[usize]),
+    sink: &mut dyn Sink,
+) -> Result<Flow, QueryError> {
     let mut memory = Meter::new(job.context)?;
     let mut members: Vec<Member<'_>> = Vec::new();
     for &series in &group.series {
@@ -127,16 +147,7 @@ fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, 
         carried: vec![None; job.plan.references.len()],
         stream: job.plan.is_stream().then(|| Emitter::new(job, group)),
     };
-    let shards = job.table.source.shards();
-    let mut order: Vec<usize> = (0..shards.len()).filter(|&shard| shards[shard].overlaps(&job.reach(0))).collect();
-    if !job.checked.ascending {
-        order.reverse();
-    }
-    for shard in order {
-        prune::leave_out(job, &mut scan, shard);
-        if !scan.has_left(shard) {
-            continue;
-        }
+    for &shard in shards {
         let mut pieces = Vec::new();
         let mut piece_memory = Meter::new(job.context)?;
         for (member, &series) in group.series.iter().enumerate() {
@@ -144,7 +155,7 @@ fn run_group(job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, 
             if matches!(*members[member].1, Predicate::Always(false)) {
                 continue;
             }
-            let cuts = prune::passing_cuts(job, &mut scan, (series, shard), &members[member].1)?;
+            let cuts = prune::passing_cuts(job, scan, (series, shard), &members[member].1)?;
             piece_memory.add(cuts.iter().map(|cut| cut.bytes() + size_of::<usize>()).sum())?;
             pieces.extend(cuts.into_iter().map(|cut| Piece { cut, member, kept: 0 }));
         }

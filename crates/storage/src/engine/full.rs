@@ -51,11 +51,22 @@ impl FullDisk {
     /// Fails while the last answer holds, or the space is not set aside.
     pub(super) fn check(&self, now: u64) -> Result<(), StorageError> {
         if self.is_spent() {
-            let text = format!("the disk is full: writes go on once {} more bytes are free", self.wanted);
-            let cause = Cause::Io { kind: io::ErrorKind::StorageFull, text };
+            let cause = Cause::Io { kind: io::ErrorKind::StorageFull, text: self.spent() };
             return Err(DiskError::new("write", "log", cause).into());
         }
         self.check_log(now)
+    }
+
+    /// Why writes are refused or were refused last, if it was for a full disk.
+    pub(super) fn because(&self) -> Option<String> {
+        if self.is_spent() {
+            return Some(self.spent());
+        }
+        self.state.lock().last.as_ref().map(|(_, error)| format!("the disk is full: {error}"))
+    }
+
+    fn spent(&self) -> String {
+        format!("the disk is full: writes go on once {} more bytes are free", self.wanted)
     }
 
     /// Fails while the last answer holds.

@@ -10,13 +10,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Engine {
-    /// Segments whose files are not there, by file and shard: queries that may need them fail. Nothing is looked at where the start
-    /// has missed none; those whose files are put back, or whose shards are dropped, are not among them any more.
+    /// Segments whose files are not there, by file and shard: queries that may need them fail. Nothing is looked at where neither
+    /// the start nor a reader has missed one; those whose files are put back, or whose shards are dropped, are not among them any more.
     ///
     /// # Errors
     /// The folder cannot be read.
     pub fn missing_segments(&self) -> Result<Vec<MissingSegment>, StorageError> {
-        if self.missed_some { self.find_missing() } else { Ok(Vec::new()) }
+        if self.missed_some || self.files.missed() { self.find_missing() } else { Ok(Vec::new()) }
+    }
+
+    /// Files of segments that were found damaged since the start by who read them, and are still named.
+    #[must_use]
+    pub fn damaged_segments(&self) -> BTreeSet<String> {
+        self.files.hurt()
     }
 
     pub(super) fn find_missing(&self) -> Result<Vec<MissingSegment>, StorageError> {

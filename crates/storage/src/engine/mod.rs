@@ -41,7 +41,7 @@ use full::FullDisk;
 use gather::LastGroup;
 use model::{Batch, KeyText, TimeRange};
 use open::Orphans;
-pub(crate) use open::check_version;
+pub(crate) use open::{check_catalog, check_log, check_shards, check_version, highest};
 use parking_lot::{Condvar, Mutex, RwLock};
 use platform::World;
 pub use rejected::{RejectReason, Rejected, Rejections};
@@ -185,6 +185,12 @@ impl Engine {
     #[must_use]
     pub fn closed_because(&self) -> Option<String> {
         self.waiting.lock().check_open().err().map(|error| error.to_string())
+    }
+
+    /// Why writes are refused for now, in words, if it is for a full disk.
+    #[must_use]
+    pub fn full_because(&self) -> Option<String> {
+        self.full.because()
     }
 
     /// What the start has cut off the end of the log, in words: bytes that were never acknowledged.

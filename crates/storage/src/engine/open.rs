@@ -291,14 +291,14 @@ pub(crate) fn check_version(
 }
 
 /// Whether the catalog is an older one than the log's state knows of: its shards are not all, or too many.
-fn check_catalog(found: &Found, version: u64) -> Option<Loss> {
+pub(crate) fn check_catalog(found: &Found, version: u64) -> Option<Loss> {
     let named = found.state.as_ref().map_or(0, |state| state.catalog);
     (named > version)
         .then(|| Loss::new("catalog", format!("version {named} is missing, the latest found is {version}")))
 }
 
 /// Whether manifests or flush records name a shard that the catalog has not given out yet.
-fn check_shards(found: &Found, manifests: Vec<ShardId>, next_shard: ShardId) -> Option<Loss> {
+pub(crate) fn check_shards(found: &Found, manifests: Vec<ShardId>, next_shard: ShardId) -> Option<Loss> {
     let flushed = found.flushes.iter().flat_map(|(_, flushed)| flushed).map(|flushed| flushed.shard);
     manifests.into_iter().chain(flushed).find(|&shard| shard >= next_shard).map(older_catalog)
 }
@@ -309,7 +309,7 @@ fn older_catalog(shard: ShardId) -> Loss {
 }
 
 /// The highest slot that manifests name.
-fn highest(manifests: &BTreeMap<ShardId, Manifest>) -> Slot {
+pub(crate) fn highest(manifests: &BTreeMap<ShardId, Manifest>) -> Slot {
     let last = |manifest: &Manifest| {
         let segments = manifest.segments.last().map_or(0, |entry| entry.slots.1).max(manifest.flushed);
         segments.max(manifest.folded_up_to())
@@ -318,7 +318,7 @@ fn highest(manifests: &BTreeMap<ShardId, Manifest>) -> Slot {
 }
 
 /// What manifests know and the log does not.
-fn check_log(found: &Found, highest: Slot) -> Option<Loss> {
+pub(crate) fn check_log(found: &Found, highest: Slot) -> Option<Loss> {
     let what = || format!("the log ends before slot {}, but a manifest knows slot {highest}", found.next_slot);
     (highest >= found.next_slot).then(|| Loss::new(found.newest_path(), what()))
 }

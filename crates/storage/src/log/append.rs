@@ -287,11 +287,11 @@ impl Writer {
         disk.rename(SPARE, &path)?;
         let file = disk.open(&path)?;
         let put_id = self.world.random.id();
-        let head = Head { cluster: self.cluster, put_id, log_id: self.state.1.log_id, number, first_slot };
+        let len = file.len()?;
+        let head = Head { cluster: self.cluster, put_id, log_id: self.state.1.log_id, number, first_slot, len };
         let bytes = head.encode();
         file.write_at(0, &bytes)?;
         file.write_at(SECOND_HEAD, &bytes)?;
-        let len = file.len()?;
         file.sync_all().and_then(|()| disk.sync_dir(FOLDER)).map_err(fatal)?;
         Ok(Current { file, number, put_id, len, offset: RECORDS, dictionary, copies: Copies::default() })
     }

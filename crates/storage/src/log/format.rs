@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! offset  size  what
-//!      0    80  head
-//!   4096    80  the same head again: a head is synced before the first record is written, so that two bad ones mean that
+//!      0    88  head
+//!   4096    88  the same head again: a head is synced before the first record is written, so that two bad ones mean that
 //!               the file was never begun
 //!   8192     -  records, one behind the other, each at a multiple of 8; behind the last one zeros, or what the file held
 //!               before it was used again. Zeros also fill a block of 4096 bytes up before definitions that fit a block but
@@ -12,13 +12,14 @@
 //!
 //! head
 //!      0     8  magic "ALVLOG\r\n"
-//!      8     4  format version: 2
+//!      8     4  format version: 3
 //!     12    16  cluster id
 //!     28    16  put id: random, new each time a file is begun
 //!     44    16  log id: random, the same in all files of a log
 //!     60     8  number of the file
 //!     68     8  first slot: that of the first batch or flush in it; all slots below are durable
-//!     76     4  CRC-32 of the 76 bytes before
+//!     76     8  length of the file in bytes, synced before the first record is written: one that is shorter was cut later
+//!     84     4  CRC-32 of the 84 bytes before
 //!
 //! record
 //!      0     4  marker: the first 4 bytes of the put id
@@ -44,8 +45,8 @@ pub(crate) const SECOND_HEAD: u64 = 4096;
 pub(crate) const RECORDS: u64 = 8192;
 
 const MAGIC: &[u8; 8] = b"ALVLOG\r\n";
-const VERSION: u32 = 2;
-const HEAD: usize = 80;
+const VERSION: u32 = 3;
+const HEAD: usize = 88;
 const RECORD_HEAD: usize = 32;
 const ALIGN: usize = 8;
 
@@ -88,6 +89,8 @@ pub(crate) struct Head {
     pub(crate) log_id: [u8; 16],
     pub(crate) number: u64,
     pub(crate) first_slot: Slot,
+    /// Of the file, in bytes.
+    pub(crate) len: u64,
 }
 
 /// Why a head was not read.
@@ -110,6 +113,7 @@ impl Head {
         out.extend_from_slice(&self.log_id);
         out.extend_from_slice(&self.number.to_le_bytes());
         out.extend_from_slice(&self.first_slot.to_le_bytes());
+        out.extend_from_slice(&self.len.to_le_bytes());
         codec::checksum::seal(&mut out, 0);
         out
     }
@@ -131,6 +135,7 @@ impl Head {
             log_id: array(body, 44),
             number: u64::from_le_bytes(array(body, 60)),
             first_slot: u64::from_le_bytes(array(body, 68)),
+            len: u64::from_le_bytes(array(body, 76)),
         })
     }
 }

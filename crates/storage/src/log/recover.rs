@@ -133,6 +133,7 @@ pub(crate) fn scan(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageEr
         match read_head(&bytes, number, cluster)? {
             Some(head) if found.is_of_log(&head, &bytes) => {
                 found.check_log_id(&head)?;
+                found.check_len(&head, bytes.len());
                 found.files.push(FoundFile { head, places: Vec::new() });
                 kept.push(bytes);
             }
@@ -229,6 +230,14 @@ impl Found {
             self.damage.extend((!self.damage.contains(&what)).then_some(what));
         }
         self.next_slot = self.next_slot.max(first_slot);
+    }
+
+    /// Misses the end of a file that is shorter than it was made.
+    fn check_len(&mut self, head: &Head, len: usize) {
+        if (len as u64) < head.len {
+            let what = format!("it has been cut to {len} of {} bytes: what stood behind is lost", head.len);
+            self.damage.push(Loss::new(path_of(head.number), what));
+        }
     }
 
     fn check_log_id(&mut self, head: &Head) -> Result<(), StorageError> {
@@ -332,11 +341,10 @@ impl Found {
                 return None;
             }
         }
-        // What begins as a record of this file and is none: written in part, or changed since. Or the file was cut where a record had
-        // hardly begun: files are allocated ahead, and by more than bytes.
+        // What begins as a record of this file and is none: written in part, or changed since.
         let end = file.places.last().map_or(RECORDS as usize, |place| place.end).next_multiple_of(8);
         let begins = bytes.get(end..end + 4) == Some(&file.head.put_id[..4]);
-        if self.torn.is_none() && (begins || !bytes.len().is_multiple_of(8)) {
+        if self.torn.is_none() && begins {
             let (path, slot) = (path_of(file.head.number), self.next_slot);
             self.torn = Some(format!("{path}: the log was cut at offset {end}, before slot {slot}"));
         }

@@ -231,7 +231,7 @@ fn definitions_tell_a_copy_from_a_gap() {
 
 #[test]
 fn heads_round_trip() {
-    let head = Head { cluster: CLUSTER, put_id: [1; 16], log_id: [2; 16], number: 7, first_slot: 9 };
+    let head = Head { cluster: CLUSTER, put_id: [1; 16], log_id: [2; 16], number: 7, first_slot: 9, len: 1 << 20 };
     assert_eq!(Head::decode(&head.encode(), 0), Ok(head.clone()));
     assert!(Head::decode(&head.encode(), 1).is_err() && Head::decode(&[], u64::MAX).is_err());
 }

@@ -4,7 +4,7 @@
 use crate::error::StorageError;
 use parking_lot::Mutex;
 use platform::{Disk, DiskFile};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -22,7 +22,7 @@ pub(crate) struct SegmentFile {
 }
 
 /// What can be done about a file that is gone.
-const WAY_OUT: &str = "put it back from a copy, or give up its shard by DROP SHARD";
+pub(super) const WAY_OUT: &str = "put it back from a copy, or give up its shard by DROP SHARD";
 
 /// Files that are open at a time, at most.
 const MOST_OPEN: usize = 512;
@@ -32,6 +32,10 @@ const MOST_OPEN: usize = 512;
 struct Handles {
     most: usize,
     queue: Mutex<VecDeque<Weak<SegmentFile>>>,
+    /// Paths of files that were found damaged by who read them.
+    hurt: Mutex<BTreeSet<String>>,
+    /// Whether one was missed.
+    missed: AtomicBool,
 }
 
 impl Handles {
@@ -55,11 +59,6 @@ impl Handles {
 }
 
 impl SegmentFile {
-    /// Its path, relative to the data folder.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-
     /// To be called once no manifest and no log record names the file: it is removed when the last segment of it goes.
     pub(crate) fn doom(&self) {
         self.doomed.store(true, Ordering::Release);
@@ -68,7 +67,7 @@ impl SegmentFile {
     /// `len` bytes from `offset`. A file that is too short or missing is damage.
     pub(crate) fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>, StorageError> {
         let handle = self.open()?;
-        let damaged = |what: &str| StorageError::Damaged { file: self.path.clone(), offset, what: what.to_owned() };
+        let damaged = |what: &str| self.damaged(offset, what);
         let end = offset.checked_add(len as u64).ok_or_else(|| damaged("a length above 64 bits"))?;
         // A file that is cut short is told before a buffer is made for it.
         if len > 1 << 20 && end > handle.len()? {
@@ -82,6 +81,12 @@ impl SegmentFile {
         }
     }
 
+    /// The error that it does not hold at an offset what it should; it is noted that it does not.
+    pub(super) fn damaged(&self, offset: u64, what: &str) -> StorageError {
+        self.handles.hurt.lock().insert(self.path.clone());
+        StorageError::Damaged { file: self.path.clone(), offset, what: format!("{what}; {WAY_OUT}") }
+    }
+
     fn open(&self) -> Result<Arc<dyn DiskFile>, StorageError> {
         let mut handle = self.handle.lock();
         self.read.store(true, Ordering::Relaxed);
@@ -89,7 +94,10 @@ impl SegmentFile {
             return Ok(open.clone());
         }
         let open = self.disk.open(&self.path).map_err(|error| match error.is_not_found() {
-            true => StorageError::Missing { file: self.path.clone(), what: WAY_OUT.to_owned() },
+            true => {
+                self.handles.missed.store(true, Ordering::Relaxed);
+                StorageError::Missing { file: self.path.clone(), what: WAY_OUT.to_owned() }
+            }
             false => error.into(),
         })?;
         *handle = Some(open.clone());
@@ -123,8 +131,22 @@ impl Files {
     }
 
     fn with_most(disk: Arc<dyn Disk>, most: usize) -> Self {
-        let handles = Arc::new(Handles { most, queue: Mutex::default() });
+        let handles =
+            Arc::new(Handles { most, queue: Mutex::default(), hurt: Mutex::default(), missed: AtomicBool::new(false) });
         Self { disk, open: Mutex::default(), handles }
+    }
+
+    /// Whether a file was missing when it was to be read.
+    pub(crate) fn missed(&self) -> bool {
+        self.handles.missed.load(Ordering::Relaxed)
+    }
+
+    /// Paths of files that were found damaged when they were read, and are still held.
+    pub(crate) fn hurt(&self) -> BTreeSet<String> {
+        let open = self.open.lock();
+        let mut hurt = self.handles.hurt.lock();
+        hurt.retain(|path| open.get(path).is_some_and(|file| file.strong_count() > 0));
+        hurt.clone()
     }
 
     /// The file of that path; the same one as long as somebody holds it.

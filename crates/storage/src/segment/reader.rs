@@ -99,8 +99,7 @@ impl Segment {
     }
 
     pub(crate) fn damaged(&self, offset: u64, error: CodecError) -> StorageError {
-        let offset = self.entry.place.offset.saturating_add(offset);
-        StorageError::Damaged { file: self.file.path().to_owned(), offset, what: error.to_string() }
+        self.file.damaged(self.entry.place.offset.saturating_add(offset), &error.to_string())
     }
 
     pub(super) fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>, StorageError> {
@@ -279,7 +278,8 @@ impl Segment {
         let bytes = self.read_section(&Section { offset: part.offset, len: part.len, crc: part.crc })?;
         let damaged = |error| self.damaged(part.offset, error);
         let pages = Pages { header_len: part.header, page_lens: Vec::new() };
-        let header = pages.header(&bytes).ok_or(damaged(CodecError::Invalid("a header longer than its block")))?;
+        let header =
+            pages.header(&bytes).ok_or_else(|| damaged(CodecError::Invalid("a header longer than its block")))?;
         let model = Model::open(header, field_type).map_err(damaged)?;
         let size = (bytes.len() + model.memory()) as u64;
         let model = Mutex::new(model);
