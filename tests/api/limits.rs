@@ -69,3 +69,22 @@ fn values_of_a_tag() {
     assert_eq!(write(&server, "m,h=b,r=2 v=1 1").0, 204);
     assert_eq!(write(&server, "m,h=b,r=3 v=1 1").0, 400);
 }
+
+#[test]
+fn a_limit_stops_no_writes_where_a_segment_is_lost() {
+    let mut server = server_with(&[("ALLUVIUM_DATA_MAX_SERIES_PER_DATABASE", "1")]);
+    assert_eq!(write(&server, "m,h=a v=1 1").0, 204);
+    assert!(server.stop().success());
+    let segment = server.files().into_iter().find(|path| path.to_string_lossy().contains("/segments/")).expect("one");
+    let bytes = std::fs::read(&segment).unwrap();
+    std::fs::remove_file(&segment).unwrap();
+    server.launch();
+    assert_eq!(write(&server, "m,h=a v=1 2\nm,h=b v=1 1").0, 204);
+    assert!(server.log().contains("limits on them do not hold for now"), "{}", server.log());
+    // With the file it is counted again, after a while or with the next start.
+    std::fs::write(&segment, bytes).unwrap();
+    assert!(server.stop().success());
+    server.launch();
+    assert_eq!(write(&server, "m,h=c v=1 1").0, 400);
+    assert_eq!(write(&server, "m,h=b v=1 2").0, 204);
+}

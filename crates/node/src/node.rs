@@ -160,7 +160,7 @@ pub(crate) struct Inner {
     pub(crate) gate: RwLock<Gate>,
     pub(crate) queries: Queries,
     pub(crate) writes: write::Counters,
-    pub(crate) counted: Counted,
+    pub(crate) counted: Arc<Counted>,
     pub(crate) figures: FiguresCache,
     /// When it was opened (wall ns, monotonic ns).
     pub(crate) started: (i64, u64),
@@ -344,7 +344,7 @@ impl Inner {
         reserve::renew(&*world.disk);
         let gate = RwLock::new(Gate::Open);
         let figures = FiguresCache::default();
-        let counted = Counted::new(options.limits);
+        let counted = Arc::new(Counted::new(options.limits));
         Ok(Self { world, options, catalog, engine, gate, queries, writes, counted, figures, started })
     }
 

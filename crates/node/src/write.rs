@@ -23,6 +23,7 @@ use platform::{Counter, Stats};
 use reach::{Outside, cut_outside};
 use report::Report;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use storage::engine::Done;
 use storage::{ErrorKind, Outcome, ShardSpan, StorageError};
@@ -221,6 +222,18 @@ impl<'a> Write<'a> {
         Self { batch, keys, undecoded, done: Some(done), rows, outside: None, beyond: None, brings_series: false }
     }
 
+    /// If its rows turn out not to be stored, the series that they brought do not count.
+    fn doubt_if_it_fails(&mut self, counted: Arc<Counted>, database: String) {
+        if let Some(done) = self.done.take() {
+            self.done = Some(Box::new(move |result| {
+                if result.is_err() {
+                    counted.doubt(&database);
+                }
+                done(result);
+            }));
+        }
+    }
+
     /// Nothing is to be stored.
     fn finish(&mut self) {
         if let Some(done) = self.done.take() {
@@ -308,6 +321,9 @@ fn resolve_and_submit(
     if write.batch.tables.is_empty() {
         write.finish();
     } else {
+        if write.brings_series {
+            write.doubt_if_it_fails(inner.counted.clone(), target.database.to_owned());
+        }
         let place = Place { database: target.database, policy: &policy.name };
         let outcome = if may_wait { submit(inner, place, write) } else { attempt(inner, place, write, false) };
         if write.brings_series && outcome.as_ref().map_or(true, |outcome| outcome.rejected.rows() > 0) {

@@ -247,10 +247,12 @@ impl Target<'_> {
                 continue;
             }
             let view = self.names.view(self.database, Some(policy), self.range)?;
-            for name in view.measurements()? {
+            // Named ones are asked for by name: a segment that is lost may be of others.
+            let all = if measurements.is_none() { view.measurements()? } else { Vec::new() };
+            for name in measurements.unwrap_or(&all) {
                 check_cancel(context)?;
-                if measurements.is_none_or(|names| names.binary_search(&name).is_ok()) {
-                    check_fields(&view, &name, suspects)?;
+                if measurements.is_none() || view.has_measurement(name)? {
+                    check_fields(&view, name, suspects)?;
                 }
             }
         }

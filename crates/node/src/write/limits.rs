@@ -5,15 +5,16 @@
 //! out of the batch; series that are there already go on. Batches that are on their way while the hashes are filled are
 //! not among them, so a database may get a few more series than the limit. It does not end up with fewer: when rows of new series
 //! were refused for another reason, what there is gets counted again before the limit refuses any, though at most a tenth of the time.
+//! Where not all can be counted, as a file is lost, nothing is refused: a limit must not stop the writes that go on beside damage.
 
 use super::{WriteError, reach};
 use crate::node::Inner;
 use model::{Batch, KeyText, Table, TimeRange, series_key};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use storage::TagCondition;
+use storage::{ErrorKind, StorageError, TagCondition};
 
 /// Limits of each database; 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(crate) struct Counted {
     limits: SeriesLimits,
     hashers: [RandomState; 2],
     databases: Mutex<BTreeMap<String, Known>>,
+    /// Those of which some series may be counted that were never stored.
+    doubted: Mutex<BTreeSet<String>>,
 }
 
 /// What one database has.
@@ -44,14 +47,16 @@ struct Known {
     series: HashSet<u128>,
     /// By measurement and tag key, the values.
     values: HashMap<u128, HashSet<u128>>,
-    /// Some series among them may never have been stored.
-    doubtful: bool,
+    /// Not all could be counted.
+    is_partial: bool,
     /// When it may be counted again (monotonic, ns).
     again: u64,
 }
 
 /// Counting takes one part in so many of the time at most.
 const RARELY: u64 = 10;
+/// How long it is not tried again to count where not all can be read (ns).
+const PAUSE_NS: u64 = 10_000_000_000;
 
 /// What limits leave of a batch.
 struct Admitted {
@@ -117,9 +122,7 @@ impl Counted {
 
     /// Series that a batch brought may not have been stored with it.
     pub(super) fn doubt(&self, database: &str) {
-        if let Some(known) = self.databases.lock().get_mut(database) {
-            known.doubtful = true;
-        }
+        self.doubted.lock().insert(database.to_owned());
     }
 
     /// Cuts the rows of new series that break a limit out of a batch, and tells of them. Also tells whether other series are new.
@@ -138,9 +141,16 @@ impl Counted {
             databases.insert(database.to_owned(), self.count(inner, database)?);
         }
         let Some(known) = databases.get_mut(database) else { return Ok((None, false)) };
+        let may_count = inner.world.clock.monotonic_ns() >= known.again;
+        if known.is_partial && may_count {
+            *known = self.count(inner, database)?;
+        }
+        if known.is_partial {
+            return Ok((None, false));
+        }
         let mut before = known.series.len();
         let mut admitted = self.admit_rows(known, database, batch, keys);
-        if admitted.beyond.is_some() && known.doubtful && inner.world.clock.monotonic_ns() >= known.again {
+        if admitted.beyond.is_some() && may_count && self.doubted.lock().remove(database) {
             *known = self.count(inner, database)?;
             before = known.series.len();
             admitted = self.admit_rows(known, database, batch, keys);
@@ -171,25 +181,37 @@ impl Counted {
         Admitted { stay, beyond }
     }
 
-    /// What is in a database's shards.
+    /// What is in a database's shards, as far as it can be read.
     fn count(&self, inner: &Inner, database: &str) -> Result<Known, WriteError> {
         let clock = &inner.world.clock;
         let from = clock.monotonic_ns();
+        let mut known = Known::default();
+        match self.note_all(inner, database, &mut known) {
+            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unreadable) => {
+                tracing::warn!(database, %error, "series cannot be counted, so that limits on them do not hold for now");
+                known.is_partial = true;
+            }
+            result => result?,
+        }
+        let now = clock.monotonic_ns();
+        let rest = now.saturating_sub(from).saturating_mul(RARELY - 1);
+        known.again = now.saturating_add(if known.is_partial { rest.max(PAUSE_NS) } else { rest });
+        Ok(known)
+    }
+
+    fn note_all(&self, inner: &Inner, database: &str, known: &mut Known) -> Result<(), StorageError> {
         let state = inner.catalog.state();
         let policies = state.database(database).map(|database| &database.policies[..]).unwrap_or_default();
-        let mut known = Known::default();
         for policy in policies {
             let view = inner.engine.view(&policy.spans_in(TimeRange::ALL))?;
             for measurement in view.measurements()? {
                 let set = view.series(&measurement, &TagCondition::True)?;
                 for series in 0..set.len() {
-                    self.note(&mut known, &set.key(series));
+                    self.note(known, &set.key(series));
                 }
             }
         }
-        let now = clock.monotonic_ns();
-        known.again = now.saturating_add(now.saturating_sub(from).saturating_mul(RARELY - 1));
-        Ok(known)
+        Ok(())
     }
 
     /// Takes a series, if it is known or breaks no limit.

@@ -54,3 +54,25 @@ fn a_query_whose_pieces_do_not_fit_is_refused() {
     names.0.flush().unwrap();
     assert!(matches!(count(&names, "SELECT v FROM m LIMIT 1", MIB), Err(QueryError::Memory(_))));
 }
+
+#[test]
+fn long_strings_in_memory_are_read_a_few_at_a_time() {
+    let names = Stored(engine());
+    let text = "x".repeat(60_000);
+    let line = |row: usize| match row % 3 {
+        0 => format!("m v={row}i {row}\n"),
+        _ => format!("m s=\"{row}{text}\",v={row}i {row}\n"),
+    };
+    write(&names.0, (0..120).map(line).collect());
+    let view = names.0.view(&SHARDS).unwrap();
+    let set = view.series(b"m", &storage::TagCondition::True).unwrap();
+    let cuts = |fields: &[(&str, model::FieldType)]| {
+        let fields: Vec<_> = fields.iter().map(|(name, kind)| (name.as_bytes().into(), *kind)).collect();
+        view.scan(&set, &fields, TimeRange::ALL).unwrap().cuts(0, 0).unwrap()
+    };
+    let texts = cuts(&[("s", model::FieldType::String)]);
+    assert!(texts.len() >= 5 && texts.iter().all(|cut| cut.rows_max() <= 30), "{} cuts", texts.len());
+    assert_eq!(cuts(&[("v", model::FieldType::Integer)]).len(), 1);
+    assert_eq!(count(&names, "SELECT s, v FROM m", 16 * MIB).unwrap(), 120);
+    assert_eq!(count(&names, "SELECT s FROM m WHERE v > 100", 16 * MIB).unwrap(), 13);
+}

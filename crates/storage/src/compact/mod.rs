@@ -214,7 +214,9 @@ fn jobs(engine: &Engine, shards: &[Arc<Shard>], mut free: u64) -> Vec<Job> {
     let purges_only = engine.is_full();
     let (now, cold_after) = (engine.world.clock.monotonic_ns(), engine.options.merges.cold_after);
     let (mut jobs, mut bytes) = (Vec::new(), 0);
-    for shard in shards.iter().filter(|shard| !shard.unmergeable.load(Ordering::Relaxed)) {
+    let rests =
+        |shard: &Shard| shard.unmergeable.load(Ordering::Relaxed) || now < shard.rests_until.load(Ordering::Relaxed);
+    for shard in shards.iter().filter(|shard| !rests(shard)) {
         if engine.halted() || bytes >= SHARED || jobs.len() >= MANY_JOBS {
             break;
         }
@@ -231,6 +233,9 @@ fn jobs(engine: &Engine, shards: &[Arc<Shard>], mut free: u64) -> Vec<Job> {
     }
     jobs
 }
+
+/// How long a shard rests from merges of which a file is missing or cannot be opened (ns).
+const REST_NS: u64 = 60_000_000_000;
 
 /// What a job came to.
 enum Made {
@@ -259,7 +264,12 @@ fn make<'a>(jobs: &'a [Job], output: &mut Output<'_>) -> Result<(MadeJobs<'a>, O
                 if !matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unreadable) {
                     return Err(error);
                 }
-                job.shard.unmergeable.store(true, Ordering::Relaxed);
+                if matches!(error, StorageError::Damaged { .. }) {
+                    job.shard.unmergeable.store(true, Ordering::Relaxed);
+                } else {
+                    let now = engine.world.clock.monotonic_ns();
+                    job.shard.rests_until.store(now.saturating_add(REST_NS), Ordering::Relaxed);
+                }
                 failed.get_or_insert(error);
             }
         }

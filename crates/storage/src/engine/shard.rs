@@ -15,7 +15,7 @@ use model::Text;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What readers see of a shard, and what is to be done with it.
 #[derive(Debug, Default)]
@@ -154,6 +154,8 @@ pub(crate) struct Shard {
     pub(crate) upkeep: Mutex<()>,
     /// Its segments are merged no more in this process: one cannot be read, or the shard is being dropped.
     pub(crate) unmergeable: AtomicBool,
+    /// They are not merged before this instant (monotonic, ns): a file is missing, which may be put back.
+    pub(crate) rests_until: AtomicU64,
     /// Whether [`ShardState::doubts`] has any: writers look here first.
     pub(crate) is_doubted: AtomicBool,
 }
@@ -183,7 +185,7 @@ impl Shard {
         let (schema, state) = (Mutex::new(schema), Mutex::new(state));
         let (sealing, upkeep, unmergeable) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         let is_doubted = AtomicBool::new(false);
-        Self { id, schema, state, sealing, upkeep, unmergeable, is_doubted }
+        Self { id, schema, state, sealing, upkeep, unmergeable, rests_until: AtomicU64::new(0), is_doubted }
     }
 
     /// Makes the rows of one slot visible. Returns the bytes that were charged for them and are not needed.

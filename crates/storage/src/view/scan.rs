@@ -17,6 +17,8 @@ pub type LastOf<'a> = &'a dyn Fn(i64) -> i64;
 
 /// Rows of a run that make one piece at most.
 const RUN_PIECE: usize = 4_096;
+/// And the bytes of their strings, if they are several: columns of a piece are copied whole.
+const RUN_BYTES: usize = 1 << 20;
 
 /// A walk over some fields of the series of a set, in a time range.
 #[derive(Debug)]
@@ -128,9 +130,11 @@ impl<'v> Scan<'v> {
                 let table = &run.tables[*table];
                 let rows = table.rows(local as usize);
                 let rows = clip(&table.times, rows, &self.range);
-                for start in rows.clone().step_by(RUN_PIECE) {
-                    let rows = start..rows.end.min(start + RUN_PIECE);
-                    out.push(piece(opened, Place::Table, rows, &table.times));
+                let mut start = rows.start;
+                while start < rows.end {
+                    let end = opened.fitting(start..rows.end.min(start + RUN_PIECE), RUN_BYTES);
+                    out.push(piece(opened, Place::Table, start..end, &table.times));
+                    start = end;
                 }
             }
         }

@@ -47,6 +47,8 @@ pub(super) enum Opened {
         columns: Vec<Option<usize>>,
         /// Whether one of them has a value in every row.
         is_dense: bool,
+        /// The columns of strings among them.
+        texts: Vec<usize>,
     },
 }
 
@@ -111,7 +113,9 @@ impl Source {
                 places(known, fields).for_each(|(at, field)| columns[field as usize] = Some(at as usize));
                 let dense = |&at: &usize| matches!(run.tables[*table].columns[at].1.presence, Presence::Dense);
                 let is_dense = columns.iter().flatten().any(dense);
-                Ok(Opened::Run { run: run.clone(), table: *table, columns, is_dense })
+                let is_text = |&at: &usize| run.tables[*table].columns[at].0.field_type == FieldType::String;
+                let texts = columns.iter().flatten().copied().filter(is_text).collect();
+                Ok(Opened::Run { run: run.clone(), table: *table, columns, is_dense, texts })
             }
         }
     }
@@ -150,6 +154,19 @@ impl GroupColumns {
 }
 
 impl Opened {
+    /// Where some rows of a table must end for their strings to have so many bytes at most; one stays at least.
+    pub(super) fn fitting(&self, rows: Range<usize>, bytes: usize) -> usize {
+        let Self::Run { run, table, texts, .. } = self else { return rows.end };
+        let mut end = rows.end;
+        for &at in texts {
+            let column = &run.tables[*table].columns[at].1;
+            while end > rows.start + 1 && text_bytes(column, rows.start..end) > bytes {
+                end = rows.start + (end - rows.start) / 2;
+            }
+        }
+        end
+    }
+
     /// Whether it may have a value of any field of the scan.
     pub(super) fn is_useful(&self) -> bool {
         match self {
@@ -393,6 +410,17 @@ impl Times<'_> {
             Self::Table(times) => times,
         }
     }
+}
+
+/// Bytes of the strings that a column has in some rows.
+fn text_bytes(column: &Column, rows: Range<usize>) -> usize {
+    let Values::String(strings) = &column.values else { return 0 };
+    let place = |row: usize| match &column.presence {
+        Presence::Dense => row,
+        Presence::Sparse(present) => present.partition_point(|&other| (other as usize) < row),
+    };
+    let end_of = |index: usize| index.checked_sub(1).map_or(0, |last| strings.ends()[last] as usize);
+    end_of(place(rows.end)) - end_of(place(rows.start))
 }
 
 fn rows_of(pages: &[u32]) -> usize {
