@@ -8,7 +8,7 @@
 
 use crate::datum::Datum;
 use crate::functions::collecting::{Collected, Collecting};
-use crate::functions::many::{Many, Seen};
+use crate::functions::many::{Listed, Many, Seen};
 use crate::functions::ranked::Ranked;
 use crate::functions::{Function, Kernel, Parameter, adding, selecting};
 use model::{FieldType, Value, Values};
@@ -41,6 +41,8 @@ pub(crate) enum Partial {
     Value(Datum),
     /// Finished: the points of several rows, at least one, in order of the answer.
     Points(Vec<Point>),
+    /// Finished: the values of several rows, at least one, in order of the answer.
+    Listed(Box<Listed>),
 }
 
 /// A point that a selector chose.
@@ -59,10 +61,11 @@ impl Point {
         Partial::Point(Point { time, value, extra: Vec::new() })
     }
 
-    /// Memory of its texts (bytes).
+    /// Memory beside the point itself, of its texts and its other columns (bytes).
     pub(crate) fn text_bytes(&self) -> usize {
         let text = |datum: &Datum| if let Datum::String(text) = datum { text.len() } else { 0 };
-        text(&self.value) + self.extra.iter().flatten().map(|datum| size_of::<Datum>() + text(datum)).sum::<usize>()
+        let extra: usize = self.extra.iter().flatten().map(text).sum();
+        text(&self.value) + extra + self.extra.capacity() * size_of::<Option<Datum>>()
     }
 }
 
@@ -129,6 +132,20 @@ impl Partial {
             Partial::Collected(values) => values.bytes(),
             Partial::Seen(values) => values.bytes(),
             Partial::Ranked(points) => points.bytes(),
+            Partial::Point(point) => point.text_bytes(),
+            Partial::Value(Datum::String(text)) => text.len(),
+            Partial::Points(points) => points.iter().map(|point| size_of::<Point>() + point.text_bytes()).sum(),
+            Partial::Listed(listed) => listed.bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Memory that [`Partial::finish`] takes beside what is there (bytes).
+    pub(crate) fn bytes_to_finish(&self) -> usize {
+        match self {
+            Partial::Collected(values) => values.bytes_to_finish(),
+            Partial::Ranked(points) => points.bytes_to_finish(),
+            // What is made of different values takes the place of their table.
             _ => 0,
         }
     }
@@ -153,9 +170,8 @@ impl Partial {
             Partial::Mean(sum, count) => Datum::Float(sum.as_f64()? / *count as f64),
             Partial::Spread(min, max) => adding::spread(min, max)?,
             Partial::Point(point) => point.value.clone(),
-            Partial::Empty | Partial::Collected(_) | Partial::Seen(_) | Partial::Ranked(_) | Partial::Points(_) => {
-                return None;
-            }
+            Partial::Empty | Partial::Collected(_) | Partial::Seen(_) | Partial::Ranked(_) => return None,
+            Partial::Points(_) | Partial::Listed(_) => return None,
         })
     }
 

@@ -101,7 +101,8 @@ fn run_batch(
     };
     let limit = job.select.limit.saturating_add(job.select.offset);
     let mut count = if progressive { usize::try_from(limit).unwrap_or(most).clamp(1, most) } else { most };
-    let mut emitters: Vec<Emitter> = members.iter().map(|group| Emitter::new(job, group)).collect();
+    let emitters = members.iter().map(|group| Emitter::new(job, group));
+    let mut emitters = emitters.collect::<Result<Vec<_>, _>>()?;
     let mut done = 0;
     while done < span.buckets {
         job.check_cancel()?;

@@ -57,13 +57,17 @@ impl Cells {
     /// Everything is accumulated: makes results of what was kept.
     fn finish(&mut self, job: &Job<'_>) -> Result<(), QueryError> {
         let ascending = job.checked.ascending;
-        for (cells, call) in self.calls.iter_mut().zip(&job.plan.calls) {
+        let Self { calls, memory, .. } = self;
+        for (cells, call) in calls.iter_mut().zip(&job.plan.calls) {
             if !call.function.entry.keeps_values() {
                 continue;
             }
             for cell in cells.iter_mut().filter(|cell| !cell.is_empty()) {
                 job.check_cancel()?;
+                let most = cell.bytes() + cell.bytes_to_finish();
+                memory.change(cell.bytes(), most)?;
                 cell.finish(call.function, ascending);
+                memory.change(most, cell.bytes())?;
             }
         }
         Ok(())
@@ -470,12 +474,15 @@ impl Walk<'_, '_> {
                 return Ok(());
             }
             let row = rows.at(view.row(chosen));
+            point.extra.reserve_exact(extra.len());
             for &reference in extra {
                 point.extra.push(extra_value(reader, reference, row)?);
             }
         }
+        let before = known.bytes();
         known.merge(function, partial);
-        Ok(())
+        let after = known.bytes();
+        if before == after { Ok(()) } else { self.cells.memory.change(before, after) }
     }
 }
 

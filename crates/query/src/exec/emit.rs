@@ -3,17 +3,20 @@
 //! Buckets come in the order of the answer (backwards for DESC), chunk by chunk. Two rules fill: a call's own missing
 //! buckets are filled when the call has begun ([`Emitter::fill_call`]), and what then is missing in a row gets the number of
 //! `fill(number)` or, with `fill(previous)`, the value of the row before ([`Emitter::push_row`]).
+//!
+//! Rows of numbers are no more than buckets, which bound them. Texts, and the rows of a bucket that has several, are charged to
+//! the query until they are handed over, and a lone series hands them over when there are many.
 
 use super::cells::{Cells, Chunk, Wanted, first_bucket};
-use super::{Flow, Group, Job, give, give_rows, stream};
+use super::{Flow, Group, Job, Meter, give, give_rows, stream};
 use crate::QueryError;
 use crate::Sink;
 use crate::datum::Datum;
 use crate::functions::transform::Running;
 use crate::functions::{Entry, Function, Kernel};
-use crate::partial::{Partial, Point, fill_value};
+use crate::partial::{Partial, fill_value};
 use crate::plan::{Call, Variable};
-use crate::vector::{Operand, Vector, evaluate};
+use crate::vector::{Node, Operand, Vector, evaluate};
 use influxql::ast::Fill;
 use model::{FieldType, Frame, FrameColumn, Item};
 use std::borrow::Cow;
@@ -25,6 +28,14 @@ pub(crate) struct Emitter<'g> {
     left: u64,
     times: Vec<i64>,
     variables: Vec<Vector>,
+    /// How many outputs show each variable as it is.
+    uses: Vec<usize>,
+    /// Memory of texts, and of the rows of buckets that have several.
+    memory: Meter,
+    /// What is added to that while they are handed over (bytes).
+    evaluated: usize,
+    /// Above so many bytes rows are handed over where that is possible.
+    heavy: usize,
     /// Value of each variable in the last row, for `fill(previous)`.
     carried: Vec<Option<Datum>>,
     /// Last value of each call, for `fill(previous)` and `fill(linear)`: bucket and value.
@@ -53,6 +64,16 @@ pub(crate) struct Way<'a> {
 
 /// Rows that are handed over together where many empty buckets become rows.
 const ROWS: usize = 1 << 16;
+/// How often rows are in memory while they are gathered: vectors grow to twice what is in them.
+const GATHERED: usize = 2;
+/// How often they are while they are handed over: gathered, and evaluated; then, the first gone, evaluated, and in frames that grow
+/// alike.
+const COPIES: usize = 3;
+/// What a row takes for its time and for each variable (bytes).
+const CELL: usize = 8;
+/// The part of a query's memory that the rows of a lone series may take, and the most that they do (bytes).
+const KEPT: u64 = 4;
+const HEAVY: usize = 4 << 20;
 /// Buckets between two looks at whether the query was asked to stop.
 const STEPS: usize = 1 << 12;
 
@@ -95,14 +116,25 @@ impl Walk<'_> {
 type Spans = Vec<(usize, usize)>;
 
 impl<'g> Emitter<'g> {
-    pub(crate) fn new(job: &Job<'_>, group: &'g Group) -> Self {
+    pub(crate) fn new(job: &Job<'_>, group: &'g Group) -> Result<Self, QueryError> {
         let variables = job.plan.variables.iter().map(|variable| Vector::new(variable_type(job, *variable))).collect();
-        Self {
+        let mut uses = vec![0; job.plan.variables.len()];
+        for output in &job.plan.outputs {
+            if let Node::Input(at) = output.node {
+                uses[at] += 1;
+            }
+        }
+        let part = usize::try_from(job.context.budget.limit() / KEPT).unwrap_or(HEAVY);
+        Ok(Self {
             group,
             skip: job.select.offset,
             left: if job.select.limit == 0 { u64::MAX } else { job.select.limit },
             times: Vec::new(),
             variables,
+            uses,
+            memory: Meter::new(job.context)?,
+            evaluated: 0,
+            heavy: part.min(HEAVY),
             carried: vec![None; job.plan.variables.len()],
             previous: vec![None; job.plan.calls.len()],
             begun: vec![false; job.plan.calls.len()],
@@ -113,7 +145,7 @@ impl<'g> Emitter<'g> {
             running: stream::start(job),
             shown: stream::shown(job, job.plan.calls.len(), Variable::Call),
             shown_made: stream::shown(job, job.plan.transforms.len(), Variable::Transform),
-        }
+        })
     }
 
     /// Whether no more rows are wanted.
@@ -144,6 +176,9 @@ impl<'g> Emitter<'g> {
             if let Flow::Stop = self.bucket(job, &mut walk, ordinal, way)? {
                 return Ok(Flow::Stop);
             }
+            if let Flow::Stop = self.hand_over(job, way)? {
+                return Ok(Flow::Stop);
+            }
         }
         Ok(Flow::Continue)
     }
@@ -157,11 +192,18 @@ impl<'g> Emitter<'g> {
     ) -> Result<Flow, QueryError> {
         let (chunk, bucket) = (walk.chunk, walk.place(ordinal));
         let index = walk.index(bucket);
-        if let [cells] = walk.columns[..]
-            && let Partial::Points(points) = &cells[bucket]
-        {
-            self.push_points(job, chunk.windows.start(index), points);
-            return Ok(Flow::Continue);
+        let start = chunk.windows.start(index);
+        match walk.columns[..] {
+            [cells] if let Partial::Points(points) = &cells[bucket] => {
+                let rows = points.iter().map(|point| (point.time, point.value.clone(), point.extra.as_slice()));
+                return self.push_rows(job, rows, way);
+            }
+            [cells] if let Partial::Listed(listed) = &cells[bucket] => {
+                let time = bucket_time(job, start);
+                let rows = listed.values().map(|value| (time, value.into(), &[][..]));
+                return self.push_rows(job, rows, way);
+            }
+            _ => {}
         }
         let fills = chunk.windows.interval > 0 && job.plan.fill != Fill::None && !gives_many(job);
         if walk.columns.iter().all(|cells| cells[bucket].is_empty()) {
@@ -176,7 +218,7 @@ impl<'g> Emitter<'g> {
             calls.map(|call| self.call_value(job, walk, (call, ordinal), fills)).collect::<Result<Vec<_>, _>>()?;
         let mut made = Vec::new();
         if !job.plan.transforms.is_empty() {
-            made = self.transform(job, bucket_time(job, chunk.windows.start(index)), &values);
+            made = self.transform(job, bucket_time(job, start), &values);
             if !self.makes_row(&made) && !self.is_shown(job, walk, ordinal, fills)? {
                 return Ok(Flow::Continue);
             }
@@ -190,9 +232,9 @@ impl<'g> Emitter<'g> {
         };
         let time = match point {
             Some(point) if self.own_time => point.time,
-            _ => bucket_time(job, chunk.windows.start(index)),
+            _ => bucket_time(job, start),
         };
-        self.push_row(job, time, (&values, &made), point.map(|point| point.extra.as_slice()));
+        self.push_row(job, time, (&values, &made), point.map(|point| point.extra.as_slice()))?;
         Ok(Flow::Continue)
     }
 
@@ -214,11 +256,35 @@ impl<'g> Emitter<'g> {
     }
 
     /// The rows of a bucket that has several.
-    fn push_points(&mut self, job: &Job<'_>, start: i64, points: &[Point]) {
-        let own_time = job.plan.calls[0].function.entry.is_selector();
-        for point in points {
-            let time = if own_time { point.time } else { bucket_time(job, start) };
-            self.push_row(job, time, (&[Some(point.value.clone())], &[]), Some(&point.extra));
+    fn push_rows<'p>(
+        &mut self,
+        job: &Job<'_>,
+        rows: impl Iterator<Item = (i64, Datum, &'p [Option<Datum>])>,
+        way: &mut Option<Way<'_>>,
+    ) -> Result<Flow, QueryError> {
+        let row = CELL * (1 + self.variables.len());
+        for (time, value, extra) in rows {
+            if self.is_full() {
+                break;
+            }
+            self.memory.add(GATHERED * row)?;
+            self.evaluated += CELL * (1 + job.plan.outputs.len());
+            self.push_row(job, time, (&[Some(value)], &[]), Some(extra))?;
+            if let Flow::Stop = self.hand_over(job, way)? {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Hands the rows of a lone series over if they take much memory.
+    fn hand_over(&mut self, job: &Job<'_>, way: &mut Option<Way<'_>>) -> Result<Flow, QueryError> {
+        match way {
+            Some(Way { group, sink }) if self.memory.bytes() + self.evaluated > self.heavy => {
+                job.check_cancel()?;
+                self.flush(job, group, *sink)
+            }
+            _ => Ok(Flow::Continue),
         }
     }
 
@@ -251,7 +317,9 @@ impl<'g> Emitter<'g> {
         let index = walk.index(bucket);
         if let Some(value) = walk.columns[call][bucket].result() {
             self.begun[call] = true;
-            self.previous[call] = Some((index, value.clone()));
+            if matches!(job.plan.fill, Fill::Previous | Fill::Linear) {
+                self.previous[call] = Some((index, value.clone()));
+            }
             return Ok(Some(value));
         }
         if !fills {
@@ -309,7 +377,7 @@ impl<'g> Emitter<'g> {
         time: i64,
         (calls, made): (&[Option<Datum>], &[Option<Datum>]),
         extra: Option<&[Option<Datum>]>,
-    ) {
+    ) -> Result<(), QueryError> {
         let mut extra = extra.unwrap_or_default().iter();
         let number = match job.plan.fill {
             Fill::Integer(number) => Some(Datum::Integer(number)),
@@ -340,8 +408,14 @@ impl<'g> Emitter<'g> {
             }
             // A row that is passed over is not carried on; what a call had in it is, by `previous`.
             if show {
+                if let Some(Datum::String(text)) = &value {
+                    self.memory.add(GATHERED * text.len())?;
+                    self.evaluated += (COPIES * self.uses[at]).saturating_sub(GATHERED) * text.len();
+                }
                 self.variables[at].push(value.as_ref().map(Datum::value));
-                self.carried[at] = value;
+                if job.plan.fill == Fill::Previous {
+                    self.carried[at] = value;
+                }
             }
         }
         if show {
@@ -350,6 +424,7 @@ impl<'g> Emitter<'g> {
         } else if self.skip > 0 {
             self.skip -= 1;
         }
+        Ok(())
     }
 
     /// Rows are at an end: what was held back and is wanted all the same becomes rows.
@@ -392,12 +467,15 @@ impl<'g> Emitter<'g> {
             let time = chunk.windows.start(index);
             let made = self.transform(job, time, &values);
             if shown || self.makes_row(&made) {
-                self.push_row(job, time, (&values, &made), None);
+                self.push_row(job, time, (&values, &made), None)?;
             }
             if self.times.len() >= ROWS
                 && let Some(Way { group, sink }) = way
                 && let Flow::Stop = self.flush(job, group, *sink)?
             {
+                return Ok(Flow::Stop);
+            }
+            if let Flow::Stop = self.hand_over(job, way)? {
                 return Ok(Flow::Stop);
             }
         }
@@ -416,6 +494,7 @@ impl<'g> Emitter<'g> {
                 return Ok(Flow::Stop);
             }
         }
+        self.memory.add(std::mem::take(&mut self.evaluated))?;
         let times = std::mem::take(&mut self.times);
         let variables: Vec<Vector> = self
             .variables
@@ -432,7 +511,10 @@ impl<'g> Emitter<'g> {
             })?;
             outputs.push(operand.into_vector(rows, output.field_type).without_nan());
         }
-        give_in_frames(job, &times, outputs, sink)
+        drop(variables);
+        let flow = give_in_frames(job, &times, outputs, sink)?;
+        self.memory.clear();
+        Ok(flow)
     }
 }
 

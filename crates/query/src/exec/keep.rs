@@ -57,8 +57,7 @@ impl Walk<'_, '_> {
             }
             _ => {}
         }
-        let grown = known.bytes().saturating_sub(before);
-        self.cells.memory.add(grown)
+        self.cells.memory.change(before, known.bytes())
     }
 }
 
@@ -84,7 +83,11 @@ impl Beside<'_> {
             };
             Ok(column.as_ref().and_then(|column| column.get(row)).map(Datum::from))
         };
-        self.references.iter().zip(&self.columns).map(value).collect()
+        let mut values = Vec::with_capacity(self.references.len());
+        for beside in self.references.iter().zip(&self.columns) {
+            values.push(value(beside)?);
+        }
+        Ok(values)
     }
 }
 

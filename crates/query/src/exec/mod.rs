@@ -72,7 +72,7 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Memory that is taken at a time (bytes).
+    /// Memory that is taken ahead at most (bytes).
     const STEP: usize = 64 << 10;
 
     pub(crate) fn new(context: &Context) -> Result<Self, QueryError> {
@@ -82,13 +82,36 @@ impl Meter {
 
     /// Counts bytes more.
     pub(crate) fn add(&mut self, bytes: usize) -> Result<(), QueryError> {
-        let before = self.bytes / Self::STEP;
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes / Self::STEP > before {
-            let wanted = self.bytes.saturating_add(Self::STEP) as u64;
+        if self.bytes as u64 > self.grant.bytes() {
+            // Those who count little are many at times.
+            let ahead = Self::STEP.min(self.bytes / 4);
+            let wanted = self.bytes.saturating_add(ahead) as u64;
             self.grant.resize(wanted).map_err(|error| QueryError::Memory(error.to_string()))?;
         }
         Ok(())
+    }
+
+    /// What took `before` bytes takes `after` now.
+    pub(crate) fn change(&mut self, before: usize, after: usize) -> Result<(), QueryError> {
+        if after >= before {
+            return self.add(after - before);
+        }
+        self.bytes = self.bytes.saturating_sub(before - after);
+        let more = self.grant.bytes().saturating_sub(self.bytes.saturating_add(Self::STEP) as u64);
+        self.grant.shrink(more);
+        Ok(())
+    }
+
+    /// Nothing of what was counted is left.
+    pub(crate) fn clear(&mut self) {
+        self.grant.shrink(u64::MAX);
+        self.bytes = 0;
+    }
+
+    /// Bytes counted.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 

@@ -145,7 +145,7 @@ fn run_group(
         left: if job.select.limit == 0 { u64::MAX } else { job.select.limit },
         opened: false,
         carried: vec![None; job.plan.references.len()],
-        stream: job.plan.is_stream().then(|| Emitter::new(job, group)),
+        stream: job.plan.is_stream().then(|| Emitter::new(job, group)).transpose()?,
     };
     for &shard in shards {
         let mut pieces = Vec::new();
@@ -403,7 +403,7 @@ fn emit(
         rows.retain(|&row| fields.iter().any(|field| field.has(row as usize)));
     }
     if let Some(stream) = &mut state.stream {
-        stream.take_rows(job, &gathered.times, &gathered.vectors, &rows);
+        stream.take_rows(job, &gathered.times, &gathered.vectors, &rows)?;
         state.left = if stream.is_full() { 0 } else { state.left };
         return stream.flush(job, group, sink);
     }

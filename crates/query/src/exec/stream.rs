@@ -6,6 +6,7 @@
 
 use super::Job;
 use super::emit::Emitter;
+use crate::QueryError;
 use crate::datum::Datum;
 use crate::functions::transform::Running;
 use crate::plan::{Feed, Variable};
@@ -52,7 +53,13 @@ impl Emitter<'_> {
     }
 
     /// Takes raw rows (places in the vectors of the references) in order of time; stops when no more are wanted.
-    pub(super) fn take_rows(&mut self, job: &Job<'_>, times: &[i64], vectors: &[Vector], rows: &[u32]) {
+    pub(super) fn take_rows(
+        &mut self,
+        job: &Job<'_>,
+        times: &[i64],
+        vectors: &[Vector],
+        rows: &[u32],
+    ) -> Result<(), QueryError> {
         for same in rows.chunk_by(|&left, &right| times[left as usize] == times[right as usize]) {
             if self.is_full() {
                 break;
@@ -70,8 +77,9 @@ impl Emitter<'_> {
             }
             for at in 0..self.shown_made.iter().map(|&at| columns[at].len()).max().unwrap_or(0) {
                 let made: Vec<Option<Datum>> = columns.iter().map(|column| column.get(at).cloned()).collect();
-                self.push_row(job, time, (&[], &made), None);
+                self.push_row(job, time, (&[], &made), None)?;
             }
         }
+        Ok(())
     }
 }

@@ -71,6 +71,11 @@ impl Collected {
         2 * (self.values.bytes() + self.times.len() * size_of::<i64>() + extra)
     }
 
+    /// Memory that [`Collected::finish`] takes beside (bytes): the order of the values.
+    pub(crate) fn bytes_to_finish(&self) -> usize {
+        self.times.len() * size_of::<u32>()
+    }
+
     /// What the function makes of all of them; there is at least one.
     pub(crate) fn finish(mut self, function: Function, ascending: bool) -> Partial {
         let kernel = match function.entry.kernel {

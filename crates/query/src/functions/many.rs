@@ -3,9 +3,11 @@
 //! The rows of `top` and `bottom` have their points' own times, whatever the buckets are; those of `distinct` that of their
 //! bucket. No empty bucket is ever filled.
 
-use crate::partial::{Partial, Point};
+use crate::datum::order;
+use crate::partial::Partial;
 use hashbrown::HashTable;
 use model::{FieldType, Value, Values};
+use std::cmp::Ordering;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
@@ -102,20 +104,49 @@ impl Seen {
         2 * (self.values.bytes() + self.times.len() * (size_of::<i64>() + size_of::<u32>() + 1))
     }
 
-    /// The values in the order in which they came first, those of one time by value.
+    /// The values in the order in which they came first, those of one time by value. The order takes no more memory than the
+    /// table, which goes before.
     pub(crate) fn finish(self) -> Partial {
-        let point = |(at, &time): (usize, &i64)| {
-            let value = self.values.get(at)?.into();
-            Some(Point { time, value, extra: Vec::new() })
-        };
-        let mut points: Vec<Point> = self.times.iter().enumerate().filter_map(point).collect();
-        points.sort_by(|left, right| {
-            let by_time = left.time.cmp(&right.time);
-            let by_value = crate::datum::order(left.value.value(), right.value.value());
-            let by_time = if self.ascending { by_time } else { by_time.reverse() };
-            by_time.then(by_value.unwrap_or(std::cmp::Ordering::Equal))
-        });
-        Partial::Points(points)
+        let Self { values, times, places, ascending, .. } = self;
+        drop(places);
+        let order = in_order(&values, &times, ascending);
+        Partial::Listed(Box::new(Listed { values, order }))
+    }
+}
+
+/// The places of values in order of their times (backwards if not `ascending`), those of one time by value.
+fn in_order(values: &Values, times: &[i64], ascending: bool) -> Vec<u32> {
+    let mut places: Vec<u32> = (0u32..).take(times.len()).collect();
+    // Values come in order of series and time: the sort finds long runs.
+    places.sort_by(|&left, &right| {
+        let (left, right) = (left as usize, right as usize);
+        let by_time = times[left].cmp(&times[right]);
+        let by_time = if ascending { by_time } else { by_time.reverse() };
+        by_time.then_with(|| {
+            let both = values.get(left).zip(values.get(right));
+            both.and_then(|(left, right)| order(left, right)).unwrap_or(Ordering::Equal)
+        })
+    });
+    places
+}
+
+/// Different values in order of the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Listed {
+    values: Values,
+    /// Their places, in order.
+    order: Vec<u32>,
+}
+
+impl Listed {
+    /// The values in order.
+    pub(crate) fn values(&self) -> impl Iterator<Item = Value<'_>> {
+        self.order.iter().filter_map(|&place| self.values.get(place as usize))
+    }
+
+    /// Memory it takes (bytes): the values are as [`Seen`] has gathered them.
+    pub(crate) fn bytes(&self) -> usize {
+        2 * self.values.bytes() + self.order.len() * size_of::<u32>()
     }
 }
 
@@ -127,8 +158,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn shown(seen: Seen) -> Vec<(i64, Datum)> {
+        let mut times = seen.times.clone();
+        times.sort_unstable_by_key(|&time| if seen.ascending { time } else { -time });
         match seen.finish() {
-            Partial::Points(points) => points.into_iter().map(|point| (point.time, point.value)).collect(),
+            Partial::Listed(listed) => times.into_iter().zip(listed.values().map(Datum::from)).collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -139,6 +172,20 @@ mod tests {
         seen.insert(&Values::Float(vec![2.0, 0.0, 2.0, -0.0, 1.0]), 0..5, |at| [0, 1, 2, 3, 1][at]);
         let float = Datum::Float;
         assert_eq!(shown(seen), [(0, float(2.0)), (1, float(0.0)), (1, float(1.0))]);
+    }
+
+    #[test]
+    fn the_answer_takes_no_more_than_the_table() {
+        for values in
+            [(0..5_000).map(Value::Integer).collect::<Vec<_>>(), vec![Value::String(b"text"), Value::String(b"")]]
+        {
+            let mut seen = Seen::new(values[0].field_type(), true);
+            (0..).zip(&values).for_each(|(time, &value)| seen.insert_one(value, time));
+            let before = seen.bytes();
+            // Sorting takes as much as the order once more, for a while.
+            let sorting = values.len() * size_of::<u32>();
+            assert!(seen.finish().bytes() + values.len() * size_of::<i64>() + sorting <= before);
+        }
     }
 
     #[test]

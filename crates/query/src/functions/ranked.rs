@@ -20,6 +20,7 @@ pub(crate) struct Ranked {
     best: BTreeMap<Box<[Text]>, Candidate>,
     /// How many points came before: of two that are alike the first one counts.
     arrived: u64,
+    /// Memory of texts and other columns, and of `best` (bytes).
     bytes: usize,
 }
 
@@ -108,23 +109,26 @@ impl Ranked {
 
     /// Takes a point; with `tags`, it counts only if it is the best one that has them.
     pub(crate) fn push(&mut self, key: Key, point: Point, tags: Option<&[Text]>) {
-        /// Roughly what a point takes beside its texts (bytes).
-        const POINT: usize = 160;
+        /// What a point for a tag takes beside its texts (bytes): nodes of the tree may be half empty.
+        const POINT: usize = 2 * (size_of::<Candidate>() + size_of::<Box<[Text]>>());
         self.arrived += 1;
         let candidate = Candidate { key, order: self.arrived, point };
         let Some(tags) = tags else {
-            self.bytes += POINT + candidate.point.text_bytes();
+            self.bytes += candidate.point.text_bytes();
             self.kept.push(candidate);
             if self.kept.len() > self.most
                 && let Some(worst) = self.kept.pop()
             {
-                self.bytes -= POINT + worst.point.text_bytes();
+                self.bytes -= worst.point.text_bytes();
             }
             return;
         };
         match self.best.get_mut(tags) {
             Some(known) if *known < candidate => {}
-            Some(known) => *known = candidate,
+            Some(known) => {
+                self.bytes = self.bytes + candidate.point.text_bytes() - known.point.text_bytes();
+                *known = candidate;
+            }
             None => {
                 let texts: usize = tags.iter().map(|tag| 16 + tag.len()).sum();
                 self.bytes += POINT + texts + candidate.point.text_bytes();
@@ -143,22 +147,38 @@ impl Ranked {
         }
     }
 
-    /// Memory it takes (bytes), roughly.
+    /// Memory it takes (bytes).
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.kept.capacity() * size_of::<Candidate>() + self.bytes
+    }
+
+    /// How many of `best` are shown.
+    fn shown(&self) -> usize {
+        self.best.len().min(self.most)
+    }
+
+    /// Memory that [`Ranked::into_points`] takes beside (bytes).
+    pub(crate) fn bytes_to_finish(&self) -> usize {
+        self.shown() * size_of::<Candidate>() + (self.kept.len() + self.shown()) * size_of::<Point>()
     }
 
     /// The points in order of time, those of one time the best first.
     pub(crate) fn into_points(mut self, ascending: bool) -> Vec<Point> {
+        if !self.best.is_empty() {
+            self.kept.reserve_exact(self.shown() + 1);
+        }
         for candidate in std::mem::take(&mut self.best).into_values() {
             self.kept.push(candidate);
             if self.kept.len() > self.most {
                 self.kept.pop();
             }
         }
-        let mut points: Vec<Point> = self.kept.into_sorted_vec().into_iter().map(|kept| kept.point).collect();
-        points.sort_by(|left, right| if ascending { left.time.cmp(&right.time) } else { right.time.cmp(&left.time) });
-        points
+        let mut kept = self.kept.into_vec();
+        kept.sort_unstable_by(|left, right| {
+            let by_time = left.point.time.cmp(&right.point.time);
+            if ascending { by_time } else { by_time.reverse() }.then_with(|| left.cmp(right))
+        });
+        kept.into_iter().map(|kept| kept.point).collect()
     }
 
     pub(crate) fn finish(self, ascending: bool) -> Partial {
@@ -197,6 +217,27 @@ mod tests {
             push(&mut ranked, time, value, Some(&tag(name)));
         }
         assert_eq!(pairs(ranked.into_points(true)), [(0, Datum::Integer(9)), (3, Datum::Integer(7))]);
+    }
+
+    #[test]
+    fn memory_is_that_of_what_is_kept() {
+        let text = |length: usize| Datum::String(vec![b'x'; length].into());
+        let point = |time, length| Point { time, value: Datum::Integer(time), extra: vec![Some(text(length)), None] };
+        let extra = 2 * size_of::<Option<Datum>>();
+        let mut ranked = Ranked::new(2);
+        for (time, length) in [(1, 1_000), (2, 500), (3, 70), (4, 8)] {
+            ranked.push(Key::from(time), point(time, length), None);
+        }
+        assert_eq!(ranked.bytes(), ranked.kept.capacity() * size_of::<Candidate>() + 2 * extra + 78);
+        assert_eq!(ranked.bytes_to_finish(), 2 * size_of::<Point>());
+        let tags = [Text::from(&b"tag"[..])];
+        let mut ranked = Ranked::new(2);
+        for (time, length) in [(1, 1_000), (2, 5)] {
+            ranked.push(Key::from(time), point(time, length), Some(&tags));
+        }
+        let node = 2 * (size_of::<Candidate>() + size_of::<Box<[Text]>>()) + size_of::<Text>();
+        assert_eq!(ranked.bytes(), node + 3 + extra + 5);
+        assert_eq!(ranked.bytes_to_finish(), size_of::<Candidate>() + size_of::<Point>());
     }
 
     proptest! {
