@@ -251,6 +251,7 @@ fn a_log_that_was_cut_short_is_salvaged() {
 fn nothing_is_changed_or_removed_while_something_is_lost() {
     let mut server = filled();
     server.launch();
+    assert!(server.log().contains("read back from the log") && server.log().contains(&format!("rows={ROWS}")));
     let text = server.client().query("", "ALTER RETENTION POLICY autogen ON d DURATION 30d").text();
     assert!(!text.contains("error"), "{text}");
     server.kill();

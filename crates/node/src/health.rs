@@ -70,6 +70,10 @@ fn files(how: &str, files: &BTreeSet<String>) -> String {
 /// # Errors
 /// The folder of segments cannot be read.
 pub(crate) fn tell(engine: &Engine, state: &State) -> Result<(), NodeError> {
+    let rows = engine.rows_in_memory();
+    if rows > 0 {
+        tracing::info!(rows, "read back from the log, as the server was not stopped before");
+    }
     if let Some(text) = engine.torn_tail() {
         tracing::warn!(
             "torn log: {text}; a crash leaves it so where a write was under way, which was not acknowledged then; \

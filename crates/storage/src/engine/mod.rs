@@ -187,6 +187,12 @@ impl Engine {
         self.waiting.lock().check_open().err().map(|error| error.to_string())
     }
 
+    /// Rows that are in memory and in the log, and in no segment yet.
+    #[must_use]
+    pub fn rows_in_memory(&self) -> u64 {
+        self.shards.read().values().map(|shard| shard.rows_in_memory()).sum()
+    }
+
     /// Why writes are refused for now, in words, if it is for a full disk.
     #[must_use]
     pub fn full_because(&self) -> Option<String> {

@@ -81,7 +81,7 @@ impl Engine {
         let named = found.state.iter().flat_map(|state| &state.manifests).filter(|(shard, _)| broken.contains(shard));
         named.for_each(|&(shard, version)| engine.manifests.begin_above(shard, version));
         engine.take_writes();
-        let rows = engine.shards.read().values().map(|shard| shard.rows_in_memory()).sum();
+        let rows = engine.rows_in_memory();
         engine.log.lock().forget_damage();
         engine.flush()?;
         engine.fold_up_to(Slot::MAX)?;
