@@ -222,7 +222,7 @@ fn run_shard(
 
 /// Rows that a stretch should have at most: with thousands of fields fewer than with some.
 fn most_rows(job: &Job<'_>) -> usize {
-    let row = (field_count(job).max(1) * CELL * COPIES) as u64;
+    let row = (field_count(job).max(job.plan.outputs.len()).max(1) * CELL * COPIES) as u64;
     usize::try_from(job.context.budget.limit() / KEPT / row).unwrap_or(STRETCH).clamp(1, STRETCH)
 }
 
@@ -288,6 +288,8 @@ struct Gathered {
     grant: Grant,
     /// How many of the vectors are those of fields.
     field_count: usize,
+    /// How many columns of the answer there are for each of them: one field may be shown often.
+    shown: usize,
 }
 
 impl Gathered {
@@ -295,7 +297,8 @@ impl Gathered {
         let types = (0..job.plan.references.len()).map(|at| job.plan.reference_type(at).unwrap_or(FieldType::Float));
         let vectors: Vec<Vector> = types.map(Vector::new).collect();
         let field_count = field_count(job);
-        Ok(Self { times: Vec::new(), members: Vec::new(), vectors, grant: job.take(0)?, field_count })
+        let shown = job.plan.outputs.len().div_ceil(field_count.max(1)).max(1);
+        Ok(Self { times: Vec::new(), members: Vec::new(), vectors, grant: job.take(0)?, field_count, shown })
     }
 
     /// The vectors of fields; tags are the member's, and looked up for the rows that are shown.
@@ -310,7 +313,7 @@ impl Gathered {
         let rows = self.times.len() + more;
         let least = self.field_count.saturating_mul(rows).saturating_mul(CELL);
         let bytes = self.vectors.iter().map(|vector| vector.values.bytes()).sum::<usize>().max(least) + rows * MARK;
-        let resized = self.grant.resize(bytes.saturating_mul(COPIES) as u64);
+        let resized = self.grant.resize(bytes.saturating_mul(COPIES).saturating_mul(self.shown) as u64);
         resized.map_err(|error| QueryError::Memory(error.to_string()))
     }
 }

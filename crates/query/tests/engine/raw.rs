@@ -76,3 +76,14 @@ fn long_strings_in_memory_are_read_a_few_at_a_time() {
     assert_eq!(count(&names, "SELECT s, v FROM m", 16 * MIB).unwrap(), 120);
     assert_eq!(count(&names, "SELECT s FROM m WHERE v > 100", 16 * MIB).unwrap(), 13);
 }
+
+#[test]
+fn a_field_that_is_shown_often_is_charged_as_often() {
+    let names = Stored(engine());
+    write(&names.0, (0..20_000).map(|row| format!("m v={row}i {row}\n")).collect());
+    let shown: Vec<String> = (0..1_000).map(|at| format!("v AS v{at}")).collect();
+    let query = format!("SELECT {} FROM m LIMIT 2000", shown.join(", "));
+    // A row is 32 kB, so that a MiB holds some of them at a time, and 16 KiB not one.
+    assert_eq!(count(&names, &query, 2 * MIB).unwrap(), 2_000);
+    assert!(matches!(count(&names, &query, 20 << 10), Err(QueryError::Memory(_))));
+}
