@@ -98,6 +98,7 @@ fn what_was_set_aside_flushes_on_a_full_disk() {
             }
         }
         assert!(refused > 100, "SEED {seed}: refused {refused} times");
+        assert!(driver.engine().full_because().is_some_and(|why| why.contains("the disk is full")), "SEED {seed}");
         driver.check().expect("what was acknowledged is there, and nothing of what was refused");
         driver.restart(false);
         // A start empties the log, which may have made room enough.
@@ -107,6 +108,7 @@ fn what_was_set_aside_flushes_on_a_full_disk() {
         driver.sim.disk.set_capacity(None);
         driver.sim.clock.advance(std::time::Duration::from_secs(2));
         while driver.engine().flush_step().expect("there is room") == Step::Worked {}
+        assert_eq!(driver.engine().full_because(), None, "SEED {seed}: before any write");
         driver.submit().expect("writes go on");
         driver.run(20).expect("works with room");
         driver.crash();

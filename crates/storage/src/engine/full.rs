@@ -57,12 +57,15 @@ impl FullDisk {
         self.check_log(now)
     }
 
-    /// Why writes are refused or were refused last, if it was for a full disk.
-    pub(super) fn because(&self) -> Option<String> {
+    /// Why writes are refused, if it is for a full disk: by the last answer, unless it is old and there are `need` bytes by now. Who
+    /// sends no writes to a server that says this must hear of it when there is room.
+    pub(super) fn because(&self, disk: &dyn Disk, now: u64, need: u64) -> Option<String> {
         if self.is_spent() {
             return Some(self.spent());
         }
-        self.state.lock().last.as_ref().map(|(_, error)| format!("the disk is full: {error}"))
+        let (then, error) = self.state.lock().last.clone()?;
+        let is_new = now.saturating_sub(then) < HOLDS_NS;
+        (is_new || disk.free_bytes().is_ok_and(|free| free < need)).then(|| format!("the disk is full: {error}"))
     }
 
     fn spent(&self) -> String {

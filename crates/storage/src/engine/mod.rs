@@ -196,7 +196,8 @@ impl Engine {
     /// Why writes are refused for now, in words, if it is for a full disk.
     #[must_use]
     pub fn full_because(&self) -> Option<String> {
-        self.full.because()
+        let need = self.options.log_bytes / 4;
+        self.full.because(&*self.world.disk, self.world.clock.monotonic_ns(), need)
     }
 
     /// What the start has cut off the end of the log, in words: bytes that were never acknowledged.
