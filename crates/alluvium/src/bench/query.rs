@@ -7,6 +7,9 @@ use anyhow::{Context, Result};
 use platform::clock::{Clock, SystemClock};
 use platform::process::usage;
 
+/// What an answer with rows has in it.
+const SERIES: &[u8] = b"\"series\"";
+
 /// Flags of `bench query`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -30,10 +33,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     for (name, queries) in arguments.questions.drawn()? {
         let used = || arguments.pid.map(usage).transpose();
         let (before, mut bytes, mut latencies) = (used()?, 0, Vec::with_capacity(queries.len()));
+        let mut empty = 0;
         for query in &queries {
             let (latency, body) = server.ask(query)?;
             latencies.push(latency);
             bytes += body.len();
+            empty += usize::from(!body.windows(SERIES.len()).any(|part| part == SERIES));
         }
         let cpu_ms = match (before, used()?) {
             (Some(before), Some(after)) => ms((after.cpu_seconds - before.cpu_seconds) * 1e3 / queries.len() as f64),
@@ -44,6 +49,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         let count = latencies.count().to_string();
         let bytes = (bytes / queries.len()).to_string();
         print_row(name, &[count, quantile(0.5), quantile(0.9), quantile(0.99), bytes, cpu_ms])?;
+        if empty > queries.len() / 2 {
+            let all = queries.len();
+            eprintln!(
+                "{name}: {empty} of {all} answers are empty: were the rows made with other --hosts, --hours or --seed?"
+            );
+        }
     }
     Ok(())
 }
