@@ -346,6 +346,17 @@ fn a_damaged_segment_is_told_once_it_was_read() {
         health.text()
     );
     assert_eq!(server.client().write("db=d", b"n v=1i 1").status, 204);
+    // Put back as tools do that restore files: a new one under the old name.
+    let damaged = std::fs::read(&segment).unwrap();
+    let whole: Vec<u8> = damaged.iter().map(|byte| byte ^ 1).collect();
+    let other = segment.with_extension("restored");
+    let replace = |bytes: &[u8]| {
+        std::fs::write(&other, bytes).unwrap();
+        std::fs::rename(&other, &segment).unwrap();
+    };
+    replace(&whole);
+    assert!(server.client().query("db=d", "SELECT v FROM m").text().contains("4]"));
+    assert!(server.client().get("/health").text().contains("\"pass\""));
     assert!(!server.client().query("db=d", "DROP SHARD 1").text().contains("error"));
-    assert!(server.client().get("/health").text().contains("\"pass\""), "{}", server.client().get("/health").text());
+    assert!(server.client().get("/health").text().contains("\"pass\""));
 }

@@ -47,24 +47,15 @@ pub struct Inspection {
 /// # Errors
 /// The catalog or the disk cannot be read. Damage elsewhere stands in the report.
 pub fn inspect(world: &World, verify: bool) -> Result<Inspection, InspectError> {
-    let mut before = None;
-    loop {
-        let inspection = look(world, verify)?;
-        // Beside a server, catalog, manifests and log are not of the same instant: what is lost is lost the next time too.
-        let told = format!("{:?}", inspection.storage.log.damage);
-        if inspection.storage.log.damage.is_empty() || before.as_ref() == Some(&told) {
-            return Ok(inspection);
-        }
-        before = Some(told);
-    }
-}
-
-fn look(world: &World, verify: bool) -> Result<Inspection, InspectError> {
-    let (version, state) = Catalog::look(world)?;
+    let (_, state) = Catalog::look(world)?;
     let owners = owners(&state);
     let shards: Vec<ShardId> = owners.iter().map(|owner| owner.shard).collect();
-    let catalog = verify.then_some(storage::inspect::Catalog { version, next_shard: state.next_shard });
-    let storage = storage::inspect::report(world, state.cluster_id, &shards, catalog)?;
+    let catalog = || {
+        let (version, state) = Catalog::look(world).ok()?;
+        Some(storage::inspect::Catalog { version, next_shard: state.next_shard })
+    };
+    let verify = verify.then_some(&catalog as &dyn Fn() -> Option<storage::inspect::Catalog>);
+    let storage = storage::inspect::report(world, state.cluster_id, &shards, verify)?;
     Ok(Inspection { cluster_id: state.cluster_id, owners, storage })
 }
 

@@ -96,6 +96,7 @@ impl WriteError {
             Self::Busy(_) => WriteErrorKind::Retry,
             Self::Full(_) => WriteErrorKind::Full,
             Self::Closed => WriteErrorKind::Closed,
+            Self::Catalog(CatalogError::Frozen(_)) => WriteErrorKind::Closed,
             Self::Catalog(error) if error.is_full() => WriteErrorKind::Full,
             Self::PolicyNotFound(_) | Self::Catalog(_) => WriteErrorKind::Internal,
             Self::Storage(error) => match error.kind() {

@@ -168,27 +168,26 @@ pub fn report(
     world: &World,
     cluster: [u8; 16],
     shards: &[ShardId],
-    verify: Option<Catalog>,
+    verify: Option<&dyn Fn() -> Option<Catalog>>,
 ) -> Result<Report, StorageError> {
-    let mut found = look_at_log(world, &cluster)?;
     let manifests = Manifests::new(Blobs::new(world.disk.clone()), cluster, world.random.clone());
+    let found = look_at_log(&|| match verify {
+        Some(catalog) => scan_whole(world, &cluster, &manifests, catalog),
+        None => scan(world, &cluster),
+    })?;
     let files = Files::new(world.disk.clone());
     let reader = Reader { manifests, files, cluster, verify: verify.is_some() };
     let shards = shards.iter().map(|&id| reader.shard(id, &found)).collect::<Result<_, _>>()?;
-    if let Some(catalog) = verify {
-        let more = reader.check_whole(world, &found, &catalog)?;
-        found.damage.extend(more);
-    }
     let log = LogReport { next_slot: found.next_slot, damage: found.damage, torn: found.torn };
     Ok(Report { shards, log })
 }
 
 /// The log as it is. Beside a server, files come and go while they are read: what fails or looks damaged is looked at again as
 /// long as it does not look the same twice.
-fn look_at_log(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageError> {
+fn look_at_log(scan: &dyn Fn() -> Result<Found, StorageError>) -> Result<Found, StorageError> {
     let (mut before, mut patience) = (None, PATIENCE);
     loop {
-        let result = match scan(world, cluster) {
+        let result = match scan() {
             Err(error @ StorageError::Damaged { .. }) => Ok(Found::of_damage(Loss::from(&error))),
             other => other,
         };
@@ -202,6 +201,27 @@ fn look_at_log(world: &World, cluster: &[u8; 16]) -> Result<Found, StorageError>
         }
         before = Some(told);
     }
+}
+
+/// Reads the log whole, and looks for what a start would find lost beside what a scan does. Beside a server manifests are read
+/// before the log and the catalog after it: each may know less than what is read next, never more.
+fn scan_whole(
+    world: &World,
+    cluster: &[u8; 16],
+    manifests: &Manifests,
+    catalog: &dyn Fn() -> Option<Catalog>,
+) -> Result<Found, StorageError> {
+    let known = manifests.shards()?;
+    let whole = known.iter().filter_map(|&id| Some((id, manifests.load(id).ok()??.1))).collect();
+    let mut found = scan(world, cluster)?;
+    let mut lost = found.replay(world, &mut Nobody)?;
+    lost.extend(check_log(&found, highest(&whole)));
+    if let Some(catalog) = catalog() {
+        lost.extend(check_catalog(&found, catalog.version));
+        lost.extend(check_shards(&found, known, catalog.next_shard));
+    }
+    found.damage.extend(lost);
+    Ok(found)
 }
 
 /// Takes nothing of a replay.
@@ -227,17 +247,6 @@ struct Reader {
 }
 
 impl Reader {
-    /// What a start would find lost beside what a scan of the log does.
-    fn check_whole(&self, world: &World, found: &Found, catalog: &Catalog) -> Result<Vec<Loss>, StorageError> {
-        let mut lost = found.replay(world, &mut Nobody)?;
-        let known = self.manifests.shards()?;
-        let whole = known.iter().filter_map(|&id| Some((id, self.manifests.load(id).ok()??.1))).collect();
-        lost.extend(check_log(found, highest(&whole)));
-        lost.extend(check_catalog(found, catalog.version));
-        lost.extend(check_shards(found, known, catalog.next_shard));
-        Ok(lost)
-    }
-
     fn shard(&self, id: ShardId, found: &Found) -> Result<ShardReport, StorageError> {
         let mut patience = PATIENCE;
         loop {

@@ -14,7 +14,7 @@ use crate::partial::fill_value;
 use crate::plan::Input;
 use crate::predicate::Predicate;
 use crate::source::{Cut, Scan};
-use crate::vector::{Operand, Rows, Vector, evaluate};
+use crate::vector::{Node, Operand, Rows, Vector, evaluate};
 use crate::{QueryError, Sink};
 use influxql::ast::Fill;
 use model::{FieldType, Item, TagSet, TimeRange};
@@ -222,7 +222,7 @@ fn run_shard(
 
 /// Rows that a stretch should have at most: with thousands of fields fewer than with some.
 fn most_rows(job: &Job<'_>) -> usize {
-    let row = (field_count(job).max(job.plan.outputs.len()).max(1) * CELL * COPIES) as u64;
+    let row = (Widths::of(job).sum().max(1) * CELL * COPIES) as u64;
     usize::try_from(job.context.budget.limit() / KEPT / row).unwrap_or(STRETCH).clamp(1, STRETCH)
 }
 
@@ -286,19 +286,46 @@ struct Gathered {
     vectors: Vec<Vector>,
     /// What they take, copies included.
     grant: Grant,
-    /// How many of the vectors are those of fields.
-    field_count: usize,
-    /// How many columns of the answer there are for each of them: one field may be shown often.
-    shown: usize,
+    widths: Widths,
+}
+
+/// How many columns of a row are in memory.
+struct Widths {
+    /// For each reference, if it is a field, how often: as gathered, or as often as the answer shows it.
+    fields: Vec<usize>,
+    /// Columns of the answer that are tags or computed.
+    others: usize,
+}
+
+impl Widths {
+    fn of(job: &Job<'_>) -> Self {
+        let inputs = &job.bound.inputs[..job.plan.references.len()];
+        let is_field = |input: usize| matches!(inputs.get(input), Some(Input::Field(..)));
+        let mut fields = vec![0; inputs.len()];
+        let mut others = 0;
+        for output in &job.plan.outputs {
+            match output.node {
+                Node::Input(input) if is_field(input) => fields[input] += 1,
+                _ => others += 1,
+            }
+        }
+        // One that is only computed with is gathered all the same.
+        fields.iter_mut().enumerate().for_each(|(input, uses)| *uses = (*uses).max(usize::from(is_field(input))));
+        Self { fields, others }
+    }
+
+    /// All of them.
+    fn sum(&self) -> usize {
+        self.fields.iter().sum::<usize>() + self.others
+    }
 }
 
 impl Gathered {
     fn new(job: &Job<'_>) -> Result<Self, QueryError> {
         let types = (0..job.plan.references.len()).map(|at| job.plan.reference_type(at).unwrap_or(FieldType::Float));
         let vectors: Vec<Vector> = types.map(Vector::new).collect();
-        let field_count = field_count(job);
-        let shown = job.plan.outputs.len().div_ceil(field_count.max(1)).max(1);
-        Ok(Self { times: Vec::new(), members: Vec::new(), vectors, grant: job.take(0)?, field_count, shown })
+        let widths = Widths::of(job);
+        Ok(Self { times: Vec::new(), members: Vec::new(), vectors, grant: job.take(0)?, widths })
     }
 
     /// The vectors of fields; tags are the member's, and looked up for the rows that are shown.
@@ -311,16 +338,13 @@ impl Gathered {
     /// or not: fields may be many and nearly empty.
     fn charge(&mut self, more: usize) -> Result<(), QueryError> {
         let rows = self.times.len() + more;
-        let least = self.field_count.saturating_mul(rows).saturating_mul(CELL);
-        let bytes = self.vectors.iter().map(|vector| vector.values.bytes()).sum::<usize>().max(least) + rows * MARK;
-        let resized = self.grant.resize(bytes.saturating_mul(COPIES).saturating_mul(self.shown) as u64);
+        let least = rows * CELL;
+        let vectors = self.vectors.iter().zip(&self.widths.fields);
+        let fields = vectors.map(|(vector, uses)| vector.values.bytes().max(least).saturating_mul(*uses));
+        let bytes = fields.fold(0, usize::saturating_add).saturating_add(self.widths.others.saturating_mul(least));
+        let resized = self.grant.resize((bytes + rows * MARK).saturating_mul(COPIES) as u64);
         resized.map_err(|error| QueryError::Memory(error.to_string()))
     }
-}
-
-fn field_count(job: &Job<'_>) -> usize {
-    let inputs = job.bound.inputs[..job.plan.references.len()].iter();
-    inputs.filter(|input| matches!(input, Input::Field(..))).count()
 }
 
 /// The rows of all cuts that lie in the stretch and pass the filter.

@@ -86,4 +86,9 @@ fn a_field_that_is_shown_often_is_charged_as_often() {
     // A row is 32 kB, so that a MiB holds some of them at a time, and 16 KiB not one.
     assert_eq!(count(&names, &query, 2 * MIB).unwrap(), 2_000);
     assert!(matches!(count(&names, &query, 20 << 10), Err(QueryError::Memory(_))));
+    // A text beside many tags is in memory once for all of them.
+    let tags: Vec<String> = (0..50).map(|at| format!("t{at}=x")).collect();
+    let (tags, text) = (tags.join(","), "x".repeat(50_000));
+    write(&names.0, (0..20).map(|row| format!("l,r={row},{tags} s=\"{text}\" 1\n")).collect());
+    assert_eq!(count(&names, "SELECT * FROM l", 8 * MIB).unwrap(), 20);
 }

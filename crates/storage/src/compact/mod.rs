@@ -234,7 +234,7 @@ fn jobs(engine: &Engine, shards: &[Arc<Shard>], mut free: u64) -> Vec<Job> {
     jobs
 }
 
-/// How long a shard rests from merges of which a file is missing or cannot be opened (ns).
+/// How long a shard rests from merges of which a file is missing, damaged or cannot be opened (ns).
 const REST_NS: u64 = 60_000_000_000;
 
 /// What a job came to.
@@ -264,12 +264,8 @@ fn make<'a>(jobs: &'a [Job], output: &mut Output<'_>) -> Result<(MadeJobs<'a>, O
                 if !matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unreadable) {
                     return Err(error);
                 }
-                if matches!(error, StorageError::Damaged { .. }) {
-                    job.shard.unmergeable.store(true, Ordering::Relaxed);
-                } else {
-                    let now = engine.world.clock.monotonic_ns();
-                    job.shard.rests_until.store(now.saturating_add(REST_NS), Ordering::Relaxed);
-                }
+                let now = engine.world.clock.monotonic_ns();
+                job.shard.rests_until.store(now.saturating_add(REST_NS), Ordering::Relaxed);
                 failed.get_or_insert(error);
             }
         }

@@ -6,7 +6,7 @@
 //!
 //! Apart from that, a batch for which no log file could be made is an answer that holds for a while.
 
-use crate::error::StorageError;
+use crate::error::{ErrorKind, StorageError};
 use parking_lot::Mutex;
 use platform::disk::Cause;
 use platform::{Disk, DiskError};
@@ -64,6 +64,9 @@ impl FullDisk {
             return Some(self.spent());
         }
         let (then, error) = self.state.lock().last.clone()?;
+        if error.kind() != ErrorKind::Full {
+            return None;
+        }
         let is_new = now.saturating_sub(then) < HOLDS_NS;
         (is_new || disk.free_bytes().is_ok_and(|free| free < need)).then(|| format!("the disk is full: {error}"))
     }

@@ -152,9 +152,9 @@ pub(crate) struct Shard {
     sealing: Mutex<()>,
     /// Held by whoever changes the manifest.
     pub(crate) upkeep: Mutex<()>,
-    /// Its segments are merged no more in this process: one cannot be read, or the shard is being dropped.
+    /// Its segments are merged no more: the shard is being dropped.
     pub(crate) unmergeable: AtomicBool,
-    /// They are not merged before this instant (monotonic, ns): a file is missing, which may be put back.
+    /// They are not merged before this instant (monotonic, ns): a file cannot be read, and may be put back.
     pub(crate) rests_until: AtomicU64,
     /// Whether [`ShardState::doubts`] has any: writers look here first.
     pub(crate) is_doubted: AtomicBool,

@@ -84,6 +84,8 @@ impl SegmentFile {
     /// The error that it does not hold at an offset what it should; it is noted that it does not.
     pub(super) fn damaged(&self, offset: u64, what: &str) -> StorageError {
         self.handles.hurt.lock().insert(self.path.clone());
+        // Another file may be put in its place.
+        *self.handle.lock() = None;
         StorageError::Damaged { file: self.path.clone(), offset, what: format!("{what}; {WAY_OUT}") }
     }
 
@@ -102,6 +104,8 @@ impl SegmentFile {
         })?;
         *handle = Some(open.clone());
         drop(handle);
+        // If it still is, its reader says so again.
+        self.handles.hurt.lock().remove(&self.path);
         self.handles.add(self.me.clone());
         Ok(open)
     }
