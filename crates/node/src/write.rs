@@ -204,8 +204,6 @@ pub struct Write<'a> {
     rows: usize,
     outside: Option<Outside>,
     beyond: Option<Beyond>,
-    /// It brings series that count towards a limit by now.
-    brings_series: bool,
 }
 
 impl std::fmt::Debug for Write<'_> {
@@ -220,7 +218,7 @@ impl<'a> Write<'a> {
     pub fn new(batch: Batch, keys: &'a dyn KeyText, undecoded: Undecoded<'a>, done: WriteDone) -> Self {
         let rows = batch.rows();
         let done: Done = Box::new(move |result| done(result.map_err(WriteError::from)));
-        Self { batch, keys, undecoded, done: Some(done), rows, outside: None, beyond: None, brings_series: false }
+        Self { batch, keys, undecoded, done: Some(done), rows, outside: None, beyond: None }
     }
 
     /// If its rows turn out not to be stored, the series that they brought do not count.
@@ -311,23 +309,25 @@ fn resolve_and_submit(
     let outside = cut_outside(&mut write.batch, policy, inner.world.clock.wall_ns(), write.keys);
     // An earlier attempt may have cut them out already.
     write.outside = outside.or(write.outside.take());
+    // Whether it brings series that count towards a limit by now.
+    let mut brings_series = false;
     if inner.counted.is_limited() && !write.batch.tables.is_empty() {
         // What the database has may have to be read.
         if !may_wait {
             return Err(Stop::Wait);
         }
-        (write.beyond, write.brings_series) =
+        (write.beyond, brings_series) =
             inner.counted.cut_beyond(inner, target.database, &mut write.batch, write.keys)?;
     }
     if write.batch.tables.is_empty() {
         write.finish();
     } else {
-        if write.brings_series {
+        if brings_series {
             write.doubt_if_it_fails(inner.counted.clone(), target.database.to_owned());
         }
         let place = Place { database: target.database, policy: &policy.name };
         let outcome = if may_wait { submit(inner, place, write) } else { attempt(inner, place, write, false) };
-        if write.brings_series && outcome.as_ref().map_or(true, |outcome| outcome.rejected.rows() > 0) {
+        if brings_series && outcome.as_ref().map_or(true, |outcome| outcome.rejected.rows() > 0) {
             inner.counted.doubt(target.database);
         }
         let outcome = outcome?;

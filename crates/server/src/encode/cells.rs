@@ -1,15 +1,29 @@
 //! A frame's columns, row after row: what of a column is printed next, for every form of answer alike.
 
+use super::number::push_integer;
 use model::{Column, FrameColumn, Presence, Values};
 
 /// How an answer prints what is in its cells.
 pub(super) trait Print {
     /// An instant (ns).
     fn time(&self, time: i64, out: &mut Vec<u8>);
-    /// One of some values.
-    fn value(&self, values: &Values, index: usize, out: &mut Vec<u8>);
+    /// A float.
+    fn float(&self, value: f64, out: &mut Vec<u8>);
+    /// A string.
+    fn text(&self, text: &[u8], out: &mut Vec<u8>);
     /// A value that is missing.
     fn missing(&self, out: &mut Vec<u8>);
+
+    /// One of some values: all forms print integers and booleans alike.
+    fn value(&self, values: &Values, index: usize, out: &mut Vec<u8>) {
+        match values {
+            Values::Float(values) => self.float(values[index], out),
+            Values::Integer(values) => push_integer(values[index], out),
+            Values::Unsigned(values) => push_integer(values[index], out),
+            Values::Boolean(values) => out.extend_from_slice(if values[index] { b"true" } else { b"false" }),
+            Values::String(values) => self.text(values.get(index), out),
+        }
+    }
 }
 
 /// Prints a column's rows one after the other.

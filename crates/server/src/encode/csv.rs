@@ -14,7 +14,7 @@
 use super::cells::{Cell, Print};
 use super::number::push_integer;
 use super::{Form, TimeForm};
-use model::{Frame, Header, Item, Text, Values};
+use model::{Frame, Header, Item, Text};
 use std::io::Write;
 
 /// An answer under way.
@@ -161,14 +161,12 @@ impl Print for TimeForm {
         push_integer(time / if let Self::Epoch(unit) = self { *unit } else { 1 }, out);
     }
 
-    fn value(&self, values: &Values, index: usize, out: &mut Vec<u8>) {
-        match values {
-            Values::Float(values) => push_float(values[index], out),
-            Values::Integer(values) => push_integer(values[index], out),
-            Values::Unsigned(values) => push_integer(values[index], out),
-            Values::Boolean(values) => out.extend_from_slice(if values[index] { b"true" } else { b"false" }),
-            Values::String(values) => push_field(values.get(index), out),
-        }
+    fn float(&self, value: f64, out: &mut Vec<u8>) {
+        push_float(value, out);
+    }
+
+    fn text(&self, text: &[u8], out: &mut Vec<u8>) {
+        push_field(text, out);
     }
 
     fn missing(&self, _: &mut Vec<u8>) {}

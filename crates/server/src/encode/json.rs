@@ -15,7 +15,7 @@ use super::number::{push_float, push_integer};
 use super::pretty::push_pretty;
 use super::text::push_string;
 use super::{Form, TimeForm};
-use model::{Frame, Header, Item, Values};
+use model::{Frame, Header, Item};
 
 /// An answer under way.
 #[derive(Debug)]
@@ -312,14 +312,12 @@ impl Print for Printed {
         }
     }
 
-    fn value(&self, values: &Values, index: usize, out: &mut Vec<u8>) {
-        match values {
-            Values::Float(values) => push_float(values[index], out),
-            Values::Integer(values) => push_integer(values[index], out),
-            Values::Unsigned(values) => push_integer(values[index], out),
-            Values::Boolean(values) => out.extend_from_slice(if values[index] { b"true" } else { b"false" }),
-            Values::String(values) => push_string(values.get(index), out),
-        }
+    fn float(&self, value: f64, out: &mut Vec<u8>) {
+        push_float(value, out);
+    }
+
+    fn text(&self, text: &[u8], out: &mut Vec<u8>) {
+        push_string(text, out);
     }
 
     fn missing(&self, out: &mut Vec<u8>) {

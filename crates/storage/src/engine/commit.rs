@@ -92,8 +92,15 @@ impl Waiting {
     /// Fails unless batches are taken.
     pub(super) fn check_open(&self) -> Result<(), StorageError> {
         match &self.condition {
-            Condition::Open => Ok(()),
             Condition::Closing => Err(StorageError::Closed("it is shutting down".into())),
+            _ => self.check_whole(),
+        }
+    }
+
+    /// Fails where rows in memory must not be flushed either.
+    pub(super) fn check_whole(&self) -> Result<(), StorageError> {
+        match &self.condition {
+            Condition::Open | Condition::Closing => Ok(()),
             Condition::ReadOnly(why) => Err(StorageError::ReadOnly(why.clone())),
             Condition::Poisoned(why) => Err(StorageError::Closed(why.clone())),
         }

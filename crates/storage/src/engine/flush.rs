@@ -2,7 +2,7 @@
 //! the log names them. Three syncs, whatever the number of shards.
 
 use super::Engine;
-use super::commit::{Condition, Entry, Swap};
+use super::commit::{Entry, Swap};
 use super::shard::{Flushable, Shard};
 use crate::SEGMENTS_FOLDER;
 use crate::error::StorageError;
@@ -20,11 +20,7 @@ impl Engine {
     /// Flushes the shards that `due` picks. Returns whether there was something to flush.
     pub(super) fn flush_shards(&self, due: impl Fn(&Shard) -> bool) -> Result<bool, StorageError> {
         let _alone = self.flushing.lock();
-        match &self.waiting.lock().condition {
-            Condition::Poisoned(why) => return Err(StorageError::Closed(why.clone())),
-            Condition::ReadOnly(why) => return Err(StorageError::ReadOnly(why.clone())),
-            Condition::Open | Condition::Closing => {}
-        }
+        self.waiting.lock().check_whole()?;
         // Rows that come from now on may use a new table, so that the old one leaves with those that are flushed.
         self.series.forget(self.world.clock.monotonic_ns());
         let shards: Vec<Arc<Shard>> = self.shards.read().values().filter(|shard| due(shard)).cloned().collect();

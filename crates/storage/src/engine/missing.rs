@@ -16,7 +16,7 @@ impl Engine {
     /// # Errors
     /// The folder cannot be read.
     pub fn missing_segments(&self) -> Result<Vec<MissingSegment>, StorageError> {
-        if self.missed_some || self.files.missed() { self.find_missing() } else { Ok(Vec::new()) }
+        if self.files.missed() { self.find_missing() } else { Ok(Vec::new()) }
     }
 
     /// Files of segments that were found damaged since the start by who read them, and are still named.

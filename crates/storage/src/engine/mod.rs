@@ -166,8 +166,6 @@ pub struct Engine {
     pub(crate) compaction: Compaction,
     full: FullDisk,
     torn: Option<String>,
-    /// The start has missed files of segments.
-    missed_some: bool,
     stats: EngineStats,
 }
 

@@ -109,7 +109,7 @@ impl Engine {
             // What of them is in the log comes back.
             loaded.extend(lost.iter().map(|&shard| (shard, Manifest::default())));
         }
-        let mut engine = Self::assemble(world, options, manifests, states, &found);
+        let engine = Self::assemble(world, options, manifests, states, &found);
         *engine.broken.lock() = broken;
         for (id, manifest) in loaded {
             let shard = engine.shard_of(id, &manifest)?;
@@ -128,7 +128,9 @@ impl Engine {
         } else {
             engine.waiting.lock().condition = Condition::ReadOnly(told(&damage));
         }
-        engine.missed_some = !engine.find_missing()?.is_empty();
+        if !engine.find_missing()?.is_empty() {
+            engine.files.miss();
+        }
         Ok(Opened { engine, found, damage, broken: lost })
     }
 
@@ -168,7 +170,6 @@ impl Engine {
             compaction: Compaction::new(&options.merges, &options.stats),
             full: FullDisk::new(options.reserve_bytes),
             torn: found.torn.clone(),
-            missed_some: false,
             stats: EngineStats::new(&options.stats),
             world,
             options,

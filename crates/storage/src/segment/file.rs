@@ -140,7 +140,12 @@ impl Files {
         Self { disk, open: Mutex::default(), handles }
     }
 
-    /// Whether a file was missing when it was to be read.
+    /// Notes that a file is missing.
+    pub(crate) fn miss(&self) {
+        self.handles.missed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a file was missing once.
     pub(crate) fn missed(&self) -> bool {
         self.handles.missed.load(Ordering::Relaxed)
     }

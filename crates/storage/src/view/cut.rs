@@ -194,8 +194,10 @@ impl Cut {
         }
         let rows = merged.times.len();
         let few = columns.iter().map(|column| column.values.len()).sum::<usize>() < rows / FEW;
-        let choices = if few { sorted(&parts, &columns) } else { placed(&parts, &columns, rows) };
-        Ok(Arc::new(gather(field_type, rows, choices, &columns)))
+        Ok(Arc::new(match few {
+            true => gather(field_type, rows, sorted(&parts, &columns).into_iter(), &columns),
+            false => gather(field_type, rows, placed(&parts, &columns, rows), &columns),
+        }))
     }
 
     /// Bytes of what it refers to.
@@ -318,14 +320,14 @@ fn each_choice(parts: &[Option<&[u32]>], columns: &[Arc<Column>], mut give: impl
 }
 
 /// The values by row, the last part's winning: many of them, by a place for each row.
-fn placed(parts: &[Option<&[u32]>], columns: &[Arc<Column>], rows: usize) -> Vec<Choice> {
+fn placed(parts: &[Option<&[u32]>], columns: &[Arc<Column>], rows: usize) -> impl Iterator<Item = Choice> {
     let mut places: Vec<Option<(u32, u32)>> = vec![None; rows];
     each_choice(parts, columns, |(row, part, value)| {
         if let Some(place) = places.get_mut(row as usize) {
             *place = Some((part, value));
         }
     });
-    (0u32..).zip(places).filter_map(|(row, place)| place.map(|(part, value)| (row, part, value))).collect()
+    (0u32..).zip(places).filter_map(|(row, place)| place.map(|(part, value)| (row, part, value)))
 }
 
 /// The same of a few values.
@@ -344,17 +346,24 @@ fn sorted(parts: &[Option<&[u32]>], columns: &[Arc<Column>]) -> Vec<Choice> {
 }
 
 /// The chosen values as a column: values that stand next to each other in a part are taken together.
-fn gather(field_type: FieldType, rows: usize, choices: Vec<Choice>, columns: &[Arc<Column>]) -> Column {
+fn gather(
+    field_type: FieldType,
+    rows: usize,
+    choices: impl Iterator<Item = Choice>,
+    columns: &[Arc<Column>],
+) -> Column {
     let mut values = Values::new(field_type);
-    let mut at = 0;
-    while at < choices.len() {
-        let (_, part, first) = choices[at];
-        let follows = |(step, choice): &(u32, &Choice)| (choice.1, choice.2) == (part, first + step);
-        let run = (0u32..).zip(&choices[at..]).take_while(follows).count();
-        values.extend_range(&columns[part as usize].values, first as usize..first as usize + run);
-        at += run;
+    let mut present = Vec::new();
+    let mut choices = choices.peekable();
+    while let Some((row, part, first)) = choices.next() {
+        present.push(row);
+        let mut end = first + 1;
+        while let Some((row, ..)) = choices.next_if(|&(_, other, value)| (other, value) == (part, end)) {
+            present.push(row);
+            end += 1;
+        }
+        values.extend_range(&columns[part as usize].values, first as usize..end as usize);
     }
-    let present = choices.into_iter().map(|(row, ..)| row).collect();
     let mut column = Column { values, presence: Presence::Sparse(present) };
     column.seal(rows);
     column

@@ -2,7 +2,7 @@
 
 use super::cut::Cut;
 use super::series::SeriesSet;
-use super::source::{Opened, Piece, Place, Times};
+use super::source::{Fields, Opened, Piece, Place, Times};
 use super::{View, arrange};
 use crate::error::StorageError;
 use crate::segment::directory::Group;
@@ -54,11 +54,12 @@ impl<'v> Scan<'v> {
     ) -> Result<Self, StorageError> {
         let sources = &set.inner.sources;
         let ranges = sources.iter().map(super::source::Source::range).collect::<Result<Vec<_>, _>>()?;
+        let by_name = Fields::new(fields);
         let open = |(source, own): (&super::source::Source, &TimeRange)| {
             if !own.overlaps(&range) {
                 return Ok(None);
             }
-            let opened = source.open(fields)?;
+            let opened = source.open(&by_name)?;
             Ok(opened.is_useful().then(|| Arc::new(opened)))
         };
         let opened = sources.iter().zip(&ranges).map(open).collect::<Result<_, StorageError>>()?;

@@ -96,21 +96,20 @@ impl Source {
         }
     }
 
-    pub(super) fn open(&self, fields: &[(Text, FieldType)]) -> Result<Opened, StorageError> {
+    pub(super) fn open(&self, fields: &Fields<'_>) -> Result<Opened, StorageError> {
         match &self.kind {
             SourceKind::Segment(segment, measurement) => {
                 let contents = segment.contents()?;
                 let known = contents.measurements[*measurement].fields.iter().map(|key| (&key.name, key.field_type));
-                let mut places: Vec<(u32, u32)> = places(known, fields).collect();
-                places.sort_unstable();
+                let places = fields.places(known);
                 let directory = segment.directory(*measurement)?;
                 let columns = directory.groups.iter().map(|group| GroupColumns::new(group, &places)).collect();
                 Ok(Opened::Segment { segment: segment.clone(), measurement: *measurement, directory, columns })
             }
             SourceKind::Run(run, table) => {
                 let known = run.tables[*table].columns.iter().map(|(key, _)| (&key.name, key.field_type));
-                let mut columns = vec![None; fields.len()];
-                places(known, fields).for_each(|(at, field)| columns[field as usize] = Some(at as usize));
+                let mut columns = vec![None; fields.0.len()];
+                fields.places(known).into_iter().for_each(|(at, field)| columns[field as usize] = Some(at as usize));
                 let dense = |&at: &usize| matches!(run.tables[*table].columns[at].1.presence, Presence::Dense);
                 let is_dense = columns.iter().flatten().any(dense);
                 let is_text = |&at: &usize| run.tables[*table].columns[at].0.field_type == FieldType::String;
@@ -121,14 +120,19 @@ impl Source {
     }
 }
 
-/// Where a source has the fields of a scan: places in its list, and in the scan's.
-fn places<'a>(
-    known: impl Iterator<Item = (&'a Text, FieldType)>,
-    fields: &[(Text, FieldType)],
-) -> impl Iterator<Item = (u32, u32)> {
-    let places: HashMap<(&Text, FieldType), u32> = known.zip(0..).collect();
-    let place = |(field, (name, t)): (u32, &(Text, FieldType))| places.get(&(name, *t)).map(|&at| (at, field));
-    (0..).zip(fields).filter_map(place).collect::<Vec<_>>().into_iter()
+/// The fields of a scan by name and type, and their places among them: looked up in for every source.
+pub(super) struct Fields<'a>(HashMap<(&'a Text, FieldType), u32>);
+
+impl<'a> Fields<'a> {
+    /// Of a list in which none stands twice.
+    pub(super) fn new(fields: &'a [(Text, FieldType)]) -> Self {
+        Self(fields.iter().map(|(name, field_type)| (name, *field_type)).zip(0..).collect())
+    }
+
+    /// Where a source has them: places in its list, ascending, and in the scan's.
+    fn places<'k>(&self, known: impl Iterator<Item = (&'k Text, FieldType)>) -> Vec<(u32, u32)> {
+        (0..).zip(known).filter_map(|(at, field)| Some((at, *self.0.get(&field)?))).collect()
+    }
 }
 
 impl GroupColumns {
