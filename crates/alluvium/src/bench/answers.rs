@@ -1,15 +1,54 @@
 //! Whether two answers say the same.
 //!
 //! Order counts wherever JSON has one: rows, columns and series come in an order that clients rely on. Integers must be
-//! equal, other numbers nearly so; everything else must be the same.
+//! equal, other numbers nearly so; everything else must be the same. Two kinds of question have looser answers ([`Same`]).
 
+use super::kinds::Same;
 use serde_json::{Number, Value};
 
+/// How far apart two estimates may be, as a part of the larger.
+const ESTIMATE: f64 = 0.02;
+
 /// Where two answers differ first, or none if they say the same. `tolerance` is a part of the larger number.
-pub(super) fn difference(a: &Value, b: &Value, tolerance: f64) -> Option<String> {
+pub(super) fn difference(a: &Value, b: &Value, same: Same, tolerance: f64) -> Option<String> {
     let mut place = String::new();
-    let found = differ(a, b, tolerance, &mut place)?;
+    let found = match same {
+        Same::Whole => differ(a, b, tolerance, &mut place),
+        Same::Estimate => differ(&floats(a), &floats(b), ESTIMATE, &mut place),
+        Same::Times => differ(&times(a), &times(b), tolerance, &mut place),
+    }?;
     Some(format!("at {}: {found}", if place.is_empty() { "/" } else { &place }))
+}
+
+/// The answer with floats in the place of the integers of its rows.
+fn floats(answer: &Value) -> Value {
+    with_cells(answer, |row| {
+        let float = |cell: &Value| cell.as_f64().map_or_else(|| cell.clone(), Value::from);
+        row.iter().map(float).collect()
+    })
+}
+
+/// The answer with nothing but the time in each row.
+fn times(answer: &Value) -> Value {
+    with_cells(answer, |row| row.first().cloned().into_iter().collect())
+}
+
+/// The answer with other cells in each row of its series.
+fn with_cells(answer: &Value, cells: impl Fn(&[Value]) -> Vec<Value>) -> Value {
+    let mut answer = answer.clone();
+    let lists = |value: &mut Value, key: &str| value[key].as_array_mut().map(std::mem::take).unwrap_or_default();
+    let results = lists(&mut answer, "results").into_iter().map(|mut result| {
+        let series = lists(&mut result, "series").into_iter().map(|mut series| {
+            let rows = lists(&mut series, "values").into_iter();
+            let rows = rows.map(|row| Value::from(cells(row.as_array().map_or(&[], Vec::as_slice))));
+            series["values"] = rows.collect();
+            series
+        });
+        result["series"] = series.collect();
+        result
+    });
+    answer["results"] = results.collect();
+    answer
 }
 
 /// As [`difference`]; `place` is where `a` and `b` stand, and on a difference where it is.
@@ -71,7 +110,7 @@ mod tests {
     use super::*;
 
     fn compared(a: &str, b: &str) -> Option<String> {
-        difference(&serde_json::from_str(a).unwrap(), &serde_json::from_str(b).unwrap(), 1e-12)
+        difference(&serde_json::from_str(a).unwrap(), &serde_json::from_str(b).unwrap(), Same::Whole, 1e-12)
     }
 
     #[test]
@@ -95,5 +134,30 @@ mod tests {
         }
         // Neighbours that an f64 cannot tell apart.
         assert!(compared("9007199254740993", "9007199254740992").is_some());
+    }
+
+    /// The difference of two answers of one series with these rows.
+    fn rows(a: &str, b: &str, same: Same) -> Option<String> {
+        let answer = |rows: &str| {
+            let text = format!(r#"{{"results":[{{"series":[{{"columns":["time","x"],"values":{rows}}}]}}]}}"#);
+            serde_json::from_str::<Value>(&text).unwrap()
+        };
+        difference(&answer(a), &answer(b), same, 1e-12)
+    }
+
+    #[test]
+    fn estimates_may_be_two_parts_in_a_hundred_apart() {
+        assert_eq!(rows("[[1000]]", "[[1019]]", Same::Estimate), None);
+        let place = "at /results/0/series/0/values/0/0: 1000.0 and 1030.0";
+        assert_eq!(rows("[[1000]]", "[[1030]]", Same::Estimate).unwrap(), place);
+        assert!(rows("[[1000]]", "[[1001]]", Same::Whole).is_some());
+        assert!(rows("[[1000]]", "[]", Same::Estimate).is_some());
+    }
+
+    #[test]
+    fn rows_of_a_time_may_be_others() {
+        assert_eq!(rows(r#"[["t",1],["t",2]]"#, r#"[["t",3],["t",1]]"#, Same::Times), None);
+        assert!(rows(r#"[["t",1],["t",2]]"#, r#"[["t",1],["u",2]]"#, Same::Times).is_some());
+        assert!(rows(r#"[["t",1],["t",2]]"#, r#"[["t",1]]"#, Same::Times).is_some());
     }
 }

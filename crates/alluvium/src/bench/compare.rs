@@ -4,7 +4,11 @@ use super::Questions;
 use super::answers::difference;
 use super::figures::{Latencies, ms, print_row};
 use super::http::Url;
-use super::query::Server;
+use super::kinds::Same;
+use super::question::Question;
+use super::server::Server;
+use super::target::System;
+use super::wording::worded;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
@@ -30,20 +34,29 @@ pub(super) struct Arguments {
     questions: Questions,
 }
 
+/// What is printed of a type.
+const COLUMNS: [&str; 9] =
+    ["count", "a-ms", "b-ms", "b/a", "a-p99-ms", "b-p99-ms", "wrong", "a-values/s", "b-values/s"];
+
 /// Asks, and prints a line for each type: queries, both medians and both 99th percentiles in milliseconds, the medians'
-/// ratio (above 1: `b` is slower), answers that differ. Fails at the end if there were any.
+/// ratio (above 1: `b` is slower), answers that differ, and for scans the values that are read in a second at the median.
+/// Fails at the end if answers differ. Answers to what warms up are compared as well.
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let mut servers = [Server::new(&arguments.a, &arguments.db)?, Server::new(&arguments.b, &arguments.db)?];
-    print_row("type", &["count", "a-ms", "b-ms", "b/a", "a-p99-ms", "b-p99-ms", "wrong"].map(str::to_owned))?;
+    let mut servers = [Server::new(&arguments.a)?, Server::new(&arguments.b)?];
+    print_row("type", &COLUMNS.map(str::to_owned))?;
     let mut wrong = Vec::new();
-    for (name, queries) in arguments.questions.drawn()? {
+    for drawn in arguments.questions.drawn()? {
         let found = wrong.len();
-        let [a, b] = ask_both(&mut servers, &queries, arguments.tolerance, &mut wrong)?;
+        let mut ask = |questions| ask_both(&mut servers, arguments, questions, drawn.kind.same, &mut wrong);
+        ask(&drawn.warm)?;
+        let [a, b] = ask(&drawn.counted)?;
         let ratio = format!("{:.3}", b.median_ms() / a.median_ms());
         let count = a.count().to_string();
         let (tail_a, tail_b) = (ms(a.quantile_ms(0.99)), ms(b.quantile_ms(0.99)));
         let differing = (wrong.len() - found).to_string();
-        print_row(name, &[count, ms(a.median_ms()), ms(b.median_ms()), ratio, tail_a, tail_b, differing])?;
+        let [values_a, values_b] = [&a, &b].map(|latencies| drawn.values_per_second(latencies));
+        let (a, b) = (ms(a.median_ms()), ms(b.median_ms()));
+        print_row(drawn.kind.name, &[count, a, b, ratio, tail_a, tail_b, differing, values_a, values_b])?;
     }
     if !wrong.is_empty() {
         let told = wrong[..wrong.len().min(TOLD)].join("\n  ");
@@ -52,23 +65,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Asks every query of both, the one first that was second before; says in `wrong` which answers differ and where.
+/// Asks every question of both, the one first that was second before; says in `wrong` which answers differ and where.
 fn ask_both(
-    servers: &mut [Server<'_>; 2],
-    queries: &[String],
-    tolerance: f64,
+    servers: &mut [Server; 2],
+    arguments: &Arguments,
+    questions: &[Question],
+    same: Same,
     wrong: &mut Vec<String>,
 ) -> Result<[Latencies; 2]> {
     let mut latencies = [Vec::new(), Vec::new()];
-    for (turn, query) in queries.iter().enumerate() {
+    for (turn, question) in questions.iter().enumerate() {
+        let request = worded(System::Influxdb, question, &arguments.db).context("InfluxQL has words for everything")?;
         let mut answers = [Value::Null, Value::Null];
         for which in [turn % 2, 1 - turn % 2] {
-            let (latency, body) = servers[which].ask(query)?;
+            let (latency, body) = servers[which].ask(&request)?;
             latencies[which].push(latency);
-            answers[which] = serde_json::from_slice(body).with_context(|| format!("no JSON answers {query}"))?;
+            answers[which] =
+                serde_json::from_slice(body).with_context(|| format!("no JSON answers {}", request.text))?;
         }
-        if let Some(place) = difference(&answers[0], &answers[1], tolerance) {
-            wrong.push(format!("{query}\n    {place}"));
+        if let Some(place) = difference(&answers[0], &answers[1], same, arguments.tolerance) {
+            wrong.push(format!("{}\n    {place}", request.text));
         }
     }
     Ok(latencies.map(Latencies::new))

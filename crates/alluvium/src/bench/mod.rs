@@ -1,9 +1,10 @@
 //! `alluvium bench`: measures this database, or one of those that it is compared with, from outside.
 //!
 //! `generate` writes a workload to a file, so that nothing but sending happens while a clock runs; `load` sends the file and
-//! reports what the server paid for it; `query` asks the fifteen TSBS query types; `compare` asks two servers the same
-//! questions, alternating, and compares the answers. A seed decides data and questions: the same seed, the same bytes, on
-//! every machine. Nothing here knows how the database works inside; it is reached by URL, its costs by process id.
+//! reports what the server paid for it; `query` asks the fifteen TSBS query types and some more, each system in its own
+//! words; `compare` asks two servers the same questions, alternating, and compares the answers; `mixed` has many clients ask
+//! at once. A seed decides data and questions: the same seed, the same bytes, on every machine. Nothing here knows how the
+//! database works inside; it is reached by URL, its costs by process id.
 
 mod answers;
 mod batches;
@@ -12,14 +13,20 @@ mod figures;
 mod files;
 mod generate;
 mod http;
+mod kinds;
 mod load;
+mod mixed;
 mod moment;
 mod probe;
-mod queries;
 mod query;
+mod question;
+mod rows;
+mod server;
 mod target;
+mod wording;
 
 use anyhow::{Context, Result, ensure};
+use question::Question;
 use std::time::Duration;
 
 /// Flags of `bench`.
@@ -35,10 +42,12 @@ enum Command {
     Generate(generate::Arguments),
     /// Send a file to a server and report speed and costs.
     Load(load::Arguments),
-    /// Ask a server the TSBS queries and report latencies.
+    /// Ask a server the TSBS queries, or others, and report latencies.
     Query(query::Arguments),
     /// Ask two servers the same queries, alternating, and compare their answers.
     Compare(compare::Arguments),
+    /// Have many clients ask a server at once and report queries a second.
+    Mixed(mixed::Arguments),
 }
 
 /// Runs one of the subcommands; the report goes to standard output.
@@ -51,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Command::Load(arguments) => load::run(arguments),
         Command::Query(arguments) => query::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
+        Command::Mixed(arguments) => mixed::run(arguments),
     }
 }
 
@@ -70,24 +80,49 @@ struct Data {
 struct Questions {
     #[command(flatten)]
     data: Data,
-    /// The types, with commas between them: names of TSBS, `all` for the fifteen, `series` for the questions on workload C.
+    /// The types, with commas between them: names, `all` for TSBS's fifteen, `scans` for whole columns of workload A,
+    /// `series` for the questions on workload C.
     #[arg(long, value_name = "LIST", default_value = "all")]
     types: String,
-    /// Queries of each type.
+    /// Queries of each type; of those that go over everything (`scans`, `series`) 10 at most.
     #[arg(long, value_name = "N", default_value_t = 100)]
     count: usize,
+    /// Queries of each type that are asked beforehand and not counted; of those that go over everything one at most.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    warm: usize,
     /// Decides windows and hosts.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
 }
 
+/// A type with its questions.
+struct Drawn {
+    kind: &'static kinds::Kind,
+    /// What is asked first and not counted.
+    warm: Vec<Question>,
+    counted: Vec<Question>,
+}
+
 impl Questions {
-    /// The chosen types, each with its queries.
-    fn drawn(&self) -> Result<Vec<(&'static str, Vec<String>)>> {
+    /// The chosen types, each with its questions.
+    fn drawn(&self) -> Result<Vec<Drawn>> {
         ensure!(self.count > 0 && self.data.hosts > 0 && self.data.hours > 0, "count, hosts and hours must be above 0");
-        let kinds = queries::chosen(&self.types)?;
-        let draw = |kind: &queries::Kind| (kind.name, kind.draw(&self.data, self.seed, self.count));
-        Ok(kinds.into_iter().map(draw).collect())
+        let draw = |kind: &'static kinds::Kind| {
+            let (warm, count) =
+                if kind.is_whole() { (self.warm.min(1), self.count.min(10)) } else { (self.warm, self.count) };
+            // What warms up is drawn last: the counted questions of a seed are the same with and without.
+            let mut counted = kind.draw(&self.data, self.seed, count + warm);
+            Drawn { kind, warm: counted.split_off(count), counted }
+        };
+        Ok(kinds::chosen(&self.types)?.into_iter().map(draw).collect())
+    }
+}
+
+impl Drawn {
+    /// Values that are read in a second at the median, where it is known how many a question reads.
+    fn values_per_second(&self, latencies: &figures::Latencies) -> String {
+        let values = self.counted.first().and_then(Question::values);
+        values.map_or_else(|| "-".to_owned(), |values| format!("{:.0}", values as f64 / latencies.median_ms() * 1e3))
     }
 }
 
@@ -109,6 +144,23 @@ fn span(text: &str) -> Result<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn warming_up_does_not_change_what_is_counted() {
+        let drawn = |warm, types: &str| {
+            let data = Data { hosts: 100, hours: 72 };
+            Questions { data, types: types.to_owned(), count: 20, warm, seed: 1 }.drawn().unwrap().remove(0)
+        };
+        let (cold, warmed) = (drawn(0, "double-groupby-1"), drawn(5, "double-groupby-1"));
+        assert_eq!(cold.counted, warmed.counted);
+        assert_eq!((cold.counted.len(), cold.warm.len(), warmed.warm.len()), (20, 0, 5));
+        assert!(warmed.warm.iter().all(|question| !warmed.counted.contains(question)));
+        let scan = drawn(5, "scan-median");
+        assert_eq!((scan.counted.len(), scan.warm.len()), (10, 1));
+        let latencies = figures::Latencies::new(vec![500_000_000]);
+        assert_eq!(scan.values_per_second(&latencies), (100 * 72 * 360 * 2).to_string());
+        assert_eq!(cold.values_per_second(&latencies), "-");
+    }
 
     #[test]
     fn reads_spans() {

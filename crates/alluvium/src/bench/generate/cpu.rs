@@ -8,7 +8,7 @@ use anyhow::Result;
 use platform::{Random, SeededRandom};
 use std::io::Write;
 
-const FIELDS: [&str; 10] = super::super::queries::METRICS;
+const FIELDS: [&str; 10] = super::super::question::METRICS;
 
 /// Regions, each with the letters of its zones.
 const REGIONS: [(&str, &str); 9] = [
