@@ -4,6 +4,7 @@
 mod csv;
 mod hostile;
 mod limits;
+mod msgpack;
 mod query;
 mod status;
 mod write;

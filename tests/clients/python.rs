@@ -12,6 +12,8 @@ from influxdb.exceptions import InfluxDBClientError
 host, port = sys.argv[1].split(":")
 client = InfluxDBClient(host, int(port), database="py")
 assert client.ping() == "1.13.2"
+kinds = set()
+client._session.hooks["response"].append(lambda reply, *rest, **more: kinds.add((reply.request.path_url.split("?")[0], reply.headers.get("Content-Type"))))
 client.create_database("py")
 assert {"name": "py"} in client.get_list_database(), client.get_list_database()
 client.create_retention_policy("week", "7d", 1, database="py")
@@ -30,7 +32,9 @@ result = client.query("SELECT mean(f) FROM cpu GROUP BY host", epoch="ms")
 assert [tags["host"] for (_, tags) in result.keys()] == ["a, b=c", "b", "line"], result.keys()
 bound = client.query("SELECT f FROM cpu WHERE host = $h", bind_params={"h": "b"})
 assert list(bound.get_points()) == [{"time": "2020-01-01T00:01:00Z", "f": 2.5}]
-chunks = list(client.query("SELECT f FROM cpu", chunked=True, chunk_size=1))
+# Its reader of MessagePack takes one document only, so it cannot read several chunks of a real InfluxDB either.
+plain = InfluxDBClient(host, int(port), database="py", headers={"Accept": "application/json"})
+chunks = list(plain.query("SELECT f FROM cpu", chunked=True, chunk_size=1))
 assert sum(len(list(chunk.get_points())) for chunk in chunks) == 3, chunks
 both = client.query("SELECT count(f) FROM cpu; SHOW MEASUREMENTS")
 assert list(both[0].get_points())[0]["count"] == 3
@@ -47,6 +51,7 @@ except InfluxDBClientError as error:
 client.drop_retention_policy("week", "py")
 client.drop_database("py")
 assert client.get_list_database() == []
+assert ("/query", "application/x-msgpack") in kinds and ("/query", "application/json") not in kinds, kinds
 print("all well")
 "#;
 

@@ -237,6 +237,12 @@ impl Node {
         write::write(&self.inner, target, write, false)
     }
 
+    /// Memory that one answer may hold back: as much as a query may take, out of the same whole.
+    #[must_use]
+    pub fn answer_memory(&self) -> Budget {
+        self.inner.options.memory.child("answer", self.inner.options.query_bytes)
+    }
+
     /// Takes query text apart.
     ///
     /// # Errors

@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Parameters go into the URL. Those in capitals steer the step instead: `GET` asks by GET, `NODB` names no database, `CSV` asks for
-//! CSV, `TOLERANCE=1e-12` allows floats that relative difference, `MASK` hides times in the answer before it is compared.
+//! CSV, `MSGPACK` for MessagePack, which is shown in hexadecimal digits, `TOLERANCE=1e-12` allows floats that relative difference, `MASK` hides times in the answer before it is compared.
 
 use crate::{Client, Tolerance, difference, encode};
 use std::fmt::Write as _;
@@ -144,17 +144,26 @@ impl Step {
     #[must_use]
     pub fn send(&self, client: &Client) -> Answer {
         let target = self.target();
-        let csv: &[(&str, &str)] = if self.steering("CSV").is_some() { &[("Accept", "application/csv")] } else { &[] };
+        let is_packed = self.steering("MSGPACK").is_some();
+        let accept: &[(&str, &str)] = match self.steering("CSV") {
+            Some(_) => &[("Accept", "application/csv")],
+            None if is_packed => &[("Accept", "application/x-msgpack")],
+            None => &[],
+        };
         let by_get = self.steering("GET").is_some();
         let reply = match self.kind {
             StepKind::Write => client.request("POST", &format!("/write?{target}"), &[], self.text.as_bytes()),
-            StepKind::Query if by_get || !csv.is_empty() => {
+            StepKind::Query if by_get || !accept.is_empty() => {
                 let target = format!("/query?{target}&q={}", encode(&self.text));
-                client.request(if by_get { "GET" } else { "POST" }, &target, csv, b"")
+                client.request(if by_get { "GET" } else { "POST" }, &target, accept, b"")
             }
             StepKind::Query => client.try_query(&target, &self.text),
         };
         match reply {
+            Ok(reply) if is_packed => {
+                let body = reply.body.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+                Answer { status: reply.status, body }
+            }
             Ok(reply) => {
                 let mut body = reply.text();
                 if body.ends_with('\n') {

@@ -14,13 +14,28 @@ pub(super) trait Print {
     /// A value that is missing.
     fn missing(&self, out: &mut Vec<u8>);
 
-    /// One of some values: all forms print integers and booleans alike.
+    /// An integer: forms that are text print it alike.
+    fn integer(&self, value: i64, out: &mut Vec<u8>) {
+        push_integer(value, out);
+    }
+
+    /// An unsigned integer: forms that are text print it alike.
+    fn unsigned(&self, value: u64, out: &mut Vec<u8>) {
+        push_integer(value, out);
+    }
+
+    /// A boolean: forms that are text print it alike.
+    fn boolean(&self, value: bool, out: &mut Vec<u8>) {
+        out.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    /// One of some values.
     fn value(&self, values: &Values, index: usize, out: &mut Vec<u8>) {
         match values {
             Values::Float(values) => self.float(values[index], out),
-            Values::Integer(values) => push_integer(values[index], out),
-            Values::Unsigned(values) => push_integer(values[index], out),
-            Values::Boolean(values) => out.extend_from_slice(if values[index] { b"true" } else { b"false" }),
+            Values::Integer(values) => self.integer(values[index], out),
+            Values::Unsigned(values) => self.unsigned(values[index], out),
+            Values::Boolean(values) => self.boolean(values[index], out),
             Values::String(values) => self.text(values.get(index), out),
         }
     }

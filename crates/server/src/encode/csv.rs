@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! name,tags,time,v            the columns of a statement's first series
-//! m,"h=a,r=b",1,0.5           times in ns where no epoch was asked for; a missing value is empty
+//! m,"h=a,r=b",1,0.5           times in ns where no other form was asked for; a missing value is empty
 //!                             an empty line before the next statement that has a series, and where columns change
 //! name,tags,key
 //! ```
@@ -156,9 +156,12 @@ fn push_field(field: &[u8], out: &mut Vec<u8>) {
 }
 
 impl Print for TimeForm {
-    /// InfluxDB's CSV has no RFC 3339.
     fn time(&self, time: i64, out: &mut Vec<u8>) {
-        push_integer(time / if let Self::Epoch(unit) = self { *unit } else { 1 }, out);
+        match self {
+            Self::Native => push_integer(time, out),
+            Self::Epoch(unit) => push_integer(time / unit, out),
+            Self::Rfc3339 => model::time::push_rfc3339(time, out),
+        }
     }
 
     fn float(&self, value: f64, out: &mut Vec<u8>) {
@@ -214,7 +217,7 @@ mod tests {
 
     #[test]
     fn statements_and_columns_have_heads() {
-        let mut answer = csv(TimeForm::Rfc3339, 0);
+        let mut answer = csv(TimeForm::Native, 0);
         answer.begin(0);
         answer.end(None);
         answer.begin(1);

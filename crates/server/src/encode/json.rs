@@ -73,6 +73,11 @@ impl Json {
         self.out.len()
     }
 
+    /// Memory that is held until the end, with the indented text that is made then: some three times as long.
+    pub(super) fn held(&self) -> usize {
+        if self.form.pretty { 4 * self.out.capacity() } else { 0 }
+    }
+
     /// Begins the answer to statement `id`. A chunked answer is split only where rows are many: to a SELECT.
     pub(super) fn begin(&mut self, id: usize, is_select: bool) {
         self.form.chunk_rows = self.form.chunk_rows.map(|_| if is_select { self.chunk_rows } else { usize::MAX });
@@ -304,7 +309,7 @@ impl Print for Printed {
     fn time(&self, time: i64, out: &mut Vec<u8>) {
         match self.0 {
             TimeForm::Epoch(unit) => push_integer(time / unit, out),
-            TimeForm::Rfc3339 => {
+            TimeForm::Native | TimeForm::Rfc3339 => {
                 out.push(b'"');
                 model::time::push_rfc3339(time, out);
                 out.push(b'"');

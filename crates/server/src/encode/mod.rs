@@ -1,18 +1,21 @@
 //! Items to bytes: an answer is written straight from column vectors, without a tree of values between.
 //!
-//! `json` writes whole answers and chunked ones, `csv` tables; `cells` walks the columns for both; `number` and `text` print values
-//! exactly as InfluxDB (Go) does.
+//! `json` and `msgpack` write whole answers and chunked ones, `csv` tables; `cells` walks the columns for all; `number`, `text` and
+//! `pack` print values exactly as InfluxDB (Go) does.
 
 mod cells;
 mod csv;
 mod json;
+mod msgpack;
 mod number;
+mod pack;
 mod pretty;
 mod text;
 
 use csv::Csv;
 use json::Json;
 use model::Item;
+use msgpack::Msgpack;
 pub use text::push_string;
 
 /// What an answer is written in.
@@ -25,6 +28,8 @@ pub enum Layout {
     ApplicationCsv,
     /// CSV under the name `text/csv`.
     TextCsv,
+    /// `application/x-msgpack`.
+    Msgpack,
 }
 
 impl Layout {
@@ -35,6 +40,7 @@ impl Layout {
             Self::Json => "application/json",
             Self::ApplicationCsv => "application/csv",
             Self::TextCsv => "text/csv",
+            Self::Msgpack => "application/x-msgpack",
         }
     }
 
@@ -45,6 +51,7 @@ impl Layout {
         match self {
             Self::Json => json::push_whole_error(text, &mut body),
             Self::ApplicationCsv | Self::TextCsv => csv::push_error(text, &mut body),
+            Self::Msgpack => msgpack::push_error(text, &mut body),
         }
         body
     }
@@ -55,6 +62,8 @@ impl Layout {
 pub struct Form {
     /// What it is written in.
     pub layout: Layout,
+    /// Number of statements that are answered.
+    pub statements: usize,
     /// How instants are printed.
     pub times: TimeForm,
     /// Whether JSON is indented.
@@ -72,6 +81,8 @@ pub enum Answer {
     Json(Json),
     /// As CSV.
     Csv(Csv),
+    /// As MessagePack.
+    Msgpack(Msgpack),
 }
 
 impl Answer {
@@ -81,14 +92,16 @@ impl Answer {
         match form.layout {
             Layout::Json => Self::Json(Json::new(form)),
             Layout::ApplicationCsv | Layout::TextCsv => Self::Csv(Csv::new(form)),
+            Layout::Msgpack => Self::Msgpack(Msgpack::new(form)),
         }
     }
 
-    /// Bytes that may be sent now: none before the end where the form is pretty.
+    /// Bytes that may be sent now: none before the end where the form is pretty, whole statements or chunks of MessagePack.
     pub fn take(&mut self) -> Vec<u8> {
         match self {
             Self::Json(json) => json.take(),
             Self::Csv(csv) => csv.take(),
+            Self::Msgpack(msgpack) => msgpack.take(),
         }
     }
 
@@ -98,6 +111,17 @@ impl Answer {
         match self {
             Self::Json(json) => json.waiting(),
             Self::Csv(csv) => csv.waiting(),
+            Self::Msgpack(msgpack) => msgpack.waiting(),
+        }
+    }
+
+    /// Memory of what cannot be sent yet because its head tells what comes later (bytes).
+    #[must_use]
+    pub fn held(&self) -> usize {
+        match self {
+            Self::Json(json) => json.held(),
+            Self::Csv(_) => 0,
+            Self::Msgpack(msgpack) => msgpack.held(),
         }
     }
 
@@ -106,6 +130,7 @@ impl Answer {
         match self {
             Self::Json(json) => json.begin(id, is_select),
             Self::Csv(csv) => csv.begin(id),
+            Self::Msgpack(msgpack) => msgpack.begin(id, is_select),
         }
     }
 
@@ -114,14 +139,17 @@ impl Answer {
         match self {
             Self::Json(json) => json.item(item),
             Self::Csv(csv) => csv.item(item),
+            Self::Msgpack(msgpack) => msgpack.item(item),
         }
     }
 
-    /// Ends the answer to the statement that began last. CSV has no place for messages.
+    /// Ends the answer to the statement that began last. CSV has no place for messages, and MessagePack none for rows beside an
+    /// error.
     pub fn end(&mut self, messages: &[String], error: Option<&str>) {
         match self {
             Self::Json(json) => json.end(messages, error),
             Self::Csv(csv) => csv.end(error),
+            Self::Msgpack(msgpack) => msgpack.end(messages, error),
         }
     }
 
@@ -131,15 +159,25 @@ impl Answer {
         match self {
             Self::Json(json) => json.finish(),
             Self::Csv(csv) => csv.finish(),
+            Self::Msgpack(msgpack) => msgpack.finish(),
         }
+    }
+}
+
+impl Default for Answer {
+    /// As JSON, without a statement.
+    fn default() -> Self {
+        Self::new(Form::default())
     }
 }
 
 /// How instants are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimeForm {
-    /// RFC 3339 with nanoseconds, UTC.
+    /// As the layout has them: RFC 3339 in JSON, nanoseconds in CSV, an extension in MessagePack.
     #[default]
+    Native,
+    /// RFC 3339 with nanoseconds, UTC, as text.
     Rfc3339,
     /// An integer: nanoseconds divided by this, towards zero.
     Epoch(i64),
@@ -157,7 +195,7 @@ impl TimeForm {
             _ => return Err("Time format must be one of the following: rfc3339,epoch"),
         }
         Ok(match epoch {
-            "" => Self::Rfc3339,
+            "" => Self::Native,
             "u" => Self::Epoch(1_000),
             "ms" => Self::Epoch(1_000_000),
             "s" => Self::Epoch(1_000_000_000),

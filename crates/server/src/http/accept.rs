@@ -3,12 +3,12 @@
 use crate::encode::Layout;
 use hyper::header::{ACCEPT, HeaderMap};
 
-/// Media types and what is sent for them. MessagePack is not built; clients that ask for it read JSON too.
+/// Media types and what is sent for them.
 const KNOWN: [(&str, &str, Layout); 4] = [
     ("application", "json", Layout::Json),
     ("application", "csv", Layout::ApplicationCsv),
     ("text", "csv", Layout::TextCsv),
-    ("application", "x-msgpack", Layout::Json),
+    ("application", "x-msgpack", Layout::Msgpack),
 ];
 
 /// The form of the answer.
@@ -57,7 +57,9 @@ mod tests {
             (&["application/csv;q=0.2, application/json; q=0.1"], Layout::ApplicationCsv),
             (&["application/csv;q=0.2", "text/csv;q=0.3"], Layout::TextCsv),
             (&["application/csv;q=x, application/json;q=0.1"], Layout::Json),
-            (&["application/x-msgpack, text/csv;q=0.9"], Layout::Json),
+            (&["application/x-msgpack, text/csv;q=0.9"], Layout::Msgpack),
+            (&["application/x-msgpack, application/json"], Layout::Msgpack),
+            (&["application/json, application/x-msgpack"], Layout::Json),
             (&["nonsense, text/csv; charset=utf-8"], Layout::TextCsv),
         ] {
             assert_eq!(of(texts), wanted, "{texts:?}");

@@ -2,7 +2,8 @@
 //!
 //! The statements run one after the other on a thread that may block. Their bytes gather in an [`Answer`]; a short answer
 //! is sent whole, a long one in pieces through a bounded channel, so a slow reader slows its query down. When the reader
-//! goes away the channel closes, and the query with it.
+//! goes away the channel closes, and the query with it. What an answer must hold back until it is whole (`MessagePack`, indented JSON) is
+//! charged to the memory of queries, until the reader has taken it.
 //!
 //! A long text is parsed there too, and takes its share of the memory for requests until its statements have ended: what is
 //! parsed of it is many times as large.
@@ -21,7 +22,8 @@ use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, 
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 use node::{QueryRequest, Sink, Statement};
-use platform::budget::Grant;
+use platform::Budget;
+use platform::budget::{Exhausted, Grant};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -170,7 +172,6 @@ impl Job {
         let given = |name: &str| Some(parameters.get(name)).filter(|value| !value.is_empty()).map(str::to_owned);
         Ok(Self {
             shared: Arc::clone(shared),
-            statements,
             request: QueryRequest {
                 database: given("db"),
                 policy: given("rp"),
@@ -180,11 +181,13 @@ impl Job {
             },
             form: Form {
                 layout,
+                statements: statements.len(),
                 times,
                 pretty: parameters.in_url("pretty") == "true",
                 chunk_rows: chunked.then(|| chunk_rows.unwrap_or(shared.settings.chunk_rows)),
                 max_rows: shared.settings.max_rows,
             },
+            statements,
             _grant: grant,
         })
     }
@@ -203,7 +206,8 @@ impl Job {
                 out.answer.end(&[], Some("not executed"));
                 continue;
             }
-            match self.shared.node.execute(statement, &self.request, &mut out) {
+            let done = self.shared.node.execute(statement, &self.request, &mut out).map_err(|error| error.to_string());
+            match done.and_then(|messages| out.short.take().map_or(Ok(messages), Err)) {
                 Ok(messages) => {
                     if !statement.is_read_only() {
                         info!(target: "query", "done: {}", shortened(statement));
@@ -215,7 +219,7 @@ impl Job {
                     self.shared.counters.query_errors.inc();
                     let text = shortened(statement);
                     warn!(target: "query", db = self.request.database.as_deref(), %error, "failed: {text}");
-                    out.answer.end(&[], Some(&error.to_string()));
+                    out.answer.end(&[], Some(&error));
                 }
             }
             if out.gone || out.pass_on().is_break() {
@@ -250,18 +254,39 @@ struct Output {
     outlet: Outlet,
     streaming: bool,
     gone: bool,
+    /// Memory for what the answer holds back.
+    budget: Budget,
+    held: Option<Grant>,
+    /// That memory was not enough for the statement under way: the text of its error.
+    short: Option<String>,
     cancel: Arc<AtomicBool>,
 }
 
 impl Sink for Output {
     fn item(&mut self, item: model::Item) -> ControlFlow<()> {
         let more = self.answer.item(&item);
+        if let Err(error) = self.charge() {
+            self.short = Some(format!("query memory limit exceeded: {error}"));
+            return ControlFlow::Break(());
+        }
         let sent = if self.answer.waiting() >= PIECE { self.pass_on() } else { ControlFlow::Continue(()) };
         if more { sent } else { ControlFlow::Break(()) }
     }
 }
 
 impl Output {
+    /// Takes memory for what the answer holds back, beyond what each may.
+    fn charge(&mut self) -> Result<(), Exhausted> {
+        let has = self.held.as_ref().map_or(PIECE as u64, |held| PIECE as u64 + held.bytes());
+        let more = (self.answer.held() as u64).saturating_sub(has);
+        match &mut self.held {
+            _ if more == 0 => {}
+            Some(held) => held.grow(more)?,
+            None => self.held = Some(self.budget.try_take(more)?),
+        }
+        Ok(())
+    }
+
     /// Sends what has gathered, if it is long enough.
     fn pass_on(&mut self) -> ControlFlow<()> {
         if self.outlet.sender.is_closed() {
@@ -273,6 +298,18 @@ impl Output {
             return ControlFlow::Continue(());
         }
         let plain = self.answer.take();
+        self.send(plain)
+    }
+
+    /// Sends some bytes; many of them in pieces, so that they wait here, where they are charged.
+    fn send(&mut self, plain: Vec<u8>) -> ControlFlow<()> {
+        if plain.len() <= 2 * PIECE {
+            return self.send_piece(plain);
+        }
+        plain.chunks(PIECE).try_for_each(|piece| self.send_piece(piece.to_vec()))
+    }
+
+    fn send_piece(&mut self, plain: Vec<u8>) -> ControlFlow<()> {
         let piece = self.packed(plain);
         if piece.is_empty() {
             return ControlFlow::Continue(());
@@ -293,8 +330,14 @@ impl Output {
         std::mem::take(gzip.get_mut())
     }
 
-    fn finish(self) {
-        let rest = self.answer.finish();
+    fn finish(mut self) {
+        let mut rest = std::mem::take(&mut self.answer).finish();
+        if rest.len() > 2 * PIECE {
+            let last = rest.split_off(rest.len() - PIECE);
+            if self.send(std::mem::replace(&mut rest, last)).is_break() {
+                return;
+            }
+        }
         let bytes = match self.gzip {
             None => rest,
             Some(mut gzip) => {
@@ -342,6 +385,9 @@ async fn run(
             outlet,
             streaming: false,
             gone: false,
+            budget: job.shared.node.answer_memory(),
+            held: None,
+            short: None,
             cancel,
         };
         job.run(out);
