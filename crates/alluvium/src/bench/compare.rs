@@ -54,7 +54,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         let count = a.count().to_string();
         let (tail_a, tail_b) = (ms(a.quantile_ms(0.99)), ms(b.quantile_ms(0.99)));
         let differing = (wrong.len() - found).to_string();
-        let [values_a, values_b] = [&a, &b].map(|latencies| drawn.values_per_second(latencies));
+        let values = worded(System::Influxdb, &drawn.counted[0], &arguments.db).and_then(|request| request.values);
+        let [values_a, values_b] = [&a, &b].map(|latencies| latencies.per_second(values));
         let (a, b) = (ms(a.median_ms()), ms(b.median_ms()));
         print_row(drawn.kind.name, &[count, a, b, ratio, tail_a, tail_b, differing, values_a, values_b])?;
     }

@@ -27,6 +27,11 @@ impl Latencies {
         self.sorted.get(at).map_or(0.0, |&ns| ns as f64 / 1e6)
     }
 
+    /// How many of something are done in a second at the median, if each time is so many; `-` if it is not known.
+    pub(super) fn per_second(&self, each: Option<u64>) -> String {
+        each.map_or_else(|| "-".to_owned(), |each| format!("{:.0}", each as f64 / self.median_ms() * 1e3))
+    }
+
     pub(super) fn median_ms(&self) -> f64 {
         self.quantile_ms(0.5)
     }
@@ -76,5 +81,12 @@ mod tests {
         assert_eq!(Latencies::new(vec![2_000_000]).median_ms(), 2.0);
         assert_eq!(Latencies::new(vec![3_000_000, 1_000_000, 2_000_000]).median_ms(), 2.0);
         assert_eq!(Latencies::default().quantile_ms(0.99), 0.0);
+    }
+
+    #[test]
+    fn how_many_in_a_second() {
+        let latencies = Latencies::new(vec![250_000_000]);
+        assert_eq!(latencies.per_second(Some(1000)), "4000");
+        assert_eq!(latencies.per_second(None), "-");
     }
 }

@@ -51,6 +51,9 @@ pub(super) struct Arguments {
     /// Beside the load, write one row a request on a connection of its own; and, with --data-dir, sync a file beside the data.
     #[arg(long)]
     probe: bool,
+    /// Send the file again and again until this file exists, each time later by as many whole hours as the rows take.
+    #[arg(long, value_name = "FILE", conflicts_with = "gzip")]
+    until: Option<PathBuf>,
     /// Seconds to wait after the last row, for background work, before disk and processor time are read again.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     settle: u64,
@@ -62,7 +65,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { system, url, lines, db, .. } = arguments;
     let target = Target { system: *system, url: url.clone(), lines: lines.clone(), db: db.clone() };
     target.prepare()?;
-    let batches = Batches::cut(&arguments.file, arguments.batch, arguments.gzip)?;
+    let mut batches = Batches::cut(&arguments.file, arguments.batch, arguments.gzip)?;
+    if let Some(until) = &arguments.until {
+        batches = batches.repeated(until.clone())?;
+    }
     let clock = SystemClock::new();
     let used = || arguments.pid.map(usage).transpose();
     let (before, own_before) = (used()?, own_usage()?);

@@ -118,14 +118,6 @@ impl Questions {
     }
 }
 
-impl Drawn {
-    /// Values that are read in a second at the median, where it is known how many a question reads.
-    fn values_per_second(&self, latencies: &figures::Latencies) -> String {
-        let values = self.counted.first().and_then(Question::values);
-        values.map_or_else(|| "-".to_owned(), |values| format!("{:.0}", values as f64 / latencies.median_ms() * 1e3))
-    }
-}
-
 /// Reads a length of time: a whole number and `ms`, `s`, `m` or `h`.
 fn span(text: &str) -> Result<Duration> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -157,9 +149,6 @@ mod tests {
         assert!(warmed.warm.iter().all(|question| !warmed.counted.contains(question)));
         let scan = drawn(5, "scan-median");
         assert_eq!((scan.counted.len(), scan.warm.len()), (10, 1));
-        let latencies = figures::Latencies::new(vec![500_000_000]);
-        assert_eq!(scan.values_per_second(&latencies), (100 * 72 * 360 * 2).to_string());
-        assert_eq!(cold.values_per_second(&latencies), "-");
     }
 
     #[test]

@@ -76,6 +76,46 @@ fn asked(arguments: &Arguments, drawn: &Drawn) -> Result<Option<[String; COLUMNS
     let latencies = Latencies::new(all.iter().map(|asked| asked.latency).collect());
     let quantile = |part| ms(latencies.quantile_ms(part));
     let bytes = all.iter().map(|asked| asked.bytes).sum::<usize>() / all.len();
-    let (count, values) = (latencies.count().to_string(), drawn.values_per_second(&latencies));
+    let (count, values) = (latencies.count().to_string(), latencies.per_second(counted[0].values));
     Ok(Some([count, quantile(0.5), quantile(0.9), quantile(0.99), bytes.to_string(), cpu_ms, values]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Data;
+    use super::super::server::canned::serving;
+    use super::super::target::System;
+    use super::*;
+
+    /// Asks questions of a server that answers this to all of them, on so many connections.
+    fn asked(types: &str, warm: usize, answer: (u16, &str), connections: usize) -> (Result<()>, Vec<String>) {
+        serving(answer.0, answer.1, connections, |url| {
+            let address = Address { url, system: System::Victoriametrics, db: String::new() };
+            let data = Data { hosts: 2, hours: 3 };
+            let questions = Questions { data, types: types.to_owned(), count: 3, warm, seed: 1 };
+            run(&Arguments { address, pid: None, questions })
+        })
+    }
+
+    #[test]
+    fn what_warms_up_is_asked_first() {
+        let one = r#"{"status":"success","data":{"result":[{"metric":{},"value":[1,"2"]}]}}"#;
+        let (done, seen) = asked("series-count", 1, (200, one), 1);
+        done.unwrap();
+        assert_eq!(seen.len(), 4);
+    }
+
+    #[test]
+    fn a_type_without_words_is_not_asked_and_no_failure() {
+        let (done, seen) = asked("lastpoint,high-cpu-all", 0, (200, ""), 0);
+        done.unwrap();
+        assert!(seen.is_empty());
+    }
+
+    #[test]
+    fn a_refused_type_fails_the_whole_behind_the_others() {
+        let (done, seen) = asked("series-count,series-sum", 0, (422, "too many series"), 2);
+        assert_eq!(done.unwrap_err().to_string(), "2 types were not answered");
+        assert_eq!(seen.len(), 2);
+    }
 }

@@ -6,7 +6,7 @@
 //! * **QuestDB** is sent lines over a bare TCP connection, which it does not acknowledge: the clock stops when a count over
 //!   the table finds all rows.
 
-use super::http::{Client, Url, encoded, query_path};
+use super::http::{Client, Response, Url, encoded, query_path};
 use anyhow::{Context, Result, ensure};
 use platform::clock::{Clock, SystemClock};
 use std::io::Write;
@@ -78,7 +78,7 @@ impl Target {
         let mut client = Client::new(&self.url)?;
         let begin = clock.monotonic_ns();
         loop {
-            let found = count(client.send("GET", &path, "", b"")?.expect(200)?)?;
+            let found = count(&client.send("GET", &path, "", b"")?)?;
             ensure!(found <= rows, "there are {found} rows of {rows}: the table was not empty");
             if found == rows {
                 return Ok(());
@@ -90,9 +90,12 @@ impl Target {
     }
 }
 
-/// The number in the first row of QuestDB's answer.
-fn count(body: &[u8]) -> Result<u64> {
-    let answer: serde_json::Value = serde_json::from_slice(body)?;
+/// The number in the first row of QuestDB's answer; 0 as long as no line has made the table.
+fn count(response: &Response<'_>) -> Result<u64> {
+    let answer: serde_json::Value = serde_json::from_slice(response.body)?;
+    if answer["error"].as_str().is_some_and(|error| error.starts_with("table does not exist")) {
+        return Ok(0);
+    }
     answer["dataset"][0][0].as_u64().with_context(|| format!("no count: {answer}"))
 }
 
@@ -137,9 +140,12 @@ mod tests {
 
     #[test]
     fn reads_a_count() {
-        assert_eq!(count(br#"{"query":"q","columns":[],"dataset":[[12]],"count":1}"#).unwrap(), 12);
-        count(br#"{"dataset":[]}"#).unwrap_err();
-        count(b"nonsense").unwrap_err();
+        let read = |status, body| count(&Response { status, body });
+        assert_eq!(read(200, br#"{"query":"q","columns":[],"dataset":[[12]],"count":1}"#).unwrap(), 12);
+        assert_eq!(read(400, br#"{"query":"q","error":"table does not exist [table=cpu]","position":20}"#).unwrap(), 0);
+        read(400, br#"{"query":"q","error":"something else"}"#).unwrap_err();
+        read(200, br#"{"dataset":[]}"#).unwrap_err();
+        read(200, b"nonsense").unwrap_err();
     }
 
     #[test]

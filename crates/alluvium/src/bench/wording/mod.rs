@@ -6,7 +6,7 @@ mod promql;
 mod sql;
 
 use super::http::{encoded, query_path};
-use super::question::Question;
+use super::question::{Question, Scan};
 use super::target::System;
 use std::ops::RangeInclusive;
 
@@ -19,23 +19,37 @@ pub(super) struct Request {
     pub(super) path: String,
     /// How many rows (of VictoriaMetrics: points) may answer it.
     pub(super) rows: RangeInclusive<u64>,
+    /// How many values of fields are read for it, where whole columns are.
+    pub(super) values: Option<u64>,
 }
 
 /// The request for a question, if the system has one. The database is InfluxDB's; the others have none.
 pub(super) fn worded(system: System, question: &Question, db: &str) -> Option<Request> {
-    match system {
+    let (text, path, rows) = match system {
         System::Influxdb => {
             let text = influxql::text(question);
-            Some(Request { path: query_path(Some(db), &text), text, rows: question.rows() })
+            let path = query_path(Some(db), &text);
+            (text, path, question.rows())
         }
         System::Victoriametrics => {
             let query = promql::query(question)?;
-            Some(Request { path: query.path(), text: query.to_string(), rows: promql::points(question) })
+            (query.to_string(), query.path(), promql::points(question))
         }
         System::Questdb => {
             let text = sql::text(question)?;
-            Some(Request { path: format!("/exec?query={}", encoded(&text)), text, rows: question.rows() })
+            let path = format!("/exec?query={}", encoded(&text));
+            (text, path, question.rows())
         }
+    };
+    Some(Request { text, path, rows, values: values(system, question) })
+}
+
+fn values(system: System, question: &Question) -> Option<u64> {
+    match question {
+        // The filter is on another field than the count, save in the words of VictoriaMetrics.
+        Question::Scan { scan: Scan::FilteredCount, rows, .. } if system != System::Victoriametrics => Some(rows * 2),
+        Question::Scan { rows, .. } => Some(*rows),
+        _ => None,
     }
 }
 
@@ -103,5 +117,16 @@ mod tests {
         assert_eq!(rows(System::Questdb, "single-groupby-5-1-1"), 60..=61);
         assert_eq!(rows(System::Victoriametrics, "single-groupby-5-1-1"), 300..=305);
         assert_eq!(rows(System::Victoriametrics, "double-groupby-5"), 500..=1000);
+    }
+
+    #[test]
+    fn values_are_counted_where_whole_columns_are_read() {
+        let values = |system, name| worded(system, &drawn::question(name), "d").unwrap().values;
+        let rows = 100 * 72 * 360;
+        assert_eq!(values(System::Influxdb, "scan-filtered-count"), Some(2 * rows));
+        assert_eq!(values(System::Questdb, "scan-filtered-count"), Some(2 * rows));
+        assert_eq!(values(System::Victoriametrics, "scan-filtered-count"), Some(rows));
+        assert_eq!(values(System::Questdb, "scan-derivative"), Some(rows));
+        assert_eq!(values(System::Influxdb, "lastpoint"), None);
     }
 }
