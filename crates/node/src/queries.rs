@@ -52,6 +52,8 @@ pub(crate) struct Ticket<'a> {
     id: u64,
     started: u64,
     timed_out: Arc<AtomicBool>,
+    /// Whether it is among those begun: one that may be begun anew is not before it has ended.
+    counted: bool,
 }
 
 impl Queries {
@@ -95,9 +97,12 @@ impl Queries {
         table.last += 1;
         let id = table.last;
         table.by_id.insert(id, query);
-        self.executed.inc();
         self.active.add(1);
-        Ok(Ticket { queries: self, id, started: now, timed_out })
+        let counted = request.within.is_none();
+        if counted {
+            self.executed.inc();
+        }
+        Ok(Ticket { queries: self, id, started: now, timed_out, counted })
     }
 
     /// All that run, by number.
@@ -142,6 +147,12 @@ impl Ticket<'_> {
     /// Counts how it ended, at `now` (monotonic ns).
     pub(crate) fn end(self, result: &Result<(), ExecuteError>, now: u64) {
         let queries = self.queries;
+        if matches!(result, Err(error) if error.is_late()) {
+            return;
+        }
+        if !self.counted {
+            queries.executed.inc();
+        }
         queries.finished.inc();
         queries.duration.add(now.saturating_sub(self.started));
         match result {

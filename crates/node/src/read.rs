@@ -8,6 +8,7 @@ use query::{QueryError, Sink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 use storage::StorageError;
 use thiserror::Error;
 
@@ -24,11 +25,14 @@ pub struct QueryRequest {
     pub cancel: Arc<AtomicBool>,
     /// Rows that a frame may have.
     pub frame_rows: usize,
+    /// How long it may take: a statement that takes longer fails with an error that [`ExecuteError::is_late`] tells, and is not
+    /// counted.
+    pub within: Option<Duration>,
 }
 
 impl Default for QueryRequest {
     fn default() -> Self {
-        Self { database: None, policy: None, read_only: false, cancel: Arc::default(), frame_rows: 4096 }
+        Self { database: None, policy: None, read_only: false, cancel: Arc::default(), frame_rows: 4096, within: None }
     }
 }
 
@@ -61,6 +65,14 @@ pub enum ExecuteError {
     /// A bug of ours; the query ended, the node goes on.
     #[error("internal error [panic:{0}]")]
     Panic(String),
+}
+
+impl ExecuteError {
+    /// Whether the statement took longer than it was to, so that it should be begun anew without a limit.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        matches!(self, Self::Query(QueryError::Late))
+    }
 }
 
 pub(crate) fn execute(

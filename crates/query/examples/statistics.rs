@@ -139,6 +139,7 @@ fn ask(names: &Stored, query: &str) -> usize {
         budget: platform::budget::Budget::new(4 << 30),
         cancel: std::sync::Arc::default(),
         frame_rows: 1_000,
+        deadline: None,
     };
     let mut rows = Rows(0);
     query::select(&select, names, &context, &mut rows).unwrap();

@@ -24,6 +24,9 @@ pub enum QueryError {
     /// The query was killed or its client went away.
     #[error("query interrupted")]
     Interrupted,
+    /// The query was to end by a deadline, and has not: to be begun anew where it may take longer.
+    #[error("query takes too long for the thread that serves connections")]
+    Late,
     /// The query's memory is used up.
     #[error("query memory limit exceeded: {0}")]
     Memory(String),

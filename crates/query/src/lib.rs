@@ -98,6 +98,17 @@ pub struct Context {
     pub cancel: Arc<AtomicBool>,
     /// Rows a frame may have.
     pub frame_rows: usize,
+    /// When it must have ended, if its thread has other work to do: else it fails with [`QueryError::Late`].
+    pub deadline: Option<Deadline>,
+}
+
+/// An instant, and the clock that tells whether it has passed.
+#[derive(Clone, Debug)]
+pub struct Deadline {
+    /// The clock.
+    pub clock: Arc<dyn platform::clock::Clock>,
+    /// The instant (monotonic ns).
+    pub at: u64,
 }
 
 /// Where the answer goes. `Break` ends the query early without an error (the client hung up).

@@ -17,7 +17,7 @@ use influxql::Statement;
 use influxql::ast::ShowCardinality;
 use names::NodeNames;
 use query::show::Counted;
-use query::{Context, QueryError, Sink};
+use query::{Context, Deadline, QueryError, Sink};
 
 /// Runs one statement.
 pub(crate) fn run(
@@ -95,13 +95,19 @@ fn named<'a>(database: Option<&'a str>, request: &'a QueryRequest) -> Result<&'a
 }
 
 fn context(inner: &Inner, request: &QueryRequest) -> Context {
+    let clock = &inner.world.clock;
+    let deadline = request.within.map(|within| {
+        let span = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
+        Deadline { clock: clock.clone(), at: clock.monotonic_ns().saturating_add(span) }
+    });
     Context {
         database: request.database.clone(),
         policy: request.policy.clone(),
-        now: inner.world.clock.wall_ns(),
+        now: clock.wall_ns(),
         budget: inner.options.memory.child("query", inner.options.query_bytes),
         cancel: request.cancel.clone(),
         frame_rows: request.frame_rows,
+        deadline,
     }
 }
 

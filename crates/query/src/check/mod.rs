@@ -275,6 +275,7 @@ mod tests {
             budget: platform::budget::Budget::new(1 << 20),
             cancel: std::sync::Arc::default(),
             frame_rows: 10,
+            deadline: None,
         };
         match check(&select, &context) {
             Ok(_) => String::new(),

@@ -41,6 +41,7 @@ fn context() -> Context {
         budget: platform::budget::Budget::new(1 << 20),
         cancel: Arc::default(),
         frame_rows: 1_000,
+        deadline: None,
     }
 }
 

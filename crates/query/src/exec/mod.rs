@@ -115,9 +115,15 @@ impl Meter {
     }
 }
 
-/// Fails if the query was asked to stop.
+/// Fails if the query was asked to stop, or takes too long.
 pub(crate) fn check_cancel(context: &Context) -> Result<(), QueryError> {
-    if context.cancel.load(Ordering::Relaxed) { Err(QueryError::Interrupted) } else { Ok(()) }
+    if context.cancel.load(Ordering::Relaxed) {
+        return Err(QueryError::Interrupted);
+    }
+    match &context.deadline {
+        Some(deadline) if deadline.clock.monotonic_ns() > deadline.at => Err(QueryError::Late),
+        _ => Ok(()),
+    }
 }
 
 /// The client went away, or goes on listening.

@@ -103,6 +103,7 @@ fn context(memory: u64) -> Context {
         budget: platform::budget::Budget::new(memory),
         cancel: std::sync::Arc::default(),
         frame_rows: 1_000,
+        deadline: None,
     }
 }
 

@@ -15,6 +15,8 @@ mod parameters;
 mod query;
 mod reply;
 mod router;
+mod run;
+mod shapes;
 mod status;
 mod write;
 
@@ -60,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) buffers: Buffers,
     /// Permits for requests whose statements run.
     pub(crate) querying: Arc<Semaphore>,
+    /// Queries that run on the thread that has read them.
+    pub(crate) shapes: shapes::Shapes,
     /// Permits for requests that count series.
     pub(crate) counting: Semaphore,
     /// The version of the API, as replies name it.
@@ -78,6 +82,6 @@ impl Shared {
         let texts = memory.child("texts of queries", settings.inflight_bytes / 2);
         let counting = Semaphore::new(COUNTING);
         let api_version = HeaderValue::from_str(&settings.api_version).unwrap_or(HeaderValue::from_static("-"));
-        Self { node, settings, api_version, memory, texts, buffers: Buffers::default(), querying, counting, counters }
+        Self { node, settings, api_version, memory, texts, buffers: Buffers::default(), querying, shapes: shapes::Shapes::default(), counting, counters }
     }
 }
