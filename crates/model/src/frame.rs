@@ -5,7 +5,8 @@
 //!
 //! Invariant: a frame has as many columns as its header has names, and all of them speak of `rows` rows.
 
-use crate::{Column, Text};
+use crate::{Column, FieldType, Presence, Strings, Text, Value, Values};
+use std::sync::Arc;
 
 /// What opens an output series.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,57 @@ pub enum FrameColumn {
     Times(Vec<i64>),
     /// Values, some of which may be missing (printed as null).
     Values(Column),
+    /// Texts of which few differ.
+    Labels(Labels),
+}
+
+impl FrameColumn {
+    /// The value in a row; `None` if it is missing, or a time.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<Value<'_>> {
+        match self {
+            Self::Times(_) => None,
+            Self::Values(column) => column.get(row),
+            Self::Labels(labels) => labels.get(row).map(Value::String),
+        }
+    }
+}
+
+/// A column of texts that many rows share, as the tags of series: each row has the place of its text. Columns that share the
+/// places can be printed together, once for each place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels {
+    /// The texts; a missing one is printed as null.
+    pub texts: Vec<Option<Text>>,
+    /// For each row its text's place.
+    pub rows: Arc<[u32]>,
+}
+
+impl Labels {
+    /// The text in a row.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<&[u8]> {
+        let place = *self.rows.get(row)?;
+        self.texts.get(place as usize)?.as_deref()
+    }
+
+    /// The same as a column of strings.
+    #[must_use]
+    pub fn to_column(&self) -> Column {
+        let (mut strings, mut present) = (Strings::new(), Vec::new());
+        for row in 0..self.rows.len() {
+            if let Some(text) = self.get(row) {
+                strings.push(text);
+                present.push(row as u32);
+            }
+        }
+        if strings.is_empty() {
+            return Column::empty(FieldType::String);
+        }
+        let mut column = Column { values: Values::String(strings), presence: Presence::Sparse(present) };
+        column.seal(self.rows.len());
+        column
+    }
 }
 
 /// Some rows of the series that the last header opened.

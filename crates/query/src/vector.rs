@@ -9,6 +9,7 @@ use influxql::ast::BinaryOp;
 use model::{Column, FieldType, Presence, Value, Values};
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// Values of rows, some of which may be missing.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,18 @@ impl Node {
             _ => 0,
         };
         size_of::<Self>() + inner
+    }
+
+    /// Gives the inputs that it reads, perhaps several times.
+    pub(crate) fn each_input(&self, give: &mut dyn FnMut(usize)) {
+        match self {
+            Node::Literal(_) => {}
+            Node::Input(input) => give(*input),
+            Node::Binary(_, left, right) => {
+                left.each_input(give);
+                right.each_input(give);
+            }
+        }
     }
 }
 
@@ -153,6 +166,13 @@ impl Vector {
         values.extend_at(&self.values, rows);
         let valid = self.valid.as_ref().map(|valid| rows.iter().map(|&row| valid[row as usize]).collect());
         Vector { values, valid }
+    }
+
+    /// The rows of a range.
+    pub(crate) fn slice(&self, rows: Range<usize>) -> Vector {
+        let mut values = Values::new(self.values.field_type());
+        values.extend_range(&self.values, rows.clone());
+        Vector { values, valid: self.valid.as_ref().map(|valid| valid[rows].to_vec()) }
     }
 
     /// The vector as a column of a frame.

@@ -36,15 +36,14 @@ impl Sink for Kept {
 }
 
 fn cell(column: &FrameColumn, row: usize) -> String {
-    let text = |column: &Column| match column.get(row) {
+    match column.get(row) {
         Some(Value::String(text)) => String::from_utf8_lossy(text).into_owned(),
         Some(Value::Integer(number)) => number.to_string(),
         Some(Value::Boolean(truth)) => truth.to_string(),
-        other => format!("{other:?}"),
-    };
-    match column {
-        FrameColumn::Values(column) => text(column),
-        FrameColumn::Times(times) => times[row].to_string(),
+        other => match column {
+            FrameColumn::Times(times) => times[row].to_string(),
+            _ => format!("{other:?}"),
+        },
     }
 }
 

@@ -18,8 +18,10 @@ use crate::partial::{Partial, fill_value};
 use crate::plan::{Call, Variable};
 use crate::vector::{Node, Operand, Vector, evaluate};
 use influxql::ast::Fill;
-use model::{FieldType, Frame, FrameColumn, Item};
+use model::{FieldType, Frame, FrameColumn, Item, Labels};
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Rows of one output series in the making.
 pub(crate) struct Emitter<'g> {
@@ -509,7 +511,7 @@ impl<'g> Emitter<'g> {
             let operand = evaluate(&output.node, rows, &mut |input| {
                 Ok::<_, QueryError>(Operand::Rows(Cow::Borrowed(&variables[input])))
             })?;
-            outputs.push(operand.into_vector(rows, output.field_type).without_nan());
+            outputs.push(Made::Vector(operand.into_vector(rows, output.field_type).without_nan()));
         }
         drop(variables);
         let flow = give_in_frames(job, &times, outputs, sink)?;
@@ -518,30 +520,58 @@ impl<'g> Emitter<'g> {
     }
 }
 
+/// A column of an answer, before it is cut into frames.
+pub(crate) enum Made {
+    /// Values.
+    Vector(Vector),
+    /// Texts of which few differ; those that share their rows stand side by side, as a rule.
+    Labels(Labels),
+}
+
 /// Hands rows over in frames of the size asked for.
 pub(crate) fn give_in_frames(
     job: &Job<'_>,
     times: &[i64],
-    outputs: Vec<Vector>,
+    outputs: Vec<Made>,
     sink: &mut dyn Sink,
 ) -> Result<Flow, QueryError> {
     let size = job.context.frame_rows.max(1);
     if times.len() <= size {
         let mut columns = vec![FrameColumn::Times(times.to_vec())];
-        columns.extend(outputs.into_iter().map(|output| FrameColumn::Values(output.into_column())));
+        columns.extend(outputs.into_iter().map(|output| match output {
+            Made::Vector(vector) => FrameColumn::Values(vector.into_column()),
+            Made::Labels(labels) => FrameColumn::Labels(labels),
+        }));
         return Ok(give_rows(sink, Frame { rows: times.len(), columns }));
     }
     for start in (0..times.len()).step_by(size) {
         job.check_cancel()?;
-        let end = (start + size).min(times.len());
-        let rows: Vec<u32> = (start..end).filter_map(|row| u32::try_from(row).ok()).collect();
-        let mut columns = vec![FrameColumn::Times(times[start..end].to_vec())];
-        columns.extend(outputs.iter().map(|output| FrameColumn::Values(output.take(&rows).into_column())));
-        if let Flow::Stop = give_rows(sink, Frame { rows: end - start, columns }) {
+        let part = start..(start + size).min(times.len());
+        let mut columns = vec![FrameColumn::Times(times[part.clone()].to_vec())];
+        columns.extend(parts(&outputs, &part));
+        if let Flow::Stop = give_rows(sink, Frame { rows: part.len(), columns }) {
             return Ok(Flow::Stop);
         }
     }
     Ok(Flow::Continue)
+}
+
+/// Some rows of columns; labels that shared their rows do so again.
+fn parts(outputs: &[Made], part: &Range<usize>) -> Vec<FrameColumn> {
+    let mut shared: Option<(&Arc<[u32]>, Arc<[u32]>)> = None;
+    let mut columns = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        columns.push(match output {
+            Made::Vector(vector) => FrameColumn::Values(vector.slice(part.clone()).into_column()),
+            Made::Labels(Labels { texts, rows }) => {
+                let known = shared.as_ref().filter(|known| Arc::ptr_eq(known.0, rows));
+                let places = known.map_or_else(|| rows[part.clone()].into(), |known| known.1.clone());
+                shared = Some((rows, places.clone()));
+                FrameColumn::Labels(Labels { texts: texts.clone(), rows: places })
+            }
+        });
+    }
+    columns
 }
 
 /// The time (ns) of a row that has none of its own; `start` is that of its bucket.

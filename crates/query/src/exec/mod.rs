@@ -3,6 +3,7 @@
 pub(crate) mod aggregate;
 mod bands;
 pub(crate) mod cells;
+mod columns;
 pub(crate) mod emit;
 mod keep;
 mod prune;

@@ -8,15 +8,13 @@
 
 use super::cells::{Selected, select_rows};
 use super::emit::{Emitter, give_in_frames};
-use super::{Flow, Group, Job, Meter, Reader, give, groups, prune};
+use super::{Flow, Group, Job, Meter, Reader, columns, give, groups, prune};
 use crate::datum::Datum;
-use crate::partial::fill_value;
 use crate::plan::Input;
 use crate::predicate::Predicate;
 use crate::source::{Cut, Scan};
-use crate::vector::{Node, Operand, Rows, Vector, evaluate};
+use crate::vector::{Node, Rows, Vector};
 use crate::{QueryError, Sink};
-use influxql::ast::Fill;
 use model::{FieldType, Item, TagSet, TimeRange};
 use platform::budget::Grant;
 use std::borrow::Cow;
@@ -79,14 +77,14 @@ impl Kept {
 }
 
 /// A series of a group: its tags, and the filter of its rows.
-type Member<'a> = (TagSet, Cow<'a, Predicate>);
+pub(super) type Member<'a> = (TagSet, Cow<'a, Predicate>);
 
 /// What is still to come of a group.
-struct State<'g> {
+pub(super) struct State<'g> {
     skip: u64,
     left: u64,
     opened: bool,
-    carried: Vec<Option<Datum>>,
+    pub(super) carried: Vec<Option<Datum>>,
     /// Makes the rows where functions read the points.
     stream: Option<Emitter<'g>>,
 }
@@ -280,10 +278,10 @@ fn estimate(pieces: &[Piece], stretch: &TimeRange, enough: usize) -> usize {
 }
 
 /// Rows of a stretch, as vectors of each selected field; the vectors of tags stay empty.
-struct Gathered {
+pub(super) struct Gathered {
     times: Vec<i64>,
-    members: Vec<u32>,
-    vectors: Vec<Vector>,
+    pub(super) members: Vec<u32>,
+    pub(super) vectors: Vec<Vector>,
     /// What they take, copies included.
     grant: Grant,
     widths: Widths,
@@ -448,68 +446,7 @@ fn emit(
             return Ok(Flow::Stop);
         }
     }
-    let vectors = shown_vectors(job, members, gathered, rows, state);
     let times: Vec<i64> = rows.iter().map(|&row| gathered.times[row as usize]).collect();
-    let mut outputs = Vec::with_capacity(job.plan.outputs.len());
-    for output in &job.plan.outputs {
-        let operand = evaluate(&output.node, rows.len(), &mut |input| {
-            Ok::<_, QueryError>(Operand::Rows(Cow::Borrowed(&vectors[input])))
-        })?;
-        outputs.push(operand.into_vector(rows.len(), output.field_type).without_nan());
-    }
+    let outputs = columns::shown(job, members, (gathered, rows), state)?;
     give_in_frames(job, &times, outputs, sink)
-}
-
-/// The references' values in some rows, filled where `fill` says so.
-fn shown_vectors(
-    job: &Job<'_>,
-    members: &[Member<'_>],
-    gathered: &Gathered,
-    rows: &[u32],
-    state: &mut State<'_>,
-) -> Vec<Vector> {
-    let vectors = gathered.vectors.iter().zip(&job.bound.inputs).map(|(vector, input)| match input {
-        Input::Field(..) => vector.take(rows),
-        Input::Tag(key) => tag_vector(key, members, gathered, rows),
-        Input::Missing => missing_vector(vector.values.field_type(), rows.len()),
-    });
-    vectors.zip(&mut state.carried).map(|(vector, carried)| filled(vector, job.plan.fill, carried)).collect()
-}
-
-fn tag_vector(key: &[u8], members: &[Member<'_>], gathered: &Gathered, rows: &[u32]) -> Vector {
-    let mut vector = Vector::new(FieldType::String);
-    for &row in rows {
-        let (tags, _) = &members[gathered.members[row as usize] as usize];
-        vector.push(tags.get(key).map(model::Value::String));
-    }
-    vector
-}
-
-fn missing_vector(field_type: FieldType, rows: usize) -> Vector {
-    let mut vector = Vector::new(field_type);
-    (0..rows).for_each(|_| vector.push(None));
-    vector
-}
-
-fn filled(vector: Vector, fill: Fill, carried: &mut Option<Datum>) -> Vector {
-    let field_type = vector.values.field_type();
-    let number = match fill {
-        Fill::Integer(number) => fill_value(&Datum::Integer(number), field_type),
-        Fill::Number(number) => fill_value(&Datum::Float(number), field_type),
-        Fill::Previous => None,
-        _ => return vector,
-    };
-    let mut out = Vector::new(field_type);
-    for row in 0..vector.rows() {
-        match vector.get(row) {
-            Some(value) => {
-                out.push(Some(value));
-                if fill == Fill::Previous {
-                    *carried = Some(value.into());
-                }
-            }
-            None => out.push(number.as_ref().or(carried.as_ref()).map(Datum::value)),
-        }
-    }
-    out
 }

@@ -218,6 +218,7 @@ impl<'a> Collector<'a> {
                     match column {
                         FrameColumn::Times(found) => times = found,
                         FrameColumn::Values(found) => columns.push(Some(found)),
+                        FrameColumn::Labels(labels) => columns.push(Some(labels.to_column())),
                     }
                 }
                 let block = self.block(times, columns);

@@ -48,7 +48,7 @@ impl Sink for Text {
                     for column in &frame.columns {
                         match column {
                             FrameColumn::Times(times) => self.0 += &format!(" {}", times[row]),
-                            FrameColumn::Values(column) => match column.get(row) {
+                            column => match column.get(row) {
                                 Some(model::Value::Float(value)) => self.0 += &format!(" {value}"),
                                 Some(model::Value::Integer(value)) => self.0 += &format!(" {value}"),
                                 other => self.0 += &format!(" {other:?}"),

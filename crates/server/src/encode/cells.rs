@@ -1,7 +1,7 @@
 //! A frame's columns, row after row: what of a column is printed next, for every form of answer alike.
 
 use super::number::push_integer;
-use model::{Column, FrameColumn, Presence, Values};
+use model::{Column, Frame, FrameColumn, Labels, Presence, Text, Values};
 
 /// How an answer prints what is in its cells.
 pub(super) trait Print {
@@ -44,14 +44,41 @@ pub(super) trait Print {
 /// Prints a column's rows one after the other.
 pub(super) enum Cell<'a> {
     Times(std::slice::Iter<'a, i64>),
-    Dense { values: &'a Values, next: usize },
-    Sparse { values: &'a Values, rows: &'a [u32], row: u32, next: usize },
+    Dense {
+        values: &'a Values,
+        next: usize,
+    },
+    Sparse {
+        values: &'a Values,
+        rows: &'a [u32],
+        row: u32,
+        next: usize,
+    },
+    /// Several columns.
+    Joined(Joined<'a>),
 }
 
 impl<'a> Cell<'a> {
-    pub(super) fn new(column: &'a FrameColumn) -> Self {
+    /// The cells of a frame's rows.
+    pub(super) fn all(frame: &'a Frame) -> Vec<Self> {
+        let mut cells = Vec::with_capacity(frame.columns.len());
+        for column in &frame.columns {
+            match (column, cells.last_mut()) {
+                (FrameColumn::Labels(labels), Some(Self::Joined(joined)))
+                    if std::ptr::eq(joined.rows, &*labels.rows) =>
+                {
+                    joined.columns.push(&labels.texts);
+                }
+                _ => cells.push(Self::new(column)),
+            }
+        }
+        cells
+    }
+
+    fn new(column: &'a FrameColumn) -> Self {
         match column {
             FrameColumn::Times(times) => Self::Times(times.iter()),
+            FrameColumn::Labels(labels) => Self::Joined(Joined::new(labels)),
             FrameColumn::Values(Column { values, presence: Presence::Dense }) => Self::Dense { values, next: 0 },
             FrameColumn::Values(Column { values, presence: Presence::Sparse(rows) }) => {
                 Self::Sparse { values, rows, row: 0, next: 0 }
@@ -79,6 +106,51 @@ impl<'a> Cell<'a> {
                 }
                 *row += 1;
             }
+            Self::Joined(joined) => joined.push(print, out),
         }
+    }
+}
+
+/// Columns of labels side by side whose rows have the same places: what stands at a place is printed once, commas included, and
+/// copied for all other rows.
+pub(super) struct Joined<'a> {
+    columns: Vec<&'a [Option<Text>]>,
+    rows: &'a [u32],
+    next: usize,
+    /// What is printed, and where each place's begins and ends there; `None`: not printed yet.
+    printed: Vec<u8>,
+    spans: Vec<Option<(usize, usize)>>,
+}
+
+impl<'a> Joined<'a> {
+    fn new(labels: &'a Labels) -> Self {
+        let spans = vec![None; labels.texts.len()];
+        Self { columns: vec![&labels.texts], rows: &labels.rows, next: 0, printed: Vec::new(), spans }
+    }
+
+    fn push(&mut self, print: &impl Print, out: &mut Vec<u8>) {
+        let place = self.rows.get(self.next).map_or(usize::MAX, |&place| place as usize);
+        self.next += 1;
+        let known = self.spans.get(place).copied().flatten();
+        let (start, end) = known.unwrap_or_else(|| self.print(place, print));
+        out.extend_from_slice(&self.printed[start..end]);
+    }
+
+    fn print(&mut self, place: usize, print: &impl Print) -> (usize, usize) {
+        let start = self.printed.len();
+        for (index, texts) in self.columns.iter().enumerate() {
+            if index > 0 {
+                self.printed.push(b',');
+            }
+            match texts.get(place) {
+                Some(Some(text)) => print.text(text, &mut self.printed),
+                _ => print.missing(&mut self.printed),
+            }
+        }
+        let span = (start, self.printed.len());
+        if let Some(known) = self.spans.get_mut(place) {
+            *known = Some(span);
+        }
+        span
     }
 }

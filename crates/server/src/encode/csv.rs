@@ -98,7 +98,7 @@ impl Csv {
     }
 
     fn frame(&mut self, frame: &Frame) {
-        let mut cells: Vec<Cell<'_>> = frame.columns.iter().map(Cell::new).collect();
+        let mut cells = Cell::all(frame);
         for _ in 0..frame.rows {
             if self.is_full() {
                 self.cut = true;

@@ -155,7 +155,7 @@ impl Json {
     }
 
     fn frame(&mut self, frame: &Frame) {
-        let mut cells: Vec<Cell<'_>> = frame.columns.iter().map(Cell::new).collect();
+        let mut cells = Cell::all(frame);
         let print = Printed(self.form.times);
         for _ in 0..frame.rows {
             if !self.open_row() {

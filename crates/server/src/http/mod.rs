@@ -82,6 +82,17 @@ impl Shared {
         let texts = memory.child("texts of queries", settings.inflight_bytes / 2);
         let counting = Semaphore::new(COUNTING);
         let api_version = HeaderValue::from_str(&settings.api_version).unwrap_or(HeaderValue::from_static("-"));
-        Self { node, settings, api_version, memory, texts, buffers: Buffers::default(), querying, shapes: shapes::Shapes::default(), counting, counters }
+        Self {
+            node,
+            settings,
+            api_version,
+            memory,
+            texts,
+            buffers: Buffers::default(),
+            querying,
+            shapes: shapes::Shapes::default(),
+            counting,
+            counters,
+        }
     }
 }
