@@ -4,11 +4,11 @@
 //! cache is cut in parts with a lock each; the bound is on all parts together. Eviction is second chance: an entry that was
 //! read since the hand passed last stays for another round. An entry above half of the bound is not kept at all.
 
+use ahash::RandomState;
 use parking_lot::Mutex;
 use platform::Counter;
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -59,11 +59,17 @@ struct Entry {
     read: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Part {
-    entries: HashMap<Key, Entry>,
+    entries: HashMap<Key, Entry, RandomState>,
     /// Every key of `entries` once, the next to be looked at first.
     queue: VecDeque<Key>,
+}
+
+impl Part {
+    fn new() -> Self {
+        Self { entries: HashMap::with_hasher(RandomState::new()), queue: VecDeque::new() }
+    }
 }
 
 /// A bounded cache. Share it by `Arc`.
@@ -89,7 +95,7 @@ impl Cache {
     pub(crate) fn counting(limit: u64, decoded: Counter) -> Self {
         Self {
             decoded,
-            parts: (0..PARTS).map(|_| Mutex::default()).collect(),
+            parts: (0..PARTS).map(|_| Mutex::new(Part::new())).collect(),
             hasher: RandomState::new(),
             limit,
             used: AtomicU64::new(0),

@@ -8,6 +8,7 @@
 //! the query until they are handed over, and a lone series hands them over when there are many.
 
 use super::cells::{Cells, Chunk, Wanted, first_bucket};
+use super::plain::is_plain;
 use super::{Flow, Group, Job, Meter, give, give_rows, stream};
 use crate::QueryError;
 use crate::Sink;
@@ -28,8 +29,8 @@ pub(crate) struct Emitter<'g> {
     group: &'g Group,
     skip: u64,
     left: u64,
-    times: Vec<i64>,
-    variables: Vec<Vector>,
+    pub(super) times: Vec<i64>,
+    pub(super) variables: Vec<Vector>,
     /// How many outputs show each variable as it is.
     uses: Vec<usize>,
     /// Memory of texts, and of the rows of buckets that have several.
@@ -80,22 +81,23 @@ const HEAVY: usize = 4 << 20;
 const STEPS: usize = 1 << 12;
 
 /// The cells of one group in a chunk, as they are walked.
-struct Walk<'a> {
-    chunk: &'a Chunk,
-    columns: Vec<&'a [Partial]>,
+pub(super) struct Walk<'a> {
+    pub(super) chunk: &'a Chunk,
+    /// For each call its cells.
+    pub(super) columns: Vec<&'a [Partial]>,
     ascending: bool,
-    spans: Option<Spans>,
+    pub(super) spans: Option<Spans>,
     /// For each call the next bucket with a value (ordinal), as far as it was looked for.
     ahead: Vec<usize>,
 }
 
 impl Walk<'_> {
     /// The bucket of an ordinal, and back.
-    fn place(&self, ordinal: usize) -> usize {
+    pub(super) fn place(&self, ordinal: usize) -> usize {
         if self.ascending { ordinal } else { self.chunk.count - 1 - ordinal }
     }
 
-    fn index(&self, bucket: usize) -> i64 {
+    pub(super) fn index(&self, bucket: usize) -> i64 {
         self.chunk.first + i64::try_from(bucket).unwrap_or(0)
     }
 
@@ -115,7 +117,7 @@ impl Walk<'_> {
 }
 
 /// Where each call's filled buckets lie in a chunk that is the whole range (ordinals in order of the answer, end excluded).
-type Spans = Vec<(usize, usize)>;
+pub(super) type Spans = Vec<(usize, usize)>;
 
 impl<'g> Emitter<'g> {
     pub(crate) fn new(job: &Job<'_>, group: &'g Group) -> Result<Self, QueryError> {
@@ -168,6 +170,10 @@ impl<'g> Emitter<'g> {
         let ahead = vec![0; columns.len()];
         let mut walk = Walk { chunk, columns, ascending: job.checked.ascending, spans: None, ahead };
         walk.spans = whole.then(|| spans(job, &walk));
+        if is_plain(job, whole) {
+            self.take_plain(job, &walk)?;
+            return Ok(Flow::Continue);
+        }
         for ordinal in 0..chunk.count {
             if self.is_full() {
                 break;
@@ -420,13 +426,21 @@ impl<'g> Emitter<'g> {
                 }
             }
         }
-        if show {
+        if self.pass() {
             self.times.push(time);
+        }
+        Ok(())
+    }
+
+    /// Counts a row; whether it is shown.
+    pub(super) fn pass(&mut self) -> bool {
+        let show = self.skip == 0 && self.left > 0;
+        if show {
             self.left -= 1;
         } else if self.skip > 0 {
             self.skip -= 1;
         }
-        Ok(())
+        show
     }
 
     /// Rows are at an end: what was held back and is wanted all the same becomes rows.

@@ -6,6 +6,7 @@ pub(crate) mod cells;
 mod columns;
 pub(crate) mod emit;
 mod keep;
+mod plain;
 mod prune;
 pub(crate) mod raw;
 mod stream;

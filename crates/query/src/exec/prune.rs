@@ -37,18 +37,19 @@ pub(crate) fn leave_out(job: &Job<'_>, scan: &mut Scan<'_>, shard: usize) {
     }
 }
 
-/// The cuts of a series in which a row may pass its filter, none of several pages.
+/// The cuts of a series in which a row may pass its filter; of several pages only where all rows pass.
 pub(crate) fn passing_cuts(
     job: &Job<'_>,
     scan: &mut Scan<'_>,
     (series, shard): (usize, usize),
     filter: &Predicate,
 ) -> Result<Vec<Cut>, QueryError> {
+    let cuts = scan.coarse_cuts(series, shard, &|_| i64::MAX)?;
     if matches!(filter, Predicate::Always(true)) {
-        return scan.cuts(series, shard);
+        return Ok(cuts);
     }
     let mut passing = Vec::new();
-    for cut in scan.coarse_cuts(series, shard, &|_| i64::MAX)? {
+    for cut in cuts {
         if !may_pass(job, filter, &cut) {
             continue;
         }

@@ -35,7 +35,7 @@ const LESS: u64 = 4;
 /// The least number of rows that a stretch should have, however small the limit.
 const LEAST: usize = 16;
 
-/// A cut and the series that it belongs to (its place in the group).
+/// A cut, of several pages perhaps, and the series that it belongs to (its place in the group).
 struct Piece {
     cut: Cut,
     member: usize,
@@ -355,10 +355,17 @@ fn gather_all(
     let mut gathered = Gathered::new(job)?;
     for piece in pieces.iter_mut().filter(|piece| piece.cut.range().overlaps(&stretch)) {
         job.check_cancel()?;
-        let (tags, filter) = &members[piece.member];
-        gather(job, piece, (tags, filter), stretch, &mut gathered)?;
-        gathered.charge(0)?;
-        kept.keep(job, piece);
+        let member = &members[piece.member];
+        let Some(pages) = piece.cut.pages_within(&stretch) else {
+            gather(job, (&piece.cut, piece.member), member, stretch, &mut gathered)?;
+            gathered.charge(0)?;
+            kept.keep(job, piece);
+            continue;
+        };
+        for page in &pages {
+            gather(job, (page, piece.member), member, stretch, &mut gathered)?;
+            gathered.charge(0)?;
+        }
     }
     let rows = gathered.times.len();
     gathered.fields(job).for_each(|(_, vector)| vector.pad(rows));
@@ -368,15 +375,15 @@ fn gather_all(
 /// Copies the rows of one cut that lie in the stretch and pass the filter.
 fn gather(
     job: &Job<'_>,
-    piece: &Piece,
-    (tags, filter): (&TagSet, &Predicate),
+    (cut, member): (&Cut, usize),
+    (tags, filter): &Member<'_>,
     stretch: TimeRange,
     out: &mut Gathered,
 ) -> Result<(), QueryError> {
-    let times = piece.cut.times()?;
+    let times = cut.times()?;
     let start = times.partition_point(|&time| time < stretch.start);
     let end = start + times[start..].partition_point(|&time| time <= stretch.end);
-    let reader = Reader { cut: &piece.cut, inputs: &job.bound.inputs, tags };
+    let reader = Reader { cut, inputs: &job.bound.inputs, tags };
     let Some(selected) = select_rows(&reader, filter, &times, start..end)? else { return Ok(()) };
     let rows = match &selected {
         Selected::All => Rows::Range(start, end),
@@ -393,7 +400,7 @@ fn gather(
         }
     }
     out.times.extend((0..rows.len()).map(|row| times[rows.at(row)]));
-    let member = u32::try_from(piece.member).unwrap_or(u32::MAX);
+    let member = u32::try_from(member).unwrap_or(u32::MAX);
     out.members.resize(out.times.len(), member);
     Ok(())
 }

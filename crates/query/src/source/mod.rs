@@ -183,11 +183,6 @@ impl Scan<'_> {
         }
     }
 
-    /// The cuts of a series in a shard, none of several pages; see [`storage::Scan::cuts`].
-    pub(crate) fn cuts(&mut self, series: usize, shard: usize) -> Result<Vec<Cut>, QueryError> {
-        self.coarse_cuts(series, shard, &|_| i64::MIN)
-    }
-
     /// The cuts of a series in a shard; see [`storage::Scan::coarse_cuts`].
     pub(crate) fn coarse_cuts(
         &mut self,
@@ -250,6 +245,14 @@ impl Cut {
     pub(crate) fn pages(&self) -> Option<Vec<Cut>> {
         match self {
             Self::Stored(cut) => Some(cut.pages()?.into_iter().map(Cut::Stored).collect()),
+            Self::Rows(_) => None,
+        }
+    }
+
+    /// Those of its pages that reach into a range; see [`storage::Cut::pages_within`].
+    pub(crate) fn pages_within(&self, range: &TimeRange) -> Option<Vec<Cut>> {
+        match self {
+            Self::Stored(cut) => Some(cut.pages_within(range)?.into_iter().map(Cut::Stored).collect()),
             Self::Rows(_) => None,
         }
     }

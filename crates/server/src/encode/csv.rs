@@ -12,10 +12,9 @@
 //! `error`, and the text below.
 
 use super::cells::{Cell, Print};
-use super::number::push_integer;
+use super::number::{push_decimal, push_integer};
 use super::{Form, TimeForm};
 use model::{Frame, Header, Item, Text};
-use std::io::Write;
 
 /// An answer under way.
 #[derive(Debug)]
@@ -177,11 +176,11 @@ impl Print for TimeForm {
 
 /// Appends a float as Go's `FormatFloat` does without an exponent.
 fn push_float(value: f64, out: &mut Vec<u8>) {
-    // Writing to a vector cannot fail.
-    let _ = match value {
-        value if value.is_finite() || value.is_nan() => write!(out, "{value}"),
-        value => write!(out, "{}Inf", if value > 0.0 { '+' } else { '-' }),
-    };
+    match value {
+        value if value.is_finite() => push_decimal(value, out),
+        value if value.is_nan() => out.extend_from_slice(b"NaN"),
+        value => out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" }),
+    }
 }
 
 #[cfg(test)]

@@ -116,10 +116,16 @@ impl Cut {
     /// Each page as a cut, if the cut is several pages of one source; see [`super::Scan::coarse_cuts`].
     #[must_use]
     pub fn pages(&self) -> Option<Vec<Cut>> {
+        self.pages_within(&TimeRange::ALL)
+    }
+
+    /// Of [`Cut::pages`] those that reach into a range of time.
+    #[must_use]
+    pub fn pages_within(&self, range: &TimeRange) -> Option<Vec<Cut>> {
         let [only] = &self.pieces[..] else { return None };
         let page = |page: usize| only.stretch(page..page + 1);
         let cut = |piece: Piece| Cut::of(piece, &self.fields);
-        only.is_stretch().then(|| (0..only.page_count()).filter_map(page).map(cut).collect())
+        only.is_stretch().then(|| only.within(range).filter_map(page).map(cut).collect())
     }
 
     /// Bounds of the numbers that a field (its index in the scan's list) has in the cut's rows.
