@@ -14,6 +14,11 @@ pub(super) trait Print {
     /// A value that is missing.
     fn missing(&self, out: &mut Vec<u8>);
 
+    /// What stands between two cells of a row.
+    fn between(&self, out: &mut Vec<u8>) {
+        out.push(b',');
+    }
+
     /// An integer: forms that are text print it alike.
     fn integer(&self, value: i64, out: &mut Vec<u8>) {
         push_integer(value, out);
@@ -111,7 +116,7 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// Columns of labels side by side whose rows have the same places: what stands at a place is printed once, commas included, and
+/// Columns of labels side by side whose rows have the same places: what stands at a place is printed once, what is between them included, and
 /// copied for all other rows.
 pub(super) struct Joined<'a> {
     columns: Vec<&'a [Option<Text>]>,
@@ -140,7 +145,7 @@ impl<'a> Joined<'a> {
         let start = self.printed.len();
         for (index, texts) in self.columns.iter().enumerate() {
             if index > 0 {
-                self.printed.push(b',');
+                print.between(&mut self.printed);
             }
             match texts.get(place) {
                 Some(Some(text)) => print.text(text, &mut self.printed),
@@ -152,5 +157,55 @@ impl<'a> Joined<'a> {
             *known = Some(span);
         }
         span
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::encode::{Answer, Form, Layout};
+    use model::{Column, FieldType, Frame, FrameColumn, Header, Item, Labels, Text, Value};
+    use std::sync::Arc;
+
+    fn labels(texts: &[Option<&str>], rows: &Arc<[u32]>) -> FrameColumn {
+        let texts = texts.iter().map(|text| text.map(|text| Text::from(text.as_bytes()))).collect();
+        FrameColumn::Labels(Labels { texts, rows: Arc::clone(rows) })
+    }
+
+    /// The same answer with labels as columns of strings.
+    fn spelled(frame: &Frame) -> Frame {
+        let column = |column: &FrameColumn| match column {
+            FrameColumn::Labels(labels) => FrameColumn::Values(labels.to_column()),
+            other => other.clone(),
+        };
+        Frame { rows: frame.rows, columns: frame.columns.iter().map(column).collect() }
+    }
+
+    #[test]
+    fn labels_are_printed_as_strings_are() {
+        let (rows, others): (Arc<[u32]>, Arc<[u32]>) = ([1, 0, 1, 2].into(), [0, 0, 1, 0].into());
+        let mut numbers = Column::new(FieldType::Integer);
+        (0..4).for_each(|row| assert!(numbers.push(row, Value::Integer(row as i64))));
+        let columns = vec![
+            FrameColumn::Times(vec![1, 2, 3, 4]),
+            labels(&[Some("a\"b"), None, Some("")], &rows),
+            labels(&[Some("x,y"), Some("<z>"), None], &rows),
+            labels(&[Some("other"), None], &others),
+            FrameColumn::Values(numbers),
+            labels(&[None, Some("again"), Some("c")], &rows),
+        ];
+        let names = ["time", "a", "b", "c", "n", "d"].map(|name| Text::from(name.as_bytes())).to_vec();
+        let frame = Frame { rows: 4, columns };
+        for layout in [Layout::Json, Layout::TextCsv, Layout::Msgpack] {
+            let answered = |frame: Frame| {
+                let mut answer = Answer::new(Form { layout, statements: 1, ..Form::default() });
+                answer.begin(0, true);
+                answer.item(&Item::Series(Header { name: Text::default(), tags: None, columns: names.clone() }));
+                answer.item(&Item::Rows(frame));
+                answer.end(&[], None);
+                answer.finish()
+            };
+            let text = answered(frame.clone());
+            assert_eq!(text, answered(spelled(&frame)), "{}", String::from_utf8_lossy(&text));
+        }
     }
 }

@@ -243,10 +243,10 @@ impl Msgpack {
     }
 
     fn frame(&mut self, frame: &Frame) {
-        let mut cells: Vec<Cell<'_>> = frame.columns.iter().map(Cell::new).collect();
+        let mut cells = Cell::all(frame);
         let print = Packed(self.form.times);
         let mut row = Vec::new();
-        push_list(u32::try_from(cells.len()).unwrap_or(u32::MAX), &mut row);
+        push_list(u32::try_from(frame.columns.len()).unwrap_or(u32::MAX), &mut row);
         for _ in 0..frame.rows {
             if self.is_full() {
                 self.cut = Cut::Rows;

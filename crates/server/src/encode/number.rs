@@ -75,7 +75,9 @@ mod tests {
             assert!(text == other || (text.len() == other.len() && text.parse() == Ok(value)), "{text} {other}");
         };
         for exponent in -30..40 {
-            [1.0, -1.5, 9.999, 1.234_567_890_123_456_7].map(|digits: f64| check(digits * 10f64.powi(exponent)));
+            for digits in [1.0, -1.5, 9.999, 1.234_567_890_123_456_7] {
+                check(digits * 10f64.powi(exponent));
+            }
         }
         for _ in 0..100_000 {
             let bits = f64::from_bits(random.u64());
@@ -84,7 +86,9 @@ mod tests {
             }
             check(random.below(1 << 40) as f64 / 1e3);
         }
-        [0.0, -0.0, 5e-324, f64::MAX, f64::EPSILON].map(check);
+        for value in [0.0, -0.0, 5e-324, f64::MAX, f64::EPSILON] {
+            check(value);
+        }
     }
 
     #[test]

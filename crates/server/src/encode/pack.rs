@@ -43,6 +43,8 @@ pub(super) fn push_signed(value: i64, out: &mut Vec<u8>) {
 pub(super) struct Packed(pub(super) TimeForm);
 
 impl Print for Packed {
+    fn between(&self, _: &mut Vec<u8>) {}
+
     fn time(&self, time: i64, out: &mut Vec<u8>) {
         match self.0 {
             TimeForm::Native => push_instant(time, out),

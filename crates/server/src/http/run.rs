@@ -231,7 +231,8 @@ impl Output {
                 return;
             }
         }
-        let (outlet, streaming, gzip, held) = (self.outlet.take(), self.streaming, self.gzip.is_some(), self.held.take());
+        let (outlet, streaming, gzip, held) =
+            (self.outlet.take(), self.streaming, self.gzip.is_some(), self.held.take());
         let bytes = if gzip { self.last(&rest) } else { rest };
         if let Some(outlet) = outlet {
             // A client that has gone needs no answer.

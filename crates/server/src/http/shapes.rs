@@ -6,7 +6,6 @@
 //! its last query was. That may be wrong: so one that is tried has a deadline, and begins anew elsewhere when it has passed.
 
 use ahash::RandomState;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
