@@ -572,16 +572,18 @@ pub(crate) fn give_in_frames(
 
 /// Some rows of columns; labels that shared their rows do so again.
 fn parts(outputs: &[Made], part: &Range<usize>) -> Vec<FrameColumn> {
-    let mut shared: Option<(&Arc<[u32]>, Arc<[u32]>)> = None;
+    // The places of the last labels, of all rows and of these.
+    let (mut last, mut places): (Option<&Arc<[u32]>>, Arc<[u32]>) = (None, Arc::default());
     let mut columns = Vec::with_capacity(outputs.len());
     for output in outputs {
         columns.push(match output {
             Made::Vector(vector) => FrameColumn::Values(vector.slice(part.clone()).into_column()),
             Made::Labels(Labels { texts, rows }) => {
-                let known = shared.as_ref().filter(|known| Arc::ptr_eq(known.0, rows));
-                let places = known.map_or_else(|| rows[part.clone()].into(), |known| known.1.clone());
-                shared = Some((rows, places.clone()));
-                FrameColumn::Labels(Labels { texts: texts.clone(), rows: places })
+                if !last.is_some_and(|last| Arc::ptr_eq(last, rows)) {
+                    places = rows[part.clone()].into();
+                }
+                last = Some(rows);
+                FrameColumn::Labels(Labels { texts: texts.clone(), rows: Arc::clone(&places) })
             }
         });
     }
