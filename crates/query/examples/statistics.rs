@@ -140,6 +140,7 @@ fn ask(names: &Stored, query: &str) -> usize {
         cancel: std::sync::Arc::default(),
         frame_rows: 1_000,
         deadline: None,
+        trace: None,
     };
     let mut rows = Rows(0);
     query::select(&select, names, &context, &mut rows).unwrap();

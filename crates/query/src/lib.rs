@@ -5,7 +5,7 @@
 //! condition, row filter, calls) -> `exec` (per shard and series: statistics for what lies whole inside a bucket, decode and
 //! reduce at the edges, into dense [group][bucket] accumulators; or rows in time order, window by window) -> `partial`
 //! (aggregates that add up) -> fill, limit -> [`Sink`]. SHOW statements over data (measurements, tag keys and values, field
-//! keys, series) go through `show`; `delete` says what DELETE and DROP SERIES take.
+//! keys, series) go through `show`; `explain` tells what a SELECT would do and, by a `trace`, what it did; `delete` says what DELETE and DROP SERIES take.
 //!
 //! Query knows nothing of HTTP, JSON or the catalog: it asks for names through [`Names`].
 
@@ -14,6 +14,7 @@ mod datum;
 pub mod delete;
 mod error;
 mod exec;
+pub mod explain;
 pub mod functions;
 mod nested;
 mod partial;
@@ -23,6 +24,7 @@ mod predicate;
 mod resolve;
 pub mod show;
 mod source;
+mod trace;
 mod vector;
 mod when;
 mod windows;
@@ -30,6 +32,7 @@ mod windows;
 pub use datum::Datum;
 pub use error::QueryError;
 pub use pattern::read_test;
+pub use trace::Trace;
 
 use influxql::ast::Select;
 use model::{Item, Text, TimeRange};
@@ -98,6 +101,8 @@ pub struct Context {
     pub cancel: Arc<AtomicBool>,
     /// Rows a frame may have.
     pub frame_rows: usize,
+    /// Where it is written down what the query does, if somebody wants to know.
+    pub trace: Option<Arc<Trace>>,
     /// When it must have ended, if its thread has other work to do: else it fails with [`QueryError::Late`].
     pub deadline: Option<Deadline>,
 }
@@ -122,8 +127,10 @@ pub trait Sink {
 /// # Errors
 /// InfluxDB's error texts where it has them; [`QueryError::NotExecuted`] names what is not executed yet.
 pub fn select(select: &Select, names: &dyn Names, context: &Context, sink: &mut dyn Sink) -> Result<(), QueryError> {
+    let planning = trace::enter(&context.trace, trace::Stage::Planning);
     let checked = check::check(select, context)?;
     let prepared = nested::prepare(select, checked, names, context)?;
+    drop(planning);
     nested::execute(&prepared, &[], context, sink)?;
     Ok(())
 }

@@ -125,6 +125,34 @@ pub(crate) fn execute(
     Ok(Flow::Continue)
 }
 
+/// Gives what executing each stored measurement needs, innermost SELECT first, and how deep it lies.
+pub(crate) fn each_stored(
+    prepared: &Prepared,
+    context: &Context,
+    give: &mut dyn FnMut(&Job<'_>, usize) -> Result<(), QueryError>,
+) -> Result<(), QueryError> {
+    each_below(prepared, context, 0, give)
+}
+
+fn each_below(
+    prepared: &Prepared,
+    context: &Context,
+    depth: usize,
+    give: &mut dyn FnMut(&Job<'_>, usize) -> Result<(), QueryError>,
+) -> Result<(), QueryError> {
+    for inner in &prepared.inner {
+        each_below(inner, context, depth + 1, give)?;
+    }
+    let (Some(plan), Prepared { select, checked, .. }) = (&prepared.plan, prepared) else { return Ok(()) };
+    for table in &prepared.stored {
+        exec::check_cancel(context)?;
+        let bound = Bound::new(plan, checked, table)?;
+        let set = table.source.series(&table.name, &bound.tags)?;
+        give(&Job { select, checked, plan, bound: &bound, table, set: &set, context }, depth)?;
+    }
+    Ok(())
+}
+
 /// The tables of a SELECT in order of the answer, the inner SELECTs executed.
 fn tables(prepared: &Prepared, plan: &Plan, context: &Context) -> Result<Vec<Table>, QueryError> {
     let mut tables = prepared.stored.clone();

@@ -70,7 +70,12 @@ pub(crate) fn tables(source: &Measurement, views: &mut Views<'_>) -> Result<Vec<
             continue;
         }
         let tag_keys = view.tag_keys(&name)?;
-        tables.push(Table { name, source: Source::Stored(view.clone()), fields, tag_keys });
+        tables.push(Table {
+            name,
+            source: Source::Stored(view.clone(), views.context.trace.clone()),
+            fields,
+            tag_keys,
+        });
     }
     Ok(tables)
 }

@@ -437,7 +437,7 @@ fn compile(
         return Ok(Ok(TagCondition::True));
     }
     let (fields, tag_keys) = (view.fields(name)?, view.tag_keys(name)?);
-    let table = Table { name: name.into(), source: source::Source::Stored(view.clone()), fields, tag_keys };
+    let table = Table { name: name.into(), source: source::Source::Stored(view.clone(), None), fields, tag_keys };
     let schema = Schema::new(&[table]);
     let schema = if named { schema } else { schema.unnamed() };
     let mut fields = false;

@@ -35,7 +35,10 @@ pub use engine::{Engine, Options, Outcome, RejectReason, Rejected, Rejections, S
 pub use error::{ErrorKind, StorageError};
 pub use loss::{Loss, MissingSegment, Stray};
 pub use schema::{FieldId, FieldKey};
-pub use view::{Band, Bounds, Cut, Scalar, Scan, SeriesSet, Stats, TagCondition, TagTest, View};
+pub use segment::Reads;
+pub use view::{
+    Band, Bounds, Cut, Footprint, NumberStats, Scalar, Scan, SeriesSet, Stats, TagCondition, TagTest, View,
+};
 
 /// A shard's number: given out by the catalog, never used again.
 pub type ShardId = u64;

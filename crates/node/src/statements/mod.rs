@@ -14,10 +14,11 @@ use crate::catalog::CatalogError;
 use crate::node::{Inner, NodeError};
 use crate::read::{ExecuteError, QueryRequest};
 use influxql::Statement;
-use influxql::ast::ShowCardinality;
+use influxql::ast::{Explain, ShowCardinality};
 use names::NodeNames;
 use query::show::Counted;
 use query::{Context, Deadline, QueryError, Sink};
+use rows::{Cell, Rows};
 
 /// Runs one statement.
 pub(crate) fn run(
@@ -68,6 +69,7 @@ fn over_data(
     let mut cardinality =
         |what, show: &ShowCardinality| query::show::show_cardinality(what, show, &names, &context, &mut *sink);
     Some(match statement {
+        Statement::Explain(explain) => explained(inner, explain, (&names, &context), sink),
         Statement::Select(select) => query::select(select, &names, &context, sink),
         Statement::ShowMeasurements(show) => query::show::show_measurements(show, &names, &context, sink),
         Statement::ShowTagKeys(show) => query::show::show_tag_keys(show, &names, &context, sink),
@@ -81,6 +83,24 @@ fn over_data(
         Statement::ShowFieldKeyCardinality(show) => cardinality(Counted::FieldKeys, show),
         _ => return None,
     })
+}
+
+/// Tells what a SELECT would do, or does, in one column of text.
+fn explained(
+    inner: &Inner,
+    explain: &Explain,
+    (names, context): (&NodeNames<'_>, &Context),
+    sink: &mut dyn Sink,
+) -> Result<(), QueryError> {
+    let (column, lines) = match explain.analyze {
+        true => ("EXPLAIN ANALYZE", query::explain::analyze(&explain.select, names, context, &inner.world.clock)?),
+        false => ("QUERY PLAN", query::explain::plan(&explain.select, names, context)?),
+    };
+    let mut rows = Rows::new("", &[column]);
+    rows.rows = lines.into_iter().map(|line| vec![Cell::from(line)]).collect();
+    // A sink that wants no more ends the statement without an error.
+    let _ = rows.send(sink);
+    Ok(())
 }
 
 /// A sink that wants no more ends a statement without an error.
@@ -108,6 +128,7 @@ fn context(inner: &Inner, request: &QueryRequest) -> Context {
         cancel: request.cancel.clone(),
         frame_rows: request.frame_rows,
         deadline,
+        trace: None,
     }
 }
 

@@ -276,6 +276,7 @@ mod tests {
             cancel: std::sync::Arc::default(),
             frame_rows: 10,
             deadline: None,
+            trace: None,
         };
         match check(&select, &context) {
             Ok(_) => String::new(),

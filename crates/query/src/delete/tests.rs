@@ -42,6 +42,7 @@ fn context() -> Context {
         cancel: Arc::default(),
         frame_rows: 1_000,
         deadline: None,
+        trace: None,
     }
 }
 

@@ -22,6 +22,9 @@ impl Walk<'_, '_> {
                 for (&call, partial) in self.all.clone().iter().zip(partials) {
                     self.cells.calls[call][cell].merge(self.job.plan.calls[call].function, partial);
                 }
+                for field in self.all.iter().filter_map(|&call| self.field(call)) {
+                    scan.spared(&band, Some(field));
+                }
                 scan.leave_out(&band);
             }
         }

@@ -16,6 +16,7 @@ use crate::partial::Partial;
 use crate::plan::{Call, Input, Plan, Variable};
 use crate::predicate::Predicate;
 use crate::source::{Cut, Scan};
+use crate::trace::{Count, Stage};
 use crate::vector::Rows;
 use crate::windows::Windows;
 use model::{Column, Presence, TagSet, TimeRange};
@@ -100,6 +101,12 @@ impl Wanted {
         let alone = job.plan.calls.len() == 1 && job.plan.calls[0].function.entry.is_selector();
         let own_time = alone && job.checked.windows.interval == 0;
         Self { point: (own_time || !extra.is_empty()).then_some(extra) }
+    }
+
+    /// Whether statistics say of a function's point what is wanted: when the first and the last value were, they know.
+    pub(crate) fn suffices(&self, function: Function) -> bool {
+        let has_time = matches!(function.entry.kernel, Kernel::Selecting(Selecting::First | Selecting::Last));
+        self.point.as_ref().is_none_or(|extra| has_time && extra.is_empty())
     }
 }
 
@@ -313,8 +320,11 @@ impl Walk<'_, '_> {
             let planned = &self.job.plan.calls[call];
             let known = if whole && self.suffice(planned.function) { self.stats(call, cut) } else { None };
             match known.and_then(|stats| Partial::from_stats(planned.function, &stats)) {
-                Some(partial) => self.cells.calls[call][cell].merge(planned.function, partial),
-                None if self.is_decided(call, cell, cut, whole) => {}
+                Some(partial) => {
+                    cut.spared(Count::PagesAnswered);
+                    self.cells.calls[call][cell].merge(planned.function, partial);
+                }
+                None if self.is_decided(call, cell, cut, whole) => cut.spared(Count::PagesPassedOver),
                 None => decode.push(call),
             }
         }
@@ -341,24 +351,18 @@ impl Walk<'_, '_> {
         usize::try_from(index).unwrap_or(0).min(self.chunk.count - 1)
     }
 
-    /// Whether statistics say of a function's point what is wanted: when the first and the last value were, they know.
+    /// See [`Wanted::suffices`].
     pub(super) fn suffice(&self, function: Function) -> bool {
-        let has_time = matches!(function.entry.kernel, Kernel::Selecting(Selecting::First | Selecting::Last));
-        self.wanted.point.as_ref().is_none_or(|extra| has_time && extra.is_empty())
+        self.wanted.suffices(function)
     }
 
     fn stats(&self, call: usize, cut: &Cut) -> Option<Stats> {
         self.field(call).and_then(|field| cut.stats(field))
     }
 
-    /// The field of the scan that a call reads, if it is a single one, and as it is stored.
+    /// See [`Job::field`].
     pub(super) fn field(&self, call: usize) -> Option<usize> {
-        match &self.job.bound.inputs[self.job.plan.calls[call].reference] {
-            Input::Field(physical, wanted) if physical.len() == 1 && self.job.bound.scan[physical[0]].1 == *wanted => {
-                Some(physical[0])
-            }
-            _ => None,
-        }
+        self.job.field(call)
     }
 
     /// Whether the cut cannot change what the call knows.
@@ -559,6 +563,7 @@ pub(crate) fn select_rows(
         Predicate::Always(false) => return Ok(None),
         _ => {}
     }
+    let _stage = reader.cut.stage(Stage::Filtering);
     let rows = Rows::Range(range.start, range.end);
     let mask = filter.mask(&times[range.clone()], &mut |input| reader.operand(input, &rows))?;
     let first = u32::try_from(range.start).unwrap_or(u32::MAX);

@@ -166,6 +166,7 @@ impl<'g> Emitter<'g> {
         (chunk, whole): (&Chunk, bool),
         way: &mut Option<Way<'_>>,
     ) -> Result<Flow, QueryError> {
+        let _stage = job.making_rows();
         let columns: Vec<&[Partial]> = (0..job.plan.calls.len()).map(|call| cells.of(call, group)).collect();
         let ahead = vec![0; columns.len()];
         let mut walk = Walk { chunk, columns, ascending: job.checked.ascending, spans: None, ahead };
@@ -500,6 +501,7 @@ impl<'g> Emitter<'g> {
 
     /// Hands the rows over.
     pub(crate) fn flush(&mut self, job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
+        let _stage = job.making_rows();
         let rows = self.times.len();
         if rows == 0 {
             return Ok(Flow::Continue);

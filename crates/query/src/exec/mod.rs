@@ -17,6 +17,7 @@ use crate::plan::{Bound, Input, Plan};
 use crate::predicate::Predicate;
 use crate::resolve::Table;
 use crate::source::{Cut, Series};
+use crate::trace::{Guard, Stage, enter};
 use crate::vector::{Operand, Rows, Vector};
 use crate::{Context, QueryError, Sink};
 use influxql::ast::Select;
@@ -58,6 +59,21 @@ impl Job<'_> {
     /// The times of rows that count, for calls that are wanted `lead` buckets before the first one of the answer.
     pub(crate) fn reach(&self, lead: u32) -> TimeRange {
         if self.table.source.is_whole() { TimeRange::ALL } else { self.checked.reach(lead) }
+    }
+
+    /// The field of the scan that a call reads, if it is a single one, and as it is stored.
+    pub(crate) fn field(&self, call: usize) -> Option<usize> {
+        match &self.bound.inputs[self.plan.calls[call].reference] {
+            Input::Field(physical, wanted) if physical.len() == 1 && self.bound.scan[physical[0]].1 == *wanted => {
+                Some(physical[0])
+            }
+            _ => None,
+        }
+    }
+
+    /// The making of rows begins, as far as somebody wants to know.
+    pub(crate) fn making_rows(&self) -> Option<Guard<'_>> {
+        enter(&self.context.trace, Stage::Rows)
     }
 
     /// Takes memory for the query.

@@ -5,6 +5,7 @@ use crate::QueryError;
 use crate::plan::{Bound, Input};
 use crate::predicate::Predicate;
 use crate::source::{Cut, Scan};
+use crate::trace::Count;
 use storage::Bounds;
 
 /// Bounds of the values of an input, by those of the field of the scan that it is.
@@ -21,7 +22,11 @@ fn input_bounds(bound: &Bound, input: usize, of_field: impl Fn(usize) -> Bounds)
 
 /// Whether a row of a cut may pass.
 pub(crate) fn may_pass(job: &Job<'_>, filter: &Predicate, cut: &Cut) -> bool {
-    filter.may_pass(&cut.range(), &|input| input_bounds(job.bound, input, |field| cut.bounds(field)))
+    let passes = filter.may_pass(&cut.range(), &|input| input_bounds(job.bound, input, |field| cut.bounds(field)));
+    if !passes {
+        cut.spared(Count::PagesPassedOver);
+    }
+    passes
 }
 
 /// Leaves out of the scan what of a shard has no row that passes the query's filter, whatever its series.
@@ -32,6 +37,7 @@ pub(crate) fn leave_out(job: &Job<'_>, scan: &mut Scan<'_>, shard: usize) {
     for band in scan.bands(shard) {
         let bounds = |input| input_bounds(job.bound, input, |field| scan.band_bounds(&band, field));
         if !job.bound.filter.may_pass(&band.range(), &bounds) {
+            scan.spared(&band, None);
             scan.leave_out(&band);
         }
     }

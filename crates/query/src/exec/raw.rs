@@ -424,6 +424,7 @@ fn emit(
     state: &mut State<'_>,
     sink: &mut dyn Sink,
 ) -> Result<Flow, QueryError> {
+    let _stage = job.making_rows();
     let fields: Vec<&Vector> = gathered
         .vectors
         .iter()

@@ -1,23 +1,25 @@
 //! Where the rows of a SELECT come from: storage's shards, or another SELECT whose rows are in memory ([`rows`]).
 //!
 //! Operators read both through the same few questions: which series there are, which cuts of time a series has, and for a cut
-//! its times, columns and, if kept, statistics. Rows in memory have no statistics: they are reduced like decoded pages.
+//! its times, columns and, if kept, statistics. What storage is asked is written down in the query's trace, if it has one. Rows in memory have no statistics: they are reduced like decoded pages.
 
 pub(crate) mod rows;
 
 use crate::QueryError;
 use crate::predicate::tags_fulfil;
+use crate::trace::{Count, Guard, Stage, Trace, count, enter};
 use model::{Column, FieldType, TagSet, Text, TimeRange};
 use rows::{RowCut, RowSet};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use storage::{Band, Bounds, SeriesSet, Stats, TagCondition, View};
+use storage::{Band, Bounds, Footprint, SeriesSet, Stats, TagCondition, View};
 
 /// A source of rows.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// Shards of a policy.
-    Stored(View),
+    Stored(View, Option<Arc<Trace>>),
     /// The answer of a SELECT.
     Rows(Arc<RowSet>),
 }
@@ -25,7 +27,7 @@ pub(crate) enum Source {
 impl Source {
     /// Whether rows are stored. A row of another SELECT counts even if none of its values is wanted.
     pub(crate) fn is_stored(&self) -> bool {
-        matches!(self, Self::Stored(_))
+        matches!(self, Self::Stored(..))
     }
 
     /// Whether all rows count, also those beyond the times that are asked for: a SELECT with calls has read only rows of
@@ -37,7 +39,7 @@ impl Source {
     /// The time of each shard, ascending.
     pub(crate) fn shards(&self) -> Vec<TimeRange> {
         match self {
-            Self::Stored(view) => view.shards().iter().map(|shard| shard.range).collect(),
+            Self::Stored(view, _) => view.shards().iter().map(|shard| shard.range).collect(),
             Self::Rows(_) => vec![TimeRange::ALL],
         }
     }
@@ -45,7 +47,7 @@ impl Source {
     /// The least and the greatest time (ns) of a row of the measurement; may be wider than the truth.
     pub(crate) fn time_bounds(&self, measurement: &[u8]) -> Result<Option<TimeRange>, QueryError> {
         match self {
-            Self::Stored(view) => Ok(view.time_bounds(measurement)?),
+            Self::Stored(view, _) => Ok(view.time_bounds(measurement)?),
             Self::Rows(rows) => Ok(rows.time_bounds()),
         }
     }
@@ -53,7 +55,14 @@ impl Source {
     /// The series that fulfil a condition, in order of their tags.
     pub(crate) fn series(&self, measurement: &[u8], condition: &TagCondition) -> Result<Series, QueryError> {
         match self {
-            Self::Stored(view) => Ok(Series::Stored(view.series(measurement, condition)?)),
+            Self::Stored(view, trace) => {
+                let _stage = enter(trace, Stage::Series);
+                let set = view.series(measurement, condition)?;
+                if let Some(trace) = trace {
+                    trace.add_set(&set);
+                }
+                Ok(Series::Stored(set))
+            }
             Self::Rows(rows) => {
                 let fits = |at: &usize| tags_fulfil(rows.tags(*at), condition);
                 let chosen = (0..rows.len()).filter(fits).collect();
@@ -70,7 +79,10 @@ impl Source {
         range: TimeRange,
     ) -> Result<Scan<'v>, QueryError> {
         match (self, series) {
-            (Self::Stored(view), Series::Stored(set)) => Ok(Scan::Stored(view.scan(set, fields, range)?)),
+            (Self::Stored(view, trace), Series::Stored(set)) => {
+                let _stage = enter(trace, Stage::Cuts);
+                Ok(Scan::Stored(view.scan(set, fields, range)?, trace.clone()))
+            }
             (Self::Rows(rows), Series::Rows(_, chosen)) => {
                 Ok(Scan::Rows { rows, chosen, reads: rows.reads(fields), range })
             }
@@ -129,7 +141,7 @@ impl Series {
 /// A reader of some fields of some series.
 pub(crate) enum Scan<'v> {
     /// Of stored ones.
-    Stored(storage::Scan<'v>),
+    Stored(storage::Scan<'v>, Option<Arc<Trace>>),
     /// Of those of a SELECT.
     Rows {
         /// The rows.
@@ -147,7 +159,7 @@ impl Scan<'_> {
     /// Parts of a shard of which statistics are kept; see [`storage::Scan::bands`].
     pub(crate) fn bands(&self, shard: usize) -> Vec<Band> {
         match self {
-            Self::Stored(scan) => scan.bands(shard),
+            Self::Stored(scan, _) => scan.bands(shard),
             Self::Rows { .. } => Vec::new(),
         }
     }
@@ -155,7 +167,10 @@ impl Scan<'_> {
     /// The figures of a field in a band.
     pub(crate) fn band_stats(&self, band: &Band, field: usize) -> Option<Stats> {
         match self {
-            Self::Stored(scan) => scan.band_stats(band, field),
+            Self::Stored(scan, trace) => {
+                let _stage = enter(trace, Stage::Statistics);
+                scan.band_stats(band, field)
+            }
             Self::Rows { .. } => None,
         }
     }
@@ -163,22 +178,38 @@ impl Scan<'_> {
     /// Bounds of a field's values in a band.
     pub(crate) fn band_bounds(&self, band: &Band, field: usize) -> Bounds {
         match self {
-            Self::Stored(scan) => scan.band_bounds(band, field),
+            Self::Stored(scan, _) => scan.band_bounds(band, field),
             Self::Rows { .. } => Bounds::Unknown,
         }
     }
 
     /// Does not read a band.
     pub(crate) fn leave_out(&mut self, band: &Band) {
-        if let Self::Stored(scan) = self {
+        if let Self::Stored(scan, _) = self {
             scan.leave_out(band);
+        }
+    }
+
+    /// Writes down that statistics of a field, or their bounds, spared all pages of a band.
+    pub(crate) fn spared(&self, band: &Band, field: Option<usize>) {
+        if let Self::Stored(scan, trace @ Some(_)) = self {
+            let what = if field.is_some() { Count::PagesAnswered } else { Count::PagesPassedOver };
+            count(trace, what, scan.band_pages(band, field));
+        }
+    }
+
+    /// How much there is to read of it at most.
+    pub(crate) fn footprint(&self) -> Result<Footprint, QueryError> {
+        match self {
+            Self::Stored(scan, _) => Ok(scan.footprint()?),
+            Self::Rows { .. } => Ok(Footprint::default()),
         }
     }
 
     /// Whether anything of a shard is read.
     pub(crate) fn has_left(&self, shard: usize) -> bool {
         match self {
-            Self::Stored(scan) => scan.has_left(shard),
+            Self::Stored(scan, _) => scan.has_left(shard),
             Self::Rows { .. } => true,
         }
     }
@@ -191,10 +222,48 @@ impl Scan<'_> {
         last_of: &dyn Fn(i64) -> i64,
     ) -> Result<Vec<Cut>, QueryError> {
         match self {
-            Self::Stored(scan) => Ok(scan.coarse_cuts(series, shard, last_of)?.into_iter().map(Cut::Stored).collect()),
+            Self::Stored(scan, trace) => {
+                let _stage = enter(trace, Stage::Cuts);
+                let cuts = scan.coarse_cuts(series, shard, last_of)?;
+                if trace.is_some() {
+                    count(trace, Count::Cuts, cuts.len());
+                    count(trace, Count::CutsMerged, cuts.iter().filter(|cut| cut.is_merged()).count());
+                }
+                Ok(cuts.into_iter().map(|cut| Cut::Stored(cut, Traced::new(trace))).collect())
+            }
             Self::Rows { rows, chosen, reads, range } => {
                 Ok(rows.cuts(chosen[series], reads, range).into_iter().map(Cut::Rows).collect())
             }
+        }
+    }
+}
+
+/// Who wants to know of a cut.
+#[derive(Debug)]
+pub(crate) struct Traced {
+    trace: Option<Arc<Trace>>,
+    /// Its rows are counted.
+    counted: Cell<bool>,
+}
+
+impl Traced {
+    fn new(trace: &Option<Arc<Trace>>) -> Self {
+        Self { trace: trace.clone(), counted: Cell::new(false) }
+    }
+
+    fn parts(&self, cuts: Vec<storage::Cut>) -> Vec<Cut> {
+        cuts.into_iter().map(|cut| Cut::Stored(cut, Self::new(&self.trace))).collect()
+    }
+
+    /// The stage that reads a cut.
+    fn reading(&self, cut: &storage::Cut) -> Option<Guard<'_>> {
+        enter(&self.trace, if cut.is_merged() { Stage::Merging } else { Stage::Reading })
+    }
+
+    /// Counts a cut's rows, the first time that it is read.
+    fn count_rows(&self, rows: impl FnOnce() -> usize) {
+        if self.trace.is_some() && !self.counted.replace(true) {
+            count(&self.trace, Count::Rows, rows());
         }
     }
 }
@@ -203,16 +272,31 @@ impl Scan<'_> {
 #[derive(Debug)]
 pub(crate) enum Cut {
     /// Of a stored one.
-    Stored(storage::Cut),
+    Stored(storage::Cut, Traced),
     /// Of one of a SELECT.
     Rows(RowCut),
 }
 
 impl Cut {
+    /// Begins a stage of the query's work on the cut, if somebody wants to know.
+    pub(crate) fn stage(&self, stage: Stage) -> Option<Guard<'_>> {
+        match self {
+            Self::Stored(_, traced) => enter(&traced.trace, stage),
+            Self::Rows(_) => None,
+        }
+    }
+
+    /// Writes down that its pages need not be read: statistics have answered, or ruled them out.
+    pub(crate) fn spared(&self, what: Count) {
+        if let Self::Stored(cut, traced) = self {
+            count(&traced.trace, what, cut.page_count());
+        }
+    }
+
     /// Bounds of its times (ns).
     pub(crate) fn range(&self) -> TimeRange {
         match self {
-            Self::Stored(cut) => cut.range(),
+            Self::Stored(cut, _) => cut.range(),
             Self::Rows(cut) => cut.range(),
         }
     }
@@ -220,7 +304,7 @@ impl Cut {
     /// Upper bound of its rows.
     pub(crate) fn rows_max(&self) -> usize {
         match self {
-            Self::Stored(cut) => cut.rows_max(),
+            Self::Stored(cut, _) => cut.rows_max(),
             Self::Rows(cut) => cut.times().len(),
         }
     }
@@ -228,7 +312,10 @@ impl Cut {
     /// The figures of a field, if they are kept; see [`storage::Cut::stats`].
     pub(crate) fn stats(&self, field: usize) -> Option<Stats> {
         match self {
-            Self::Stored(cut) => cut.stats(field),
+            Self::Stored(cut, traced) => {
+                let _stage = enter(&traced.trace, Stage::Statistics);
+                cut.stats(field)
+            }
             Self::Rows(_) => None,
         }
     }
@@ -236,7 +323,10 @@ impl Cut {
     /// Parts that have no time in common; see [`storage::Cut::leaves`].
     pub(crate) fn leaves(&self, field: usize) -> Result<Option<Vec<Cut>>, QueryError> {
         match self {
-            Self::Stored(cut) => Ok(cut.leaves(field)?.map(|cuts| cuts.into_iter().map(Cut::Stored).collect())),
+            Self::Stored(cut, traced) => {
+                let _stage = enter(&traced.trace, Stage::Merging);
+                Ok(cut.leaves(field)?.map(|cuts| traced.parts(cuts)))
+            }
             Self::Rows(_) => Ok(None),
         }
     }
@@ -244,7 +334,7 @@ impl Cut {
     /// The pages of a cut of several; see [`storage::Cut::pages`].
     pub(crate) fn pages(&self) -> Option<Vec<Cut>> {
         match self {
-            Self::Stored(cut) => Some(cut.pages()?.into_iter().map(Cut::Stored).collect()),
+            Self::Stored(cut, traced) => Some(traced.parts(cut.pages()?)),
             Self::Rows(_) => None,
         }
     }
@@ -260,7 +350,7 @@ impl Cut {
     /// Bounds of a field's values.
     pub(crate) fn bounds(&self, field: usize) -> Bounds {
         match self {
-            Self::Stored(cut) => cut.bounds(field),
+            Self::Stored(cut, _) => cut.bounds(field),
             Self::Rows(_) => Bounds::Unknown,
         }
     }
@@ -268,7 +358,7 @@ impl Cut {
     /// Whether several pieces overlap in it.
     pub(crate) fn is_merged(&self) -> bool {
         match self {
-            Self::Stored(cut) => cut.is_merged(),
+            Self::Stored(cut, _) => cut.is_merged(),
             Self::Rows(_) => false,
         }
     }
@@ -276,7 +366,7 @@ impl Cut {
     /// Whether two fields fall into the same leaves.
     pub(crate) fn is_alike(&self, field: usize, other: usize) -> bool {
         match self {
-            Self::Stored(cut) => cut.is_alike(field, other),
+            Self::Stored(cut, _) => cut.is_alike(field, other),
             Self::Rows(_) => field == other,
         }
     }
@@ -284,7 +374,12 @@ impl Cut {
     /// The times of its rows (ns), ascending.
     pub(crate) fn times(&self) -> Result<Arc<Vec<i64>>, QueryError> {
         match self {
-            Self::Stored(cut) => Ok(cut.times()?),
+            Self::Stored(cut, traced) => {
+                let _stage = traced.reading(cut);
+                let times = cut.times()?;
+                traced.count_rows(|| times.len());
+                Ok(times)
+            }
             Self::Rows(cut) => Ok(cut.times().clone()),
         }
     }
@@ -292,7 +387,10 @@ impl Cut {
     /// Whether it may have values of a field.
     pub(crate) fn has(&self, field: usize) -> Result<bool, QueryError> {
         match self {
-            Self::Stored(cut) => Ok(cut.has(field)?),
+            Self::Stored(cut, traced) => {
+                let _stage = traced.reading(cut);
+                Ok(cut.has(field)?)
+            }
             Self::Rows(cut) => Ok(cut.has(field)),
         }
     }
@@ -300,7 +398,7 @@ impl Cut {
     /// Bytes of what it refers to; rows of a SELECT are charged as they come.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Stored(cut) => cut.bytes(),
+            Self::Stored(cut, _) => cut.bytes(),
             Self::Rows(_) => size_of::<Self>(),
         }
     }
@@ -308,14 +406,14 @@ impl Cut {
     /// Bytes, about, of what it has read and keeps.
     pub(crate) fn kept(&self) -> usize {
         match self {
-            Self::Stored(cut) => cut.kept(),
+            Self::Stored(cut, _) => cut.kept(),
             Self::Rows(_) => 0,
         }
     }
 
     /// Keeps nothing of what was read.
     pub(crate) fn forget(&mut self) {
-        if let Self::Stored(cut) = self {
+        if let Self::Stored(cut, _) = self {
             cut.forget();
         }
     }
@@ -323,7 +421,10 @@ impl Cut {
     /// The values of a field.
     pub(crate) fn column(&self, field: usize) -> Result<Arc<Column>, QueryError> {
         match self {
-            Self::Stored(cut) => Ok(cut.column(field)?),
+            Self::Stored(cut, traced) => {
+                let _stage = traced.reading(cut);
+                Ok(cut.column(field)?)
+            }
             Self::Rows(cut) => Ok(cut.column(field)),
         }
     }

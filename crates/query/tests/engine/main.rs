@@ -104,6 +104,7 @@ fn context(memory: u64) -> Context {
         cancel: std::sync::Arc::default(),
         frame_rows: 1_000,
         deadline: None,
+        trace: None,
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A segment holds, per measurement, column groups of pages and blocks (`group`), the directory that describes them with
 //! the pages' statistics (`directory`, `stats`), and the index of its series (`index`). A [`Writer`] makes one
-//! of a stream of series; a [`Segment`] reads one, [`find`] finds them in a file. The bytes stand in [`format`], `directory` and `index`.
+//! of a stream of series; a [`Segment`] reads one, [`find`] finds them in a file. `reads` counts
+//! what a thread reads of them. The bytes stand in [`format`], `directory` and `index`.
 
 mod block;
 mod cells;
@@ -14,6 +15,7 @@ mod group;
 pub(crate) mod index;
 mod lanes;
 mod reader;
+mod reads;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ pub(crate) use format::Identity;
 pub(crate) use group::{FILLED_ROWS, Rows};
 pub(crate) use lanes::{Plan, SetId};
 pub(crate) use reader::{PageId, Segment, inspect};
+pub use reads::Reads;
 pub(crate) use stats::FieldStats;
 pub(crate) use windows::{Stretch, window_of_stretches};
 #[cfg(test)]

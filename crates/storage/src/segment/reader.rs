@@ -10,6 +10,7 @@ use super::directory::{self, Directory, PartRef};
 use super::file::SegmentFile;
 use super::format::{self, Contents, Section};
 use super::index::{TagColumn, TagIndex};
+use super::reads;
 use crate::cache::{Cache, Key, Kind};
 use crate::error::StorageError;
 use crate::manifest::SegmentEntry;
@@ -105,6 +106,7 @@ impl Segment {
     pub(super) fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>, StorageError> {
         match offset.checked_add(len) {
             Some(end) if end <= self.entry.place.len => {
+                reads::count(|reads| reads.bytes += len);
                 self.file.read(self.entry.place.offset + offset, usize::try_from(len).unwrap_or(usize::MAX))
             }
             _ => Err(self.damaged(offset, CodecError::Invalid("a read beyond the segment"))),
@@ -256,7 +258,9 @@ impl Segment {
 
     fn page(&self, directory: &Directory, id: PageId, t: Option<FieldType>) -> Result<Arc<Page>, StorageError> {
         let key = self.key(Kind::Page, [id.measurement, id.group, id.column, id.page]);
-        self.cache.get_or(key, || {
+        let mut kept = true;
+        let page = self.cache.get_or(key, || {
+            kept = false;
             let group = &directory.groups[id.group as usize];
             let (column, page) = (id.column as usize, id.page as usize);
             let (number, _) = group.block_of(page);
@@ -271,11 +275,18 @@ impl Segment {
             }
             let size = page.bytes();
             Ok((page, size))
-        })
+        });
+        reads::count(|reads| {
+            reads.kept += u64::from(kept);
+            reads.decoded += u64::from(!kept);
+            reads.decoded_times += u64::from(!kept && t.is_none());
+        });
+        page
     }
 
     fn block(&self, part: &PartRef, field_type: Option<FieldType>) -> Result<(Block, u64), StorageError> {
         let bytes = self.read_section(&Section { offset: part.offset, len: part.len, crc: part.crc })?;
+        reads::count(|reads| reads.blocks += 1);
         let damaged = |error| self.damaged(part.offset, error);
         let pages = Pages { header_len: part.header, page_lens: Vec::new() };
         let header =

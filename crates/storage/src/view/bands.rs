@@ -73,6 +73,13 @@ impl Scan<'_> {
         self.having(band, field).map(of_source).fold(Bounds::Nothing, Bounds::union)
     }
 
+    /// Pages of a field (its index in the scan's list), or of any, in a band.
+    #[must_use]
+    pub fn band_pages(&self, band: &Band, field: Option<usize>) -> usize {
+        let opened = band.sources.iter().filter_map(|&at| self.opened[at].as_deref());
+        opened.map(|opened| opened.page_count(field)).sum()
+    }
+
     /// The sources of a band that may have a value of a field.
     fn having(&self, band: &Band, field: usize) -> impl Iterator<Item = (usize, &Opened)> {
         let opened = band.sources.iter().filter_map(|&at| Some((at, self.opened[at].as_deref()?)));

@@ -135,6 +135,12 @@ impl Cut {
         bounds.fold(Bounds::Nothing, Bounds::union)
     }
 
+    /// Pages in it; 0 of rows in memory.
+    #[must_use]
+    pub fn page_count(&self) -> usize {
+        self.pieces.iter().map(Piece::page_count).sum()
+    }
+
     /// Whether it is made of several pieces.
     #[must_use]
     pub fn is_merged(&self) -> bool {

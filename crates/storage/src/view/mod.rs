@@ -10,7 +10,7 @@
 //!
 //! * `condition` – tests of tags, on an index; `series` – series of all sources; `union` – merges them by key
 //! * `source` – segments and runs as pieces of rows; `arrange` – pieces to cuts; `cut` – merges pieces; `clash` – times in common
-//! * `scan` – the walk; `bands` – all series of a segment at once; `deleted` – what deletes leave of a segment
+//! * `footprint` – how much there is to read; `scan` – the walk; `bands` – all series of a segment at once; `deleted` – what deletes leave of a segment
 
 mod arrange;
 mod bands;
@@ -18,6 +18,7 @@ mod clash;
 mod condition;
 mod cut;
 mod deleted;
+mod footprint;
 mod scan;
 mod series;
 mod source;
@@ -30,6 +31,7 @@ pub use bands::Band;
 pub(crate) use condition::matching;
 pub use condition::{TagCondition, TagTest};
 pub use cut::Cut;
+pub use footprint::Footprint;
 pub use scan::{LastOf, Scan};
 pub use series::SeriesSet;
 pub use stats::{Bounds, NumberStats, Scalar, Stats};

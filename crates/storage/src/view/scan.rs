@@ -25,7 +25,7 @@ const RUN_BYTES: usize = 1 << 20;
 pub struct Scan<'v> {
     pub(super) set: SeriesSet,
     fields: Arc<[FieldType]>,
-    range: TimeRange,
+    pub(super) range: TimeRange,
     /// For each source of the set; `None` if it has nothing for this scan.
     pub(super) opened: Vec<Option<Arc<Opened>>>,
     /// For each source of the set the bounds of its times.

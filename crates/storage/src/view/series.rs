@@ -6,7 +6,7 @@
 //! indexes and a condition is kept in the cache: indexes do not change.
 
 use super::condition::{TagCondition, fingerprint, matching};
-use super::source::Source;
+use super::source::{Source, SourceKind};
 use super::union::union;
 use crate::cache::{Cache, Key, Kind};
 use crate::error::StorageError;
@@ -112,6 +112,15 @@ impl SeriesSet {
     #[must_use]
     pub fn measurement(&self) -> &[u8] {
         &self.inner.measurement
+    }
+
+    /// How many shards, segments and sets of rows in memory have the measurement.
+    #[must_use]
+    pub fn sources(&self) -> (usize, usize, usize) {
+        let shards = self.by_shard().iter().filter(|sources| !sources.is_empty()).count();
+        let is_segment = |source: &&Source| matches!(source.kind, SourceKind::Segment(..));
+        let segments = self.inner.sources.iter().filter(is_segment).count();
+        (shards, segments, self.inner.sources.len() - segments)
     }
 
     /// The number of a series in a source of the set, if that has it.

@@ -151,6 +151,11 @@ impl GroupColumns {
         self.0.is_empty()
     }
 
+    /// Their columns in the group.
+    pub(super) fn columns(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().map(|&(_, column)| column)
+    }
+
     fn get(&self, field: usize) -> Option<u32> {
         let found = self.0.binary_search_by_key(&(field as u32), |&(field, _)| field);
         found.ok().map(|at| self.0[at].1)
@@ -185,6 +190,16 @@ impl Opened {
             Self::Segment { columns, .. } => columns.iter().any(|columns| columns.get(field).is_some()),
             Self::Run { columns, .. } => columns[field].is_some(),
         }
+    }
+
+    /// Pages of a field of the scan, or of any; 0 of rows in memory.
+    pub(super) fn page_count(&self, field: Option<usize>) -> usize {
+        let Self::Segment { directory, columns, .. } = self else { return 0 };
+        let has = |columns: &GroupColumns| match field {
+            Some(field) => columns.get(field).is_some(),
+            None => !columns.is_empty(),
+        };
+        directory.groups.iter().zip(columns).filter(|(_, columns)| has(columns)).map(|(group, _)| group.pages()).sum()
     }
 
     /// The figures of a field of the scan in each column group that has it; `None` if they are not known.
