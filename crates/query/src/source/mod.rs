@@ -288,8 +288,8 @@ impl Cut {
 
     /// Writes down that its pages need not be read: statistics have answered, or ruled them out.
     pub(crate) fn spared(&self, what: Count) {
-        if let Self::Stored(cut, traced) = self {
-            count(&traced.trace, what, cut.page_count());
+        if let Self::Stored(cut, Traced { trace: trace @ Some(_), .. }) = self {
+            count(trace, what, cut.page_count());
         }
     }
 
