@@ -342,7 +342,7 @@ impl Cut {
     /// Those of its pages that reach into a range; see [`storage::Cut::pages_within`].
     pub(crate) fn pages_within(&self, range: &TimeRange) -> Option<Vec<Cut>> {
         match self {
-            Self::Stored(cut) => Some(cut.pages_within(range)?.into_iter().map(Cut::Stored).collect()),
+            Self::Stored(cut, traced) => Some(traced.parts(cut.pages_within(range)?)),
             Self::Rows(_) => None,
         }
     }
