@@ -100,7 +100,10 @@ impl Trace {
         }
     }
 
-    /// Goes to a stage; the time until now belongs to the one before, which is returned.
+    /// Goes to a stage; the time until now belongs to the one before, which is returned. Kept out of the way of queries that nobody asks
+    /// about.
+    #[cold]
+    #[inline(never)]
     fn turn(&self, stage: usize) -> usize {
         let now = self.clock.monotonic_ns();
         let before = self.stage.swap(stage, Ordering::Relaxed);

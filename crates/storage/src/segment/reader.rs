@@ -258,9 +258,12 @@ impl Segment {
 
     fn page(&self, directory: &Directory, id: PageId, t: Option<FieldType>) -> Result<Arc<Page>, StorageError> {
         let key = self.key(Kind::Page, [id.measurement, id.group, id.column, id.page]);
-        let mut kept = true;
-        let page = self.cache.get_or(key, || {
-            kept = false;
+        reads::count_asked();
+        self.cache.get_or(key, || {
+            reads::count(|reads| {
+                reads.decoded += 1;
+                reads.decoded_times += u64::from(t.is_none());
+            });
             let group = &directory.groups[id.group as usize];
             let (column, page) = (id.column as usize, id.page as usize);
             let (number, _) = group.block_of(page);
@@ -275,13 +278,7 @@ impl Segment {
             }
             let size = page.bytes();
             Ok((page, size))
-        });
-        reads::count(|reads| {
-            reads.kept += u64::from(kept);
-            reads.decoded += u64::from(!kept);
-            reads.decoded_times += u64::from(!kept && t.is_none());
-        });
-        page
+        })
     }
 
     fn block(&self, part: &PartRef, field_type: Option<FieldType>) -> Result<(Block, u64), StorageError> {
