@@ -6,6 +6,7 @@
 //! value, or other columns) uses statistics only to pass over cuts that cannot change anything.
 
 use super::keep::extra_value;
+use super::sweep::{self, NOBODY};
 use super::{Group, Job, Meter, Reader, prune};
 use crate::QueryError;
 use crate::functions::many::Many;
@@ -120,7 +121,7 @@ enum End {
 
 pub(super) struct Walk<'j, 'a> {
     pub(super) job: &'j Job<'a>,
-    chunk: Chunk,
+    pub(super) chunk: Chunk,
     pub(super) wanted: &'j Wanted,
     pub(super) cells: Cells,
     end: End,
@@ -155,12 +156,9 @@ fn walk(
 ) -> Result<Cells, QueryError> {
     let end = deciding_end(job, &chunk, &calls);
     let mut walk = Walk { job, chunk, wanted, cells, end, all: calls };
-    let mut members: Vec<(usize, usize)> = groups
-        .iter()
-        .enumerate()
-        .flat_map(|(group, members)| members.series.iter().map(move |&series| (series, group)))
-        .collect();
-    members.sort_unstable();
+    let sweeps = sweep::pays(&walk, groups.iter().map(|group| group.series.len()).sum());
+    let owners = sweeps.then(|| owners(job, groups)).transpose()?;
+    let mut members = if sweeps { Vec::new() } else { members(groups) };
     let mut scan = job.table.source.scan(job.set, &job.bound.scan, chunk.range)?;
     let spans = job.table.source.shards();
     let mut shards: Vec<usize> = (0..spans.len()).filter(|&shard| spans[shard].overlaps(&chunk.range)).collect();
@@ -175,11 +173,44 @@ fn walk(
         if !scan.has_left(shard) {
             continue;
         }
+        if let Some((owners, _)) = &owners {
+            if let Some(sweep) = sweep::take(&mut walk, &scan, shard, owners)? {
+                let owned = owners.iter().enumerate().filter(|(_, owner)| **owner != NOBODY);
+                for (series, &owner) in owned.filter(|(series, _)| sweep.is_alone(*series)) {
+                    walk.series(&mut scan, shard, series, owner as usize)?;
+                }
+                continue;
+            }
+            if members.is_empty() {
+                members = self::members(groups);
+            }
+        }
         for &(series, group) in &members {
             walk.series(&mut scan, shard, series, group)?;
         }
     }
     Ok(walk.cells)
+}
+
+/// All series of some groups, ascending, each with its group.
+fn members(groups: &[Group]) -> Vec<(usize, usize)> {
+    let each = groups.iter().enumerate();
+    let mut members: Vec<(usize, usize)> =
+        each.flat_map(|(group, members)| members.series.iter().map(move |&series| (series, group))).collect();
+    if !members.is_sorted() {
+        members.sort_unstable();
+    }
+    members
+}
+
+/// For each series of the set its group among these, or [`NOBODY`]; and the memory of that.
+fn owners(job: &Job<'_>, groups: &[Group]) -> Result<(Vec<u32>, platform::budget::Grant), QueryError> {
+    let grant = job.take(job.set.len() * size_of::<u32>())?;
+    let mut owners = vec![NOBODY; job.set.len()];
+    for (group, owner) in groups.iter().zip(0..) {
+        group.series.iter().for_each(|&series| owners[series] = owner);
+    }
+    Ok((owners, grant))
 }
 
 /// The bucket of the first value that a call has in a group, in the whole range.
@@ -346,7 +377,7 @@ impl Walk<'_, '_> {
     }
 
     /// The place of an instant's bucket in the chunk.
-    fn bucket(&self, time: i64) -> usize {
+    pub(super) fn bucket(&self, time: i64) -> usize {
         let index = self.chunk.windows.index(time.max(self.chunk.range.start)) - self.chunk.first;
         usize::try_from(index).unwrap_or(0).min(self.chunk.count - 1)
     }

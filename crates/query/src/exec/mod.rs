@@ -10,6 +10,7 @@ mod plain;
 mod prune;
 pub(crate) mod raw;
 mod stream;
+mod sweep;
 
 use crate::check::Checked;
 use crate::datum::cast;
@@ -20,10 +21,10 @@ use crate::source::{Cut, Series};
 use crate::trace::{Guard, Stage, enter};
 use crate::vector::{Operand, Rows, Vector};
 use crate::{Context, QueryError, Sink};
+use hashbrown::HashMap;
 use influxql::ast::Select;
 use model::{Column, FieldType, Frame, Header, Item, TagSet, Text, TimeRange, Value, Values};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -171,28 +172,19 @@ pub(crate) struct Group {
     pub(crate) series: Vec<usize>,
 }
 
+/// The different values of a tag, ascending, and for each series the place of its own among them.
+type TagColumn = (Vec<Text>, Vec<u32>);
+
+/// Series that have the same values: places among those of their tags.
+type Members = (Vec<u32>, Vec<usize>);
+
 /// The groups of a set, ascending by tag values, cut by SLIMIT and SOFFSET, and turned round for DESC; and their memory.
 pub(crate) fn groups(job: &Job<'_>) -> Result<(Vec<Group>, Meter), QueryError> {
-    /// Roughly what a group takes beside its values (bytes).
-    const GROUP: usize = 160;
     let mut meter = Meter::new(job.context)?;
     meter.add(job.set.bytes())?;
-    let columns: Vec<_> = job.plan.dimensions.iter().map(|key| job.set.tag_column(key)).collect();
-    let mut by_value: BTreeMap<Vec<u32>, Vec<usize>> = BTreeMap::new();
-    for series in 0..job.set.len() {
-        let key = columns.iter().map(|(_, index)| index[series]).collect();
-        meter.add(size_of::<usize>())?;
-        if series % 4_096 == 0 {
-            job.check_cancel()?;
-        }
-        let members: &mut Vec<usize> = by_value.entry(key).or_default();
-        if members.is_empty() {
-            let tags = columns.iter().map(|(values, index)| 24 + values[index[series] as usize].len());
-            meter.add(GROUP + tags.sum::<usize>())?;
-        }
-        members.push(series);
-    }
-    let named = by_value.into_iter().map(|(key, series)| {
+    meter.add(job.set.len() * (size_of::<usize>() + job.plan.dimensions.len() * size_of::<u32>()))?;
+    let columns: Vec<TagColumn> = job.plan.dimensions.iter().map(|key| job.set.tag_column(key)).collect();
+    let named = by_values(job, &columns, &mut meter)?.into_iter().map(|(key, series)| {
         let values = key.iter().zip(&columns).map(|(&at, (values, _))| values[at as usize].clone()).collect();
         Group { values, series }
     });
@@ -205,6 +197,46 @@ pub(crate) fn groups(job: &Job<'_>) -> Result<(Vec<Group>, Meter), QueryError> {
         groups.reverse();
     }
     Ok((groups, meter))
+}
+
+/// The series of a set by their values of some tags, ascending by these; and the memory of it all.
+fn by_values(job: &Job<'_>, columns: &[TagColumn], meter: &mut Meter) -> Result<Vec<Members>, QueryError> {
+    /// Roughly what a group takes beside its values (bytes).
+    const GROUP: usize = 160;
+    let all = job.set.len();
+    match columns {
+        _ if all == 0 => Ok(Vec::new()),
+        [] => Ok(vec![(Vec::new(), (0..all).collect())]),
+        [(values, places)] => {
+            meter.add(values.iter().map(|value| GROUP + 24 + value.len()).sum())?;
+            let mut members: Vec<Vec<usize>> = vec![Vec::new(); values.len()];
+            places.iter().enumerate().for_each(|(series, &place)| members[place as usize].push(series));
+            let some = (0u32..).zip(members).filter(|(_, series)| !series.is_empty());
+            Ok(some.map(|(place, series)| (vec![place], series)).collect())
+        }
+        _ => {
+            let mut known: HashMap<Vec<u32>, usize, _> = HashMap::with_hasher(ahash::RandomState::new());
+            let mut members: Vec<Members> = Vec::new();
+            let mut key = Vec::new();
+            for series in 0..all {
+                if series % 4_096 == 0 {
+                    job.check_cancel()?;
+                }
+                key.clear();
+                key.extend(columns.iter().map(|(_, places)| places[series]));
+                if let Some(&at) = known.get(&key) {
+                    members[at].1.push(series);
+                    continue;
+                }
+                let texts = columns.iter().zip(&key).map(|((values, _), &at)| 24 + values[at as usize].len());
+                meter.add(GROUP + texts.sum::<usize>())?;
+                known.insert(key.clone(), members.len());
+                members.push((key.clone(), vec![series]));
+            }
+            members.sort_unstable();
+            Ok(members)
+        }
+    }
 }
 
 /// Reads the inputs of a plan from one cut.

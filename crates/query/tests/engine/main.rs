@@ -7,6 +7,7 @@ mod memory;
 mod raw;
 mod sequences;
 mod statistics;
+mod sweep;
 
 use ingest::{LineKeys, Precision};
 use model::{FrameColumn, Item, TimeRange};

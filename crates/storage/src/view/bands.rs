@@ -97,7 +97,8 @@ impl Scan<'_> {
         self.left(shard).next().is_some()
     }
 
-    fn left(&self, shard: usize) -> impl Iterator<Item = usize> {
+    /// The sources of a shard that are read, ascending by slots.
+    pub(super) fn left(&self, shard: usize) -> impl Iterator<Item = usize> {
         let sources = self.by_shard.get(shard).cloned().unwrap_or_default();
         sources.filter(|&at| self.opened[at].is_some())
     }

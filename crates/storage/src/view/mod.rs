@@ -10,7 +10,8 @@
 //!
 //! * `condition` – tests of tags, on an index; `series` – series of all sources; `union` – merges them by key
 //! * `source` – segments and runs as pieces of rows; `arrange` – pieces to cuts; `cut` – merges pieces; `clash` – times in common
-//! * `footprint` – how much there is to read; `scan` – the walk; `bands` – all series of a segment at once; `deleted` – what deletes leave of a segment
+//! * `sweep` – many series at once, page by page; `footprint` – how much there is to read
+//! * `scan` – the walk; `bands` – all series of a segment at once; `deleted` – what deletes leave of a segment
 
 mod arrange;
 mod bands;
@@ -23,6 +24,7 @@ mod scan;
 mod series;
 mod source;
 mod stats;
+mod sweep;
 #[cfg(test)]
 pub(crate) mod tests;
 mod union;
@@ -35,6 +37,7 @@ pub use footprint::Footprint;
 pub use scan::{LastOf, Scan};
 pub use series::SeriesSet;
 pub use stats::{Bounds, NumberStats, Scalar, Stats};
+pub use sweep::{Block, SeriesRows, Sweep};
 
 use crate::cache::{Cache, Key, Kind};
 use crate::delete::Tombstone;

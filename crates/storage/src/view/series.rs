@@ -55,6 +55,33 @@ enum Locals {
     Some(Vec<u32>, Vec<u32>),
 }
 
+/// Finds the numbers in a set of a source's series, in ascending order.
+#[derive(Debug)]
+pub(super) struct Numbers<'s> {
+    locals: &'s Locals,
+    at: usize,
+}
+
+impl Numbers<'_> {
+    /// The number in the set of a series of the source; not below the one asked for before.
+    pub(super) fn find(&mut self, local: u32) -> Option<u32> {
+        let locals = match self.locals {
+            Locals::All => return Some(local),
+            Locals::Each(locals) | Locals::Some(_, locals) => locals,
+        };
+        while locals.get(self.at).is_some_and(|&other| other < local) {
+            self.at += 1;
+        }
+        if locals.get(self.at) != Some(&local) {
+            return None;
+        }
+        match self.locals {
+            Locals::Some(places, _) => places.get(self.at).copied(),
+            _ => u32::try_from(self.at).ok(),
+        }
+    }
+}
+
 /// A set in the cache, and what it was found for.
 #[derive(Debug)]
 struct Kept {
@@ -127,6 +154,12 @@ impl SeriesSet {
     pub(super) fn local(&self, source: usize, series: usize) -> Option<u32> {
         let found = &self.inner.found;
         found.parts[found.part_of[source] as usize].1.get(series as u32)
+    }
+
+    /// The numbers in the set of a source's series, which are asked for in ascending order.
+    pub(super) fn numbers(&self, source: usize) -> Numbers<'_> {
+        let found = &self.inner.found;
+        Numbers { locals: &found.parts[found.part_of[source] as usize].1, at: 0 }
     }
 
     /// Whether all series of a source's index are in the set.

@@ -209,6 +209,39 @@ fn read_coarse(view: &View, fields: &[usize], range: TimeRange, last_of: LastOf<
     Ok(model)
 }
 
+/// Reads all that a view has of some fields by blocks, and by cuts what is in none; and how many rows came by blocks.
+fn read_swept(view: &View, fields: &[usize], range: TimeRange) -> Result<(Model, usize), StorageError> {
+    let set = view.series(b"cpu", &TagCondition::True)?;
+    let mut scan = view.scan(&set, &scanned_fields(fields), range)?;
+    let (mut model, mut swept) = (Model::new(), 0);
+    let sweep = scan.sweep(0)?.expect("nothing is deleted");
+    scan.blocks(0, &sweep, &mut |block| {
+        for (at, &field) in fields.iter().enumerate() {
+            let Some(column) = block.column(at, TYPES[field])? else { continue };
+            for rows in block.rows {
+                assert!(!sweep.is_alone(rows.series as usize) && rows.start < rows.end);
+                let own = model.entry(set.key(rows.series as usize)).or_default();
+                for row in rows.start as usize..rows.end as usize {
+                    if let Some(value) = column.get(row) {
+                        swept += 1;
+                        let before = own.entry(block.times[row]).or_default().insert(field, Cell::of(value));
+                        assert!(before.is_none() && range.contains(block.times[row]));
+                    }
+                }
+            }
+        }
+        Ok::<_, StorageError>(())
+    })?;
+    model.retain(|_, rows| !rows.is_empty());
+    let cut_by_cut = read(view, fields, range)?;
+    for series in (0..set.len()).filter(|&series| sweep.is_alone(series)) {
+        let key = set.key(series);
+        assert!(!model.contains_key(&key), "a series is swept and alone");
+        model.extend(cut_by_cut.get(&key).map(|rows| (key, rows.clone())));
+    }
+    Ok((model, swept))
+}
+
 fn float(value: Value<'_>) -> f64 {
     match value {
         Value::Float(v) => v,
@@ -352,6 +385,7 @@ proptest! {
             prop_assert_eq!(coarse, expected(&model, &fields, range));
         }
         check_bands(&view, &fields, &model);
+        prop_assert_eq!(read_swept(&view, &fields, range).unwrap().0, expected(&model, &fields, range));
     }
 
     #[test]
@@ -407,6 +441,29 @@ fn names_and_bounds() {
     assert_eq!(view.tag_keys(b"cpu").unwrap().len(), 2);
     assert_eq!(view.time_bounds(b"cpu").unwrap(), Some(TimeRange::new(5_000_000_000, 9_000_000_000)));
     assert_eq!(view.time_bounds(b"mem").unwrap(), None);
+}
+
+#[test]
+fn short_series_are_swept_unless_their_rows_may_meet() {
+    let cache = Arc::new(Cache::new(1 << 26));
+    let swept = |bursts: &[Vec<Burst>], runs: usize| {
+        let (_world, _files, view, model) = parts(bursts, runs, &cache);
+        let (read, swept) = read_swept(&view, &[1], TimeRange::ALL).unwrap();
+        assert_eq!(read, expected(&model, &[1], TimeRange::ALL));
+        swept
+    };
+    // Series, first second, step, rows, fields, seed.
+    let first = vec![(0, 0, STEP, 4, 2, 1), (1, 0, STEP, 4, 2, 2), (2, 0, STEP, 4, 2, 3)];
+    let later = vec![(0, 100, STEP, 4, 2, 1), (1, 40, STEP, 4, 2, 2)];
+    for runs in 0..3 {
+        assert_eq!(swept(&[first.clone(), later.clone()], runs), 20, "{runs}");
+        // One of the others comes late.
+        assert_eq!(swept(&[later.clone(), first.clone()], runs), 4, "{runs}");
+        assert_eq!(swept(&[first.clone(), vec![(2, 5, STEP, 1, 2, 9)]], runs), 8, "{runs}");
+    }
+    // Another field at the same time does not count alone, but nobody looks.
+    assert_eq!(swept(&[first.clone(), vec![(2, 0, STEP, 1, 4, 9)]], 0), 12);
+    assert_eq!(swept(&[vec![(0, 0, STEP, 700, 2, 1)]], 0), 0, "has pages of its own");
 }
 
 const STEP: i64 = 10_000_000_000;
