@@ -212,7 +212,7 @@ fn read_coarse(view: &View, fields: &[usize], range: TimeRange, last_of: LastOf<
 /// Reads all that a view has of some fields by blocks, and by cuts what is in none; and how many rows came by blocks.
 fn read_swept(view: &View, fields: &[usize], range: TimeRange) -> Result<(Model, usize), StorageError> {
     let set = view.series(b"cpu", &TagCondition::True)?;
-    let mut scan = view.scan(&set, &scanned_fields(fields), range)?;
+    let scan = view.scan(&set, &scanned_fields(fields), range)?;
     let (mut model, mut swept) = (Model::new(), 0);
     let sweep = scan.sweep(0)?.expect("nothing is deleted");
     scan.blocks(0, &sweep, &mut |block| {
