@@ -66,6 +66,12 @@ fn many_series() {
     assert!(ask(&server, "SELECT sum(v) FROM m GROUP BY host") > 10_000);
     assert!(ask(&server, "SHOW SERIES EXACT CARDINALITY") > 0);
     assert!(ask(&server, "SHOW TAG VALUES WITH KEY = pod LIMIT 10") > 0);
+    // The first rows of all series: as many as have one at the first instants, in the order of their keys.
+    for part in ["LIMIT 50", "ORDER BY time DESC LIMIT 50", "WHERE time > 5000ns AND v > 10 LIMIT 50 OFFSET 100"] {
+        let reply = server.client().query("db=d", &format!("SELECT * FROM m {part}"));
+        let text = reply.text();
+        assert!(reply.status == 200 && text.matches("\"pod-").count() == 50, "{part}: {text}");
+    }
     check(&server);
 }
 

@@ -81,7 +81,8 @@ impl Predicate {
         if self.has_tags() { Cow::Owned(self.decided(tags)) } else { Cow::Borrowed(self) }
     }
 
-    fn has_tags(&self) -> bool {
+    /// Whether it must be made for each series.
+    pub(crate) fn has_tags(&self) -> bool {
         match self {
             Predicate::Tag(_) => true,
             Predicate::And(members) | Predicate::Or(members) => members.iter().any(Predicate::has_tags),

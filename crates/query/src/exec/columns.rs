@@ -1,8 +1,9 @@
 //! The columns of a raw answer: gathered values in the answer's order, tags as labels, expressions, fill.
 
-use super::Job;
 use super::emit::Made;
-use super::raw::{Gathered, Member, State};
+use super::gather::Gathered;
+use super::raw::State;
+use super::{Group, Job};
 use crate::QueryError;
 use crate::datum::Datum;
 use crate::partial::fill_value;
@@ -10,14 +11,14 @@ use crate::plan::{Input, Output};
 use crate::vector::{Node, Operand, Vector, evaluate};
 use hashbrown::HashMap;
 use influxql::ast::Fill;
-use model::{FieldType, Labels, Text};
+use model::{FieldType, Labels};
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The columns of the answer in some rows.
 pub(super) fn shown(
     job: &Job<'_>,
-    members: &[Member<'_>],
+    group: &Group,
     (gathered, rows): (&Gathered, &[u32]),
     state: &mut State<'_>,
 ) -> Result<Vec<Made>, QueryError> {
@@ -25,13 +26,13 @@ pub(super) fn shown(
     let others = job.plan.outputs.iter().filter(|output| label(output).is_none());
     let mut needed = vec![false; gathered.vectors.len()];
     others.for_each(|output| output.node.each_input(&mut |input| needed[input] = true));
-    let vectors = shown_vectors(job, members, (gathered, rows), &needed, state);
+    let vectors = shown_vectors(job, group, (gathered, rows), &needed, state);
     let mut owners = None;
     let mut outputs = Vec::with_capacity(job.plan.outputs.len());
     for output in &job.plan.outputs {
         outputs.push(if let Some(key) = label(output) {
             let (shown, places) = owners.get_or_insert_with(|| shown_members(gathered, rows));
-            let text = |&member: &u32| members[member as usize].0.get(key).map(Text::from);
+            let text = |&member: &u32| job.set.tag(group.series[member as usize], key);
             Made::Labels(Labels { texts: shown.iter().map(text).collect(), rows: Arc::clone(places) })
         } else {
             let operand = evaluate(&output.node, rows.len(), &mut |input| {
@@ -71,7 +72,7 @@ fn shown_members(gathered: &Gathered, rows: &[u32]) -> (Vec<u32>, Arc<[u32]>) {
 /// The references' values in some rows, filled where `fill` says so; of those that are needed.
 fn shown_vectors(
     job: &Job<'_>,
-    members: &[Member<'_>],
+    group: &Group,
     (gathered, rows): (&Gathered, &[u32]),
     needed: &[bool],
     state: &mut State<'_>,
@@ -80,17 +81,17 @@ fn shown_vectors(
         gathered.vectors.iter().zip(&job.bound.inputs).zip(needed).map(|((vector, input), needed)| match input {
             _ if !needed => Vector::new(vector.values.field_type()),
             Input::Field(..) => vector.take(rows),
-            Input::Tag(key) => tag_vector(key, members, gathered, rows),
+            Input::Tag(key) => tag_vector(job, key, group, (gathered, rows)),
             Input::Missing => missing_vector(vector.values.field_type(), rows.len()),
         });
     vectors.zip(&mut state.carried).map(|(vector, carried)| filled(vector, job.plan.fill, carried)).collect()
 }
 
-fn tag_vector(key: &[u8], members: &[Member<'_>], gathered: &Gathered, rows: &[u32]) -> Vector {
+fn tag_vector(job: &Job<'_>, key: &[u8], group: &Group, (gathered, rows): (&Gathered, &[u32])) -> Vector {
     let mut vector = Vector::new(FieldType::String);
     for &row in rows {
-        let (tags, _) = &members[gathered.members[row as usize] as usize];
-        vector.push(tags.get(key).map(model::Value::String));
+        let value = job.set.tag(group.series[gathered.members[row as usize] as usize], key);
+        vector.push(value.as_deref().map(model::Value::String));
     }
     vector
 }

@@ -5,11 +5,14 @@ mod bands;
 pub(crate) mod cells;
 mod columns;
 pub(crate) mod emit;
+mod gather;
 mod keep;
 mod plain;
 mod prune;
 pub(crate) mod raw;
+mod sift;
 mod stream;
+mod stretch;
 mod sweep;
 
 use crate::check::Checked;

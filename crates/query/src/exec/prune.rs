@@ -6,6 +6,7 @@ use crate::plan::{Bound, Input};
 use crate::predicate::Predicate;
 use crate::source::{Cut, Scan};
 use crate::trace::Count;
+use model::TimeRange;
 use storage::Bounds;
 
 /// Bounds of the values of an input, by those of the field of the scan that it is.
@@ -43,14 +44,15 @@ pub(crate) fn leave_out(job: &Job<'_>, scan: &mut Scan<'_>, shard: usize) {
     }
 }
 
-/// The cuts of a series in which a row may pass its filter; of several pages only where all rows pass.
+/// The cuts of a series with rows in a range of time, in which a row may pass its filter; of several pages only where all rows pass.
 pub(crate) fn passing_cuts(
     job: &Job<'_>,
     scan: &mut Scan<'_>,
     (series, shard): (usize, usize),
+    range: &TimeRange,
     filter: &Predicate,
 ) -> Result<Vec<Cut>, QueryError> {
-    let cuts = scan.coarse_cuts(series, shard, &|_| i64::MAX)?;
+    let cuts = scan.cuts_within(series, shard, range)?;
     if matches!(filter, Predicate::Always(true)) {
         return Ok(cuts);
     }

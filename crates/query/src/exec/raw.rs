@@ -2,33 +2,25 @@
 //! order of series keys.
 //!
 //! Time is walked in stretches, backwards for DESC. A stretch is as long as the cuts' bounds say that about so many rows as
-//! are wanted lie in it; the cuts that reach into it, without those that bounds of values rule out, are decoded (times first, then the filter's columns, and the others only
-//! if rows are left), their rows copied out and sorted. So what is alive at once is bounded by the rows of a stretch, a cut
-//! that reaches over several stretches is decoded once for each, and with LIMIT only the first stretches are read.
+//! are wanted lie in it; the cuts that reach into it, without those that bounds of values rule out, are decoded (times first, then the
+//! filter's columns, and the others only if rows are left: [`gather`]), their rows copied out and sorted. So what is alive at once is bounded
+//! by the rows of a stretch, a cut that reaches over several stretches is decoded once for each, and with LIMIT only the first stretches
+//! are read. Where a group has so many series that their cuts should not be kept, [`sift`] walks it.
 
-use super::cells::{Selected, select_rows};
 use super::emit::{Emitter, give_in_frames};
-use super::{Flow, Group, Job, Meter, Reader, columns, give, groups, prune};
+use super::gather::{Gathered, Member, Part, gather, member, most_rows, sorted};
+use super::stretch::{Spread, beyond, first_part, next_stretch};
+use super::{Flow, Group, Job, Meter, columns, give, groups, prune, sift};
 use crate::datum::Datum;
 use crate::plan::Input;
 use crate::predicate::Predicate;
 use crate::source::{Cut, Scan};
-use crate::vector::{Node, Rows, Vector};
 use crate::{QueryError, Sink};
-use model::{FieldType, Item, TagSet, TimeRange};
+use model::{Item, TimeRange};
 use platform::budget::Grant;
 use std::borrow::Cow;
 
-/// Rows that a stretch should have.
-const STRETCH: usize = 1 << 16;
-/// The least that a vector takes for a row (bytes).
-const CELL: usize = 8;
-/// What a row takes besides: its time and its series (bytes).
-const MARK: usize = 12;
-/// How often the rows of a stretch are in memory while they are handed over: gathered, in the answer's order, evaluated, and in
-/// frames. A slow reader keeps them there.
-const COPIES: usize = 4;
-/// The part of a query's memory that may hold what cuts have read, and that a stretch should take (one in so many).
+/// The part of a query's memory that may hold what cuts have read (one in so many).
 const KEPT: u64 = 4;
 /// A stretch that did not fit is tried again with one so many times shorter.
 const LESS: u64 = 4;
@@ -76,17 +68,21 @@ impl Kept {
     }
 }
 
-/// A series of a group: its tags, and the filter of its rows.
-pub(super) type Member<'a> = (TagSet, Cow<'a, Predicate>);
-
 /// What is still to come of a group.
 pub(super) struct State<'g> {
     skip: u64,
-    left: u64,
+    pub(super) left: u64,
     opened: bool,
     pub(super) carried: Vec<Option<Datum>>,
     /// Makes the rows where functions read the points.
     stream: Option<Emitter<'g>>,
+}
+
+impl State<'_> {
+    /// Rows that are wanted of the group, those included that OFFSET passes over.
+    pub(super) fn wanted(&self) -> u64 {
+        if self.stream.is_some() { u64::MAX } else { self.left.saturating_add(self.skip) }
+    }
 }
 
 /// Runs a SELECT without calls over one table.
@@ -127,17 +123,6 @@ fn run_group(
     (scan, shards): (&mut Scan<'_>, &[usize]),
     sink: &mut dyn Sink,
 ) -> Result<Flow, QueryError> {
-    let mut memory = Meter::new(job.context)?;
-    let mut members: Vec<Member<'_>> = Vec::new();
-    for &series in &group.series {
-        job.check_cancel()?;
-        let tags = job.set.tags(series);
-        let filter = job.filter_of(&tags);
-        let own = if let Cow::Owned(filter) = &filter { filter.bytes() } else { 0 };
-        let tag_bytes: usize = tags.pairs().iter().map(|(key, value)| 32 + key.len() + value.len()).sum();
-        memory.add(size_of::<Member<'_>>() + tag_bytes + own)?;
-        members.push((tags, filter));
-    }
     let mut state = State {
         skip: job.select.offset,
         left: if job.select.limit == 0 { u64::MAX } else { job.select.limit },
@@ -145,19 +130,13 @@ fn run_group(
         carried: vec![None; job.plan.references.len()],
         stream: job.plan.is_stream().then(|| Emitter::new(job, group)).transpose()?,
     };
+    let sifts = sift::is_better(group, &state);
     for &shard in shards {
-        let mut pieces = Vec::new();
-        let mut piece_memory = Meter::new(job.context)?;
-        for (member, &series) in group.series.iter().enumerate() {
-            job.check_cancel()?;
-            if matches!(*members[member].1, Predicate::Always(false)) {
-                continue;
-            }
-            let cuts = prune::passing_cuts(job, scan, (series, shard), &members[member].1)?;
-            piece_memory.add(cuts.iter().map(|cut| cut.bytes() + size_of::<usize>()).sum())?;
-            pieces.extend(cuts.into_iter().map(|cut| Piece { cut, member, kept: 0 }));
-        }
-        if let Flow::Stop = run_shard(job, group, &members, pieces, &mut state, sink)? {
+        let flow = match sifts {
+            true => sift::run_shard(job, group, (scan, shard), &mut state, sink)?,
+            false => run_shard(job, group, (scan, shard), &mut state, sink)?,
+        };
+        if let Flow::Stop = flow {
             return Ok(Flow::Stop);
         }
         if state.left == 0 {
@@ -167,16 +146,41 @@ fn run_group(
     Ok(Flow::Continue)
 }
 
+/// The cuts of all series of a group in one shard, and their filters; counted.
+fn pieces_of<'a>(
+    job: &Job<'a>,
+    group: &Group,
+    (scan, shard): (&mut Scan<'_>, usize),
+    memory: &mut Meter,
+) -> Result<(Vec<Piece>, Vec<Member<'a>>), QueryError> {
+    let (mut pieces, mut members) = (Vec::new(), Vec::with_capacity(group.series.len()));
+    for (at, &series) in group.series.iter().enumerate() {
+        job.check_cancel()?;
+        let member = member(job, series);
+        let own = if let Cow::Owned(filter) = &member.1 { filter.bytes() } else { 0 };
+        let tags: usize = member.0.pairs().iter().map(|(key, value)| 32 + key.len() + value.len()).sum();
+        memory.add(size_of::<Member<'_>>() + tags + own)?;
+        if !matches!(*member.1, Predicate::Always(false)) {
+            let cuts = prune::passing_cuts(job, scan, (series, shard), &job.reach(0), &member.1)?;
+            memory.add(cuts.iter().map(|cut| cut.bytes() + size_of::<usize>()).sum())?;
+            pieces.extend(cuts.into_iter().map(|cut| Piece { cut, member: at, kept: 0 }));
+        }
+        members.push(member);
+    }
+    Ok((pieces, members))
+}
+
 /// The rows of one shard, stretch by stretch.
 fn run_shard(
     job: &Job<'_>,
     group: &Group,
-    members: &[Member<'_>],
-    mut pieces: Vec<Piece>,
+    (scan, shard): (&mut Scan<'_>, usize),
     state: &mut State<'_>,
     sink: &mut dyn Sink,
 ) -> Result<Flow, QueryError> {
     let ascending = job.checked.ascending;
+    let mut memory = Meter::new(job.context)?;
+    let (mut pieces, members) = pieces_of(job, group, (scan, shard), &mut memory)?;
     // What is left of the query's range, from where the walk stands.
     let mut range = job.reach(0);
     let needed = usize::try_from(state.left.saturating_add(state.skip)).unwrap_or(usize::MAX);
@@ -188,9 +192,10 @@ fn run_shard(
     while state.left > 0 {
         job.check_cancel()?;
         kept.retain(&mut pieces, &range);
-        let Some(stretch) = next_stretch(&pieces, &range, rows, ascending) else { break };
+        let spread: Vec<Spread> = pieces.iter().map(|piece| (piece.cut.range(), piece.cut.rows_max() as u64)).collect();
+        let Some(stretch) = next_stretch(&spread, &range, rows as u64, ascending) else { break };
         let stretch = first_part(&stretch, longest, ascending);
-        let gathered = match gather_all(job, members, (&mut pieces, &mut kept), stretch) {
+        let gathered = match gather_all(job, &members, (&mut pieces, &mut kept), stretch) {
             // There are more than bounds of cuts tell: rows may lie unevenly.
             Err(QueryError::Memory(_)) if stretch.start < stretch.end => {
                 longest = stretch.end.abs_diff(stretch.start) / LESS;
@@ -198,151 +203,15 @@ fn run_shard(
             }
             gathered => gathered?,
         };
-        if let Flow::Stop = emit(job, group, members, &gathered, state, sink)? {
+        if let Flow::Stop = emit(job, group, &gathered, state, sink)? {
             return Ok(Flow::Stop);
         }
-        if ascending {
-            if stretch.end >= range.end {
-                break;
-            }
-            range.start = stretch.end + 1;
-        } else {
-            if stretch.start <= range.start {
-                break;
-            }
-            range.end = stretch.start - 1;
-        }
+        let Some(rest) = beyond(&range, &stretch, ascending) else { break };
+        range = rest;
         rows = rows.saturating_mul(2).min(most);
         longest = longest.saturating_mul(2).max(1);
     }
     Ok(Flow::Continue)
-}
-
-/// Rows that a stretch should have at most: with thousands of fields fewer than with some.
-fn most_rows(job: &Job<'_>) -> usize {
-    let row = (Widths::of(job).sum().max(1) * CELL * COPIES) as u64;
-    usize::try_from(job.context.budget.limit() / KEPT / row).unwrap_or(STRETCH).clamp(1, STRETCH)
-}
-
-/// The next piece of `range` in which, going by the cuts' bounds, about `rows` rows lie; `None` if none lies in `range`.
-fn next_stretch(pieces: &[Piece], range: &TimeRange, rows: usize, ascending: bool) -> Option<TimeRange> {
-    let hull = pieces.iter().map(|piece| piece.cut.range()).reduce(|left, right| left.union(&right))?;
-    let hull = hull.intersect(range);
-    if hull.is_empty() {
-        return None;
-    }
-    let width = hull.end.abs_diff(hull.start);
-    let part = |length: u64| first_part(&hull, length, ascending);
-    if estimate(pieces, &hull, rows) <= rows {
-        return Some(part(width));
-    }
-    // The longest stretch with not more rows than wanted: one instant at least.
-    let (mut low, mut high) = (0, width);
-    while high - low > 1 && low < high - high / 16 {
-        let middle = low + (high - low) / 2;
-        if estimate(pieces, &part(middle), rows) <= rows {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    Some(part(low))
-}
-
-/// What of a range the walk reaches first: an instant, and so many nanoseconds beyond it.
-fn first_part(range: &TimeRange, length: u64, ascending: bool) -> TimeRange {
-    let length = length.min(range.end.abs_diff(range.start));
-    match ascending {
-        true => TimeRange::new(range.start, range.start.wrapping_add_unsigned(length)),
-        false => TimeRange::new(range.end.wrapping_sub_unsigned(length), range.end),
-    }
-}
-
-/// About how many rows lie in a stretch, if those of a cut are spread evenly; stops counting above `enough`.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn estimate(pieces: &[Piece], stretch: &TimeRange, enough: usize) -> usize {
-    let mut rows = 0.0;
-    for piece in pieces {
-        let range = piece.cut.range();
-        let common = range.intersect(stretch);
-        if common.is_empty() {
-            continue;
-        }
-        let share = (common.end.abs_diff(common.start) as f64 + 1.0) / (range.end.abs_diff(range.start) as f64 + 1.0);
-        rows += piece.cut.rows_max() as f64 * share;
-        if rows > enough as f64 {
-            break;
-        }
-    }
-    rows as usize
-}
-
-/// Rows of a stretch, as vectors of each selected field; the vectors of tags stay empty.
-pub(super) struct Gathered {
-    times: Vec<i64>,
-    pub(super) members: Vec<u32>,
-    pub(super) vectors: Vec<Vector>,
-    /// What they take, copies included.
-    grant: Grant,
-    widths: Widths,
-}
-
-/// How many columns of a row are in memory.
-struct Widths {
-    /// For each reference, if it is a field, how often: as gathered, or as often as the answer shows it.
-    fields: Vec<usize>,
-    /// Columns of the answer that are tags or computed.
-    others: usize,
-}
-
-impl Widths {
-    fn of(job: &Job<'_>) -> Self {
-        let inputs = &job.bound.inputs[..job.plan.references.len()];
-        let is_field = |input: usize| matches!(inputs.get(input), Some(Input::Field(..)));
-        let mut fields = vec![0; inputs.len()];
-        let mut others = 0;
-        for output in &job.plan.outputs {
-            match output.node {
-                Node::Input(input) if is_field(input) => fields[input] += 1,
-                _ => others += 1,
-            }
-        }
-        // One that is only computed with is gathered all the same.
-        fields.iter_mut().enumerate().for_each(|(input, uses)| *uses = (*uses).max(usize::from(is_field(input))));
-        Self { fields, others }
-    }
-
-    /// All of them.
-    fn sum(&self) -> usize {
-        self.fields.iter().sum::<usize>() + self.others
-    }
-}
-
-impl Gathered {
-    fn new(job: &Job<'_>) -> Result<Self, QueryError> {
-        let types = (0..job.plan.references.len()).map(|at| job.plan.reference_type(at).unwrap_or(FieldType::Float));
-        let vectors: Vec<Vector> = types.map(Vector::new).collect();
-        let widths = Widths::of(job);
-        Ok(Self { times: Vec::new(), members: Vec::new(), vectors, grant: job.take(0)?, widths })
-    }
-
-    /// The vectors of fields; tags are the member's, and looked up for the rows that are shown.
-    fn fields<'a>(&'a mut self, job: &'a Job<'_>) -> impl Iterator<Item = (usize, &'a mut Vector)> {
-        let inputs = self.vectors.iter_mut().enumerate();
-        inputs.filter(|(input, _)| matches!(job.bound.inputs[*input], Input::Field(..)))
-    }
-
-    /// Charges what is gathered, and some rows more. In the end a vector has a place for every row, whether the field has a value there
-    /// or not: fields may be many and nearly empty.
-    fn charge(&mut self, more: usize) -> Result<(), QueryError> {
-        let rows = self.times.len() + more;
-        let least = rows * CELL;
-        let vectors = self.vectors.iter().zip(&self.widths.fields);
-        let fields = vectors.map(|(vector, uses)| vector.values.bytes().max(least).saturating_mul(*uses));
-        let bytes = fields.fold(0, usize::saturating_add).saturating_add(self.widths.others.saturating_mul(least));
-        let resized = self.grant.resize((bytes + rows * MARK).saturating_mul(COPIES) as u64);
-        resized.map_err(|error| QueryError::Memory(error.to_string()))
-    }
 }
 
 /// The rows of all cuts that lie in the stretch and pass the filter.
@@ -353,88 +222,35 @@ fn gather_all(
     stretch: TimeRange,
 ) -> Result<Gathered, QueryError> {
     let mut gathered = Gathered::new(job)?;
+    let part = Part { stretch, most: usize::MAX, ascending: job.checked.ascending };
     for piece in pieces.iter_mut().filter(|piece| piece.cut.range().overlaps(&stretch)) {
         job.check_cancel()?;
         let member = &members[piece.member];
         let Some(pages) = piece.cut.pages_within(&stretch) else {
-            gather(job, (&piece.cut, piece.member), member, stretch, &mut gathered)?;
+            gather(job, (&piece.cut, piece.member), member, &part, &mut gathered)?;
             gathered.charge(0)?;
             kept.keep(job, piece);
             continue;
         };
         for page in &pages {
-            gather(job, (page, piece.member), member, stretch, &mut gathered)?;
+            gather(job, (page, piece.member), member, &part, &mut gathered)?;
             gathered.charge(0)?;
         }
     }
-    let rows = gathered.times.len();
-    gathered.fields(job).for_each(|(_, vector)| vector.pad(rows));
+    gathered.pad(job);
     Ok(gathered)
 }
 
-/// Copies the rows of one cut that lie in the stretch and pass the filter.
-fn gather(
-    job: &Job<'_>,
-    (cut, member): (&Cut, usize),
-    (tags, filter): &Member<'_>,
-    stretch: TimeRange,
-    out: &mut Gathered,
-) -> Result<(), QueryError> {
-    let times = cut.times()?;
-    let start = times.partition_point(|&time| time < stretch.start);
-    let end = start + times[start..].partition_point(|&time| time <= stretch.end);
-    let reader = Reader { cut, inputs: &job.bound.inputs, tags };
-    let Some(selected) = select_rows(&reader, filter, &times, start..end)? else { return Ok(()) };
-    let rows = match &selected {
-        Selected::All => Rows::Range(start, end),
-        Selected::Some(rows) => Rows::At(rows),
-    };
-    out.charge(rows.len())?;
-    let before = out.times.len();
-    for (input, vector) in out.fields(job) {
-        if reader.has(input)?
-            && let Some(column) = reader.column(input)?
-        {
-            vector.pad(before);
-            vector.append(&column, &rows);
-        }
-    }
-    out.times.extend((0..rows.len()).map(|row| times[rows.at(row)]));
-    let member = u32::try_from(member).unwrap_or(u32::MAX);
-    out.members.resize(out.times.len(), member);
-    Ok(())
-}
-
-/// Which gathered rows have a field, in order of the answer.
-fn sorted(gathered: &Gathered, ascending: bool) -> Vec<u32> {
-    let mut rows: Vec<u32> = (0u32..).take(gathered.times.len()).collect();
-    // Cuts come in order of series and time: the sort finds long runs.
-    rows.sort_by_key(|&row| (gathered.times[row as usize], gathered.members[row as usize]));
-    if !ascending {
-        rows.reverse();
-    }
-    rows
-}
-
-fn emit(
+/// Hands the rows over that OFFSET and LIMIT leave of those that were gathered, which are the next ones of the answer.
+pub(super) fn emit(
     job: &Job<'_>,
     group: &Group,
-    members: &[Member<'_>],
     gathered: &Gathered,
     state: &mut State<'_>,
     sink: &mut dyn Sink,
 ) -> Result<Flow, QueryError> {
     let _stage = job.making_rows();
-    let fields: Vec<&Vector> = gathered
-        .vectors
-        .iter()
-        .zip(&job.bound.inputs)
-        .filter_map(|(vector, input)| matches!(input, Input::Field(..)).then_some(vector))
-        .collect();
-    let mut rows = sorted(gathered, job.checked.ascending);
-    if job.table.source.is_stored() {
-        rows.retain(|&row| fields.iter().any(|field| field.has(row as usize)));
-    }
+    let rows = sorted(job, gathered);
     if let Some(stream) = &mut state.stream {
         stream.take_rows(job, &gathered.times, &gathered.vectors, &rows)?;
         state.left = if stream.is_full() { 0 } else { state.left };
@@ -455,6 +271,6 @@ fn emit(
         }
     }
     let times: Vec<i64> = rows.iter().map(|&row| gathered.times[row as usize]).collect();
-    let outputs = columns::shown(job, members, (gathered, rows), state)?;
+    let outputs = columns::shown(job, group, (gathered, rows), state)?;
     give_in_frames(job, &times, outputs, sink)
 }

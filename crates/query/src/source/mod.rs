@@ -12,6 +12,7 @@ use model::{Column, FieldType, TagSet, Text, TimeRange};
 use rows::{RowCut, RowSet};
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use storage::{Band, Bounds, Footprint, SeriesSet, Stats, TagCondition, View};
 
@@ -124,6 +125,14 @@ impl Series {
         }
     }
 
+    /// The value of a tag of a series.
+    pub(crate) fn tag(&self, series: usize, key: &[u8]) -> Option<Text> {
+        match self {
+            Self::Stored(set) => set.tag(series, key),
+            Self::Rows(rows, chosen) => rows.tags(chosen[series]).get(key).map(Text::from),
+        }
+    }
+
     /// The different values of a tag, ascending, and for each series which it has; one that has none has the empty one.
     pub(crate) fn tag_column(&self, key: &[u8]) -> (Vec<Text>, Vec<u32>) {
         let (rows, chosen) = match self {
@@ -224,18 +233,64 @@ impl Scan<'_> {
         match self {
             Self::Stored(scan, trace) => {
                 let _stage = enter(trace, Stage::Cuts);
-                let cuts = scan.coarse_cuts(series, shard, last_of)?;
-                if trace.is_some() {
-                    count(trace, Count::Cuts, cuts.len());
-                    count(trace, Count::CutsMerged, cuts.iter().filter(|cut| cut.is_merged()).count());
-                }
-                Ok(cuts.into_iter().map(|cut| Cut::Stored(cut, Traced::new(trace))).collect())
+                Ok(traced(trace, scan.coarse_cuts(series, shard, last_of)?))
             }
             Self::Rows { rows, chosen, reads, range } => {
                 Ok(rows.cuts(chosen[series], reads, range).into_iter().map(Cut::Rows).collect())
             }
         }
     }
+
+    /// The same of what reaches into a part of the scan's range; see [`storage::Scan::cuts_within`].
+    pub(crate) fn cuts_within(
+        &mut self,
+        series: usize,
+        shard: usize,
+        part: &TimeRange,
+    ) -> Result<Vec<Cut>, QueryError> {
+        match self {
+            Self::Stored(scan, trace) => {
+                let _stage = enter(trace, Stage::Cuts);
+                Ok(traced(trace, scan.cuts_within(series, shard, part)?))
+            }
+            Self::Rows { rows, chosen, reads, .. } => {
+                Ok(rows.cuts(chosen[series], reads, part).into_iter().map(Cut::Rows).collect())
+            }
+        }
+    }
+
+    /// Which of some series may have a row in a range; see [`storage::Scan::reaching`].
+    pub(crate) fn reaching(
+        &self,
+        shard: usize,
+        range: &TimeRange,
+        series: RangeInclusive<usize>,
+    ) -> Result<Vec<usize>, QueryError> {
+        match self {
+            Self::Stored(scan, trace) => {
+                let _stage = enter(trace, Stage::Cuts);
+                Ok(scan.reaching(shard, range, series)?)
+            }
+            Self::Rows { .. } => Ok(series.collect()),
+        }
+    }
+
+    /// Bounds of times, and numbers of rows; see [`storage::Scan::spread`].
+    pub(crate) fn spread(&self, shard: usize) -> Vec<(TimeRange, u64)> {
+        match self {
+            Self::Stored(scan, _) => scan.spread(shard),
+            Self::Rows { rows, .. } => rows.spread(),
+        }
+    }
+}
+
+/// Cuts, counted if somebody wants to know.
+fn traced(trace: &Option<Arc<Trace>>, cuts: Vec<storage::Cut>) -> Vec<Cut> {
+    if trace.is_some() {
+        count(trace, Count::Cuts, cuts.len());
+        count(trace, Count::CutsMerged, cuts.iter().filter(|cut| cut.is_merged()).count());
+    }
+    cuts.into_iter().map(|cut| Cut::Stored(cut, Traced::new(trace))).collect()
 }
 
 /// Who wants to know of a cut.

@@ -6,6 +6,7 @@ mod functions;
 mod memory;
 mod raw;
 mod sequences;
+mod sift;
 mod statistics;
 mod sweep;
 
@@ -110,8 +111,13 @@ fn context(memory: u64) -> Context {
 }
 
 fn ask(names: &Stored, query: &str) -> String {
+    within(names, query, 64 << 20)
+}
+
+/// The answer with so much memory (bytes).
+fn within(names: &Stored, query: &str, memory: u64) -> String {
     let influxql::Statement::Select(select) = influxql::parse_statement(query).unwrap() else { panic!("{query}") };
-    let context = context(64 << 20);
+    let context = context(memory);
     let mut out = Text::default();
     query::select(&select, names, &context, &mut out).unwrap_or_else(|error| panic!("{query}: {error}"));
     out.0

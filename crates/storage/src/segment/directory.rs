@@ -154,6 +154,11 @@ impl Group {
         self.rows.len()
     }
 
+    /// Rows of all pages.
+    pub(crate) fn total_rows(&self) -> u64 {
+        self.rows.iter().map(|&rows| u64::from(rows)).sum()
+    }
+
     /// Number of columns, the timestamps included.
     pub(crate) fn columns(&self) -> usize {
         self.raw.len()
@@ -427,6 +432,11 @@ impl Group {
     pub(crate) fn pages_of(&self, at: usize) -> std::ops::Range<usize> {
         let start = if at == 0 { 0 } else { self.series_pages[at - 1] as usize };
         start..self.series_pages[at] as usize
+    }
+
+    /// Packed: of some series (their places) where those that lie in a page, or before it, end.
+    pub(crate) fn places_up_to(&self, page: usize, places: std::ops::Range<usize>) -> usize {
+        places.start + self.series_pages[places].partition_point(|&other| other as usize <= page)
     }
 
     /// Packed: the page of a series (its place in [`Group::series`]), and its rows there.

@@ -10,7 +10,7 @@
 //!
 //! * `condition` – tests of tags, on an index; `series` – series of all sources; `union` – merges them by key
 //! * `source` – segments and runs as pieces of rows; `arrange` – pieces to cuts; `cut` – merges pieces; `clash` – times in common
-//! * `sweep` – many series at once, page by page; `footprint` – how much there is to read
+//! * `sweep` – many series at once, page by page; `reach` – which series are worth a cut; `footprint` – how much there is to read
 //! * `scan` – the walk; `bands` – all series of a segment at once; `deleted` – what deletes leave of a segment
 
 mod arrange;
@@ -20,6 +20,7 @@ mod condition;
 mod cut;
 mod deleted;
 mod footprint;
+mod reach;
 mod scan;
 mod series;
 mod source;

@@ -93,12 +93,29 @@ impl<'v> Scan<'v> {
     /// # Errors
     /// A file cannot be read or is damaged.
     pub fn coarse_cuts(&mut self, series: usize, shard: usize, last_of: LastOf<'_>) -> Result<Vec<Cut>, StorageError> {
+        self.arranged((series, shard), &self.range, last_of)
+    }
+
+    /// As [`Scan::coarse_cuts`] with a single bucket, but only of pieces that reach into a part of the scan's range.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub fn cuts_within(&mut self, series: usize, shard: usize, part: &TimeRange) -> Result<Vec<Cut>, StorageError> {
+        self.arranged((series, shard), &part.intersect(&self.range), &|_| i64::MAX)
+    }
+
+    fn arranged(
+        &self,
+        (series, shard): (usize, usize),
+        range: &TimeRange,
+        last_of: LastOf<'_>,
+    ) -> Result<Vec<Cut>, StorageError> {
         let mut pieces = Vec::new();
         for at in self.by_shard.get(shard).cloned().unwrap_or_default() {
-            let Some(opened) = &self.opened[at] else { continue };
+            let Some(opened) = self.opened[at].as_ref().filter(|_| self.ranges[at].overlaps(range)) else { continue };
             let Some(local) = self.set.local(at, series) else { continue };
             let from = pieces.len();
-            self.pieces(opened, local, last_of, &mut pieces)?;
+            self.pieces((opened, local), range, last_of, &mut pieces)?;
             if let Some(deleted) = &self.set.inner.sources[at].deleted {
                 deleted.cut(local, from, &mut pieces)?;
             }
@@ -108,8 +125,8 @@ impl<'v> Scan<'v> {
 
     fn pieces(
         &self,
-        opened: &Arc<Opened>,
-        local: u32,
+        (opened, local): (&Arc<Opened>, u32),
+        range: &TimeRange,
         last_of: LastOf<'_>,
         out: &mut Vec<Piece>,
     ) -> Result<(), StorageError> {
@@ -121,16 +138,16 @@ impl<'v> Scan<'v> {
                     }
                     let Ok(at) = group.series.binary_search(&local) else { continue };
                     if group.packed {
-                        self.packed(opened, number, group.rows_of(at), out)?;
+                        self.packed((opened, number, group), group.rows_of(at), range, out)?;
                     } else {
-                        self.pages((opened, number, group), group.pages_of(at), last_of, out);
+                        pages((opened, number, group), group.pages_of(at), (range, last_of), out);
                     }
                 }
             }
             Opened::Run { run, table, .. } => {
                 let table = &run.tables[*table];
                 let rows = table.rows(local as usize);
-                let rows = clip(&table.times, rows, &self.range);
+                let rows = clip(&table.times, rows, range);
                 let mut start = rows.start;
                 while start < rows.end {
                     let end = opened.fitting(start..rows.end.min(start + RUN_PIECE), RUN_BYTES);
@@ -142,58 +159,32 @@ impl<'v> Scan<'v> {
         Ok(())
     }
 
-    fn pages(
-        &self,
-        (opened, number, group): (&Arc<Opened>, usize, &Group),
-        pages: Range<usize>,
-        last_of: LastOf<'_>,
-        out: &mut Vec<Piece>,
-    ) {
-        let mut page = pages.start + group.last[pages.clone()].partition_point(|&last| last < self.range.start);
-        while page < pages.end && group.first[page] <= self.range.end {
-            let first = group.first[page];
-            let mut count = 1;
-            if page + 1 < pages.end && first >= self.range.start {
-                let bucket = last_of(first).min(self.range.end);
-                let others = &group.last[page..pages.end];
-                // Pages are often as long as buckets.
-                if others[1] <= bucket {
-                    count = others.partition_point(|&last| last <= bucket);
-                }
-            }
-            out.push(Piece {
-                opened: opened.clone(),
-                place: Place::Pages { group: number as u32, page: page as u32, count: count as u32 },
-                rows: 0..group.rows[page..page + count].iter().map(|&rows| rows as usize).sum(),
-                range: TimeRange::new(first, group.last[page + count - 1]),
-            });
-            page += count;
-        }
-    }
-
     /// The rows of a series in a packed page: only their times tell where they are.
     fn packed(
         &self,
-        opened: &Arc<Opened>,
-        group: usize,
+        (opened, number, group): (&Arc<Opened>, usize, &Group),
         (page, rows): (usize, Range<usize>),
+        range: &TimeRange,
         out: &mut Vec<Piece>,
     ) -> Result<(), StorageError> {
-        if let Opened::Segment { directory, .. } = &**opened {
-            let groups = &directory.groups[group];
-            if !TimeRange::new(groups.first[page], groups.last[page]).overlaps(&self.range) {
-                return Ok(());
-            }
+        if !TimeRange::new(group.first[page], group.last[page]).overlaps(range) {
+            return Ok(());
         }
-        let times = self.packed_times(opened, group, page)?;
-        let rows = clip(&times, rows, &self.range);
+        let times = self.packed_times(opened, number, page)?;
+        let rows = clip(&times, rows, range);
         if !rows.is_empty() {
-            out.push(piece(opened, Place::Pages { group: group as u32, page: page as u32, count: 1 }, rows, &times));
+            out.push(piece(opened, Place::Pages { group: number as u32, page: page as u32, count: 1 }, rows, &times));
         }
         Ok(())
     }
 
-    fn packed_times(&self, opened: &Arc<Opened>, group: usize, page: usize) -> Result<Arc<Vec<i64>>, StorageError> {
+    /// The times of a packed page.
+    pub(super) fn packed_times(
+        &self,
+        opened: &Arc<Opened>,
+        group: usize,
+        page: usize,
+    ) -> Result<Arc<Vec<i64>>, StorageError> {
         let mut last = self.packed.borrow_mut();
         let is_it = |last: &&Packed| last.group == group && last.page == page && Arc::ptr_eq(&last.opened, opened);
         if let Some(last) = last.as_ref().filter(is_it) {
@@ -207,6 +198,35 @@ impl<'v> Scan<'v> {
         };
         *last = Some(Packed { opened: opened.clone(), group, page, times: times.clone() });
         Ok(times)
+    }
+}
+
+/// Pages of a series, those in one bucket as one piece.
+fn pages(
+    (opened, number, group): (&Arc<Opened>, usize, &Group),
+    pages: Range<usize>,
+    (range, last_of): (&TimeRange, LastOf<'_>),
+    out: &mut Vec<Piece>,
+) {
+    let mut page = pages.start + group.last[pages.clone()].partition_point(|&last| last < range.start);
+    while page < pages.end && group.first[page] <= range.end {
+        let first = group.first[page];
+        let mut count = 1;
+        if page + 1 < pages.end && first >= range.start {
+            let bucket = last_of(first).min(range.end);
+            let others = &group.last[page..pages.end];
+            // Pages are often as long as buckets.
+            if others[1] <= bucket {
+                count = others.partition_point(|&last| last <= bucket);
+            }
+        }
+        out.push(Piece {
+            opened: opened.clone(),
+            place: Place::Pages { group: number as u32, page: page as u32, count: count as u32 },
+            rows: 0..group.rows[page..page + count].iter().map(|&rows| rows as usize).sum(),
+            range: TimeRange::new(first, group.last[page + count - 1]),
+        });
+        page += count;
     }
 }
 

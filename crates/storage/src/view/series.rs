@@ -13,7 +13,7 @@ use crate::error::StorageError;
 use crate::segment::index::{TagColumn, TagIndex, Walk};
 use model::{TagSet, Text};
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Weak};
 
 /// Some series of one measurement, ascending by canonical key, numbered from 0.
@@ -162,6 +162,19 @@ impl SeriesSet {
         Numbers { locals: &found.parts[found.part_of[source] as usize].1, at: 0 }
     }
 
+    /// The numbers that some series, which follow each other, have in a source: the set's others are not among them.
+    pub(super) fn locals(&self, source: usize, series: &RangeInclusive<usize>) -> Range<u32> {
+        let found = &self.inner.found;
+        let series = *series.start() as u32..(*series.end() as u32 + 1).min(found.len as u32);
+        found.parts[found.part_of[source] as usize].1.within(series)
+    }
+
+    /// The series that has a number in a source.
+    pub(super) fn series_of(&self, source: usize, local: u32) -> Option<usize> {
+        let found = &self.inner.found;
+        found.parts[found.part_of[source] as usize].1.series(local).map(|series| series as usize)
+    }
+
     /// Whether all series of a source's index are in the set.
     pub(super) fn has_all(&self, source: usize) -> bool {
         let part = self.inner.found.part_of[source] as usize;
@@ -185,6 +198,14 @@ impl SeriesSet {
     pub fn tags(&self, series: usize) -> TagSet {
         let (index, local) = self.inner.known(series);
         index.tags(local)
+    }
+
+    /// The value of a tag of a series, if it has it.
+    #[must_use]
+    pub fn tag(&self, series: usize, key: &[u8]) -> Option<Text> {
+        let (index, local) = self.inner.known(series);
+        let value = index.column(key)?.value(local);
+        (!value.is_empty()).then(|| value.into())
     }
 
     /// The tag keys that some series of the measurement has, sorted.
@@ -299,6 +320,31 @@ impl Locals {
             Self::All => Some(series),
             Self::Each(locals) => Some(locals[series as usize]),
             Self::Some(places, locals) => places.binary_search(&series).ok().map(|at| locals[at]),
+        }
+    }
+
+    /// The numbers of those of some series that it has, from the first to behind the last.
+    fn within(&self, series: Range<u32>) -> Range<u32> {
+        let some = match self {
+            Self::All => return series,
+            Self::Each(locals) => &locals[series.start as usize..series.end as usize],
+            Self::Some(places, locals) => {
+                let place = |series: u32| places.partition_point(|&other| other < series);
+                &locals[place(series.start)..place(series.end)]
+            }
+        };
+        match some {
+            [first, .., last] | [first @ last] => *first..last + 1,
+            [] => 0..0,
+        }
+    }
+
+    /// The series of a number; the numbers ascend as the series do.
+    fn series(&self, local: u32) -> Option<u32> {
+        match self {
+            Self::All => Some(local),
+            Self::Each(locals) => locals.binary_search(&local).ok().map(|series| series as u32),
+            Self::Some(places, locals) => locals.binary_search(&local).ok().map(|at| places[at]),
         }
     }
 
