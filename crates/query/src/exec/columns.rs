@@ -1,9 +1,8 @@
 //! The columns of a raw answer: gathered values in the answer's order, tags as labels, expressions, fill.
 
+use super::Job;
 use super::emit::Made;
 use super::gather::Gathered;
-use super::raw::State;
-use super::{Group, Job};
 use crate::QueryError;
 use crate::datum::Datum;
 use crate::partial::fill_value;
@@ -15,24 +14,24 @@ use model::{FieldType, Labels};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The columns of the answer in some rows.
+/// The columns of the answer in some rows; `series` has those of the members.
 pub(super) fn shown(
     job: &Job<'_>,
-    group: &Group,
+    series: &[usize],
     (gathered, rows): (&Gathered, &[u32]),
-    state: &mut State<'_>,
+    carried: &mut [Option<Datum>],
 ) -> Result<Vec<Made>, QueryError> {
     let label = |output: &Output| label_key(job, output);
     let others = job.plan.outputs.iter().filter(|output| label(output).is_none());
     let mut needed = vec![false; gathered.vectors.len()];
     others.for_each(|output| output.node.each_input(&mut |input| needed[input] = true));
-    let vectors = shown_vectors(job, group, (gathered, rows), &needed, state);
+    let vectors = shown_vectors(job, series, (gathered, rows), &needed, carried);
     let mut owners = None;
     let mut outputs = Vec::with_capacity(job.plan.outputs.len());
     for output in &job.plan.outputs {
         outputs.push(if let Some(key) = label(output) {
             let (shown, places) = owners.get_or_insert_with(|| shown_members(gathered, rows));
-            let text = |&member: &u32| job.set.tag(group.series[member as usize], key);
+            let text = |&member: &u32| job.set.tag(series[member as usize], key);
             Made::Labels(Labels { texts: shown.iter().map(text).collect(), rows: Arc::clone(places) })
         } else {
             let operand = evaluate(&output.node, rows.len(), &mut |input| {
@@ -72,25 +71,25 @@ fn shown_members(gathered: &Gathered, rows: &[u32]) -> (Vec<u32>, Arc<[u32]>) {
 /// The references' values in some rows, filled where `fill` says so; of those that are needed.
 fn shown_vectors(
     job: &Job<'_>,
-    group: &Group,
+    series: &[usize],
     (gathered, rows): (&Gathered, &[u32]),
     needed: &[bool],
-    state: &mut State<'_>,
+    carried: &mut [Option<Datum>],
 ) -> Vec<Vector> {
     let vectors =
         gathered.vectors.iter().zip(&job.bound.inputs).zip(needed).map(|((vector, input), needed)| match input {
             _ if !needed => Vector::new(vector.values.field_type()),
             Input::Field(..) => vector.take(rows),
-            Input::Tag(key) => tag_vector(job, key, group, (gathered, rows)),
+            Input::Tag(key) => tag_vector(job, key, series, (gathered, rows)),
             Input::Missing => missing_vector(vector.values.field_type(), rows.len()),
         });
-    vectors.zip(&mut state.carried).map(|(vector, carried)| filled(vector, job.plan.fill, carried)).collect()
+    vectors.zip(carried).map(|(vector, carried)| filled(vector, job.plan.fill, carried)).collect()
 }
 
-fn tag_vector(job: &Job<'_>, key: &[u8], group: &Group, (gathered, rows): (&Gathered, &[u32])) -> Vector {
+fn tag_vector(job: &Job<'_>, key: &[u8], series: &[usize], (gathered, rows): (&Gathered, &[u32])) -> Vector {
     let mut vector = Vector::new(FieldType::String);
     for &row in rows {
-        let value = job.set.tag(group.series[gathered.members[row as usize] as usize], key);
+        let value = job.set.tag(series[gathered.members[row as usize] as usize], key);
         vector.push(value.as_deref().map(model::Value::String));
     }
     vector

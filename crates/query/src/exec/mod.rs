@@ -2,6 +2,7 @@
 
 pub(crate) mod aggregate;
 mod bands;
+mod brief;
 pub(crate) mod cells;
 mod columns;
 pub(crate) mod emit;

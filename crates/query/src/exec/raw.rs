@@ -3,10 +3,12 @@
 //!
 //! Time is walked in stretches, backwards for DESC. A stretch is as long as the cuts' bounds say that about so many rows as
 //! are wanted lie in it; the cuts that reach into it, without those that bounds of values rule out, are decoded (times first, then the
-//! filter's columns, and the others only if rows are left: [`gather`]), their rows copied out and sorted. So what is alive at once is bounded
+//! filter's columns, and the others only if rows are left: `gather`), their rows copied out and sorted. So what is alive at once is bounded
 //! by the rows of a stretch, a cut that reaches over several stretches is decoded once for each, and with LIMIT only the first stretches
-//! are read. Where a group has so many series that their cuts should not be kept, [`sift`] walks it.
+//! are read. Where a group has so many series that their cuts should not be kept, [`sift`](super::sift) walks it; groups of one series and few rows are
+//! taken together by [`brief`](super::brief).
 
+use super::brief::Batch;
 use super::emit::{Emitter, give_in_frames};
 use super::gather::{Gathered, Member, Part, gather, member, most_rows, sorted};
 use super::stretch::{Spread, beyond, first_part, next_stretch};
@@ -73,7 +75,7 @@ pub(super) struct State<'g> {
     skip: u64,
     pub(super) left: u64,
     opened: bool,
-    pub(super) carried: Vec<Option<Datum>>,
+    carried: Vec<Option<Datum>>,
     /// Makes the rows where functions read the points.
     stream: Option<Emitter<'g>>,
 }
@@ -95,12 +97,21 @@ pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError
     let mut scan = job.table.source.scan(job.set, &job.bound.scan, job.reach(0))?;
     let shards = shards_to_read(job, &mut scan);
     let (groups, _memory) = groups(job)?;
+    let mut batch = Batch::new(job)?;
     for group in groups {
-        if let Flow::Stop = run_group(job, &group, (&mut scan, &shards), sink)? {
+        let flow = match &mut batch {
+            Some(batch) if group.series.len() == 1 => batch.take(group, (&mut scan, &shards), sink)?,
+            Some(batch) => match batch.flush(sink)? {
+                Flow::Continue => run_group(job, &group, (&mut scan, &shards), sink)?,
+                Flow::Stop => Flow::Stop,
+            },
+            None => run_group(job, &group, (&mut scan, &shards), sink)?,
+        };
+        if let Flow::Stop = flow {
             return Ok(Flow::Stop);
         }
     }
-    Ok(Flow::Continue)
+    batch.map_or(Ok(Flow::Continue), |mut batch| batch.flush(sink))
 }
 
 /// The shards with anything that is read, whatever the group, in the order of the walk.
@@ -117,7 +128,8 @@ fn shards_to_read(job: &Job<'_>, scan: &mut Scan<'_>) -> Vec<usize> {
     order
 }
 
-fn run_group(
+/// The rows of a group.
+pub(super) fn run_group(
     job: &Job<'_>,
     group: &Group,
     (scan, shards): (&mut Scan<'_>, &[usize]),
@@ -271,6 +283,6 @@ pub(super) fn emit(
         }
     }
     let times: Vec<i64> = rows.iter().map(|&row| gathered.times[row as usize]).collect();
-    let outputs = columns::shown(job, group, (gathered, rows), state)?;
+    let outputs = columns::shown(job, &group.series, (gathered, rows), &mut state.carried)?;
     give_in_frames(job, &times, outputs, sink)
 }

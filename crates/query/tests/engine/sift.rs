@@ -97,22 +97,25 @@ struct Ask {
     ascending: bool,
     limit: usize,
     offset: usize,
+    /// Whether each series is a group.
+    grouped: bool,
 }
 
 fn ask_strategy() -> impl Strategy<Value = Ask> {
     let bounds = (prop_oneof![Just(-1i64), 0i64..4_000], prop_oneof![Just(100_000i64), 0i64..6_000]);
-    let limits = (prop_oneof![1usize..30, Just(1_000), Just(0)], prop_oneof![3 => Just(0usize), 1 => 1usize..200]);
-    (bounds, 0u8..6, 0u8..4, any::<bool>(), limits).prop_map(
-        |((from, to), filter, columns, ascending, (limit, offset))| Ask {
-            from,
-            to,
-            filter,
-            columns,
-            ascending,
-            limit,
-            offset,
-        },
-    )
+    let limits =
+        (prop_oneof![1usize..30, Just(1), Just(1_000), Just(0)], prop_oneof![3 => Just(0usize), 1 => 1usize..200]);
+    let shape = (0u8..6, 0u8..4, any::<bool>(), any::<bool>());
+    (bounds, shape, limits).prop_map(|((from, to), (filter, columns, ascending, grouped), (limit, offset))| Ask {
+        from,
+        to,
+        filter,
+        columns,
+        ascending,
+        limit,
+        offset,
+        grouped,
+    })
 }
 
 impl Ask {
@@ -126,12 +129,33 @@ impl Ask {
             (limit, offset) => (format!(" LIMIT {limit}"), format!(" OFFSET {offset}")),
         };
         format!(
-            "SELECT {} FROM m WHERE time > {} AND time <= {}{} ORDER BY time {order}{limit}{offset}",
-            columns[self.columns as usize], self.from, self.to, filters[self.filter as usize]
+            "SELECT {} FROM m WHERE time > {} AND time <= {}{}{} ORDER BY time {order}{limit}{offset}",
+            columns[self.columns as usize],
+            self.from,
+            self.to,
+            filters[self.filter as usize],
+            if self.grouped { " GROUP BY h" } else { "" }
         )
     }
 
     fn answer(&self, model: &Model) -> String {
+        if !self.grouped {
+            return self.rows(model.iter(), "");
+        }
+        let of = |series: u16| model.iter().filter(move |((_, one), _)| *one == series);
+        let mut groups: Vec<String> =
+            (0..SERIES).map(|series| self.rows(of(series), &format!("{series:02}"))).collect();
+        if !self.ascending {
+            groups.reverse();
+        }
+        groups.concat()
+    }
+
+    fn rows<'a>(
+        &self,
+        model: impl DoubleEndedIterator<Item = (&'a (i64, u16), &'a [Option<i64>; 2])>,
+        group: &str,
+    ) -> String {
         let passes = |series: u16, [a, b]: [Option<i64>; 2]| match self.filter {
             1 => b.is_some_and(|b| b > 120),
             2 => a.is_some_and(|a| a < 40),
@@ -153,12 +177,13 @@ impl Ask {
             let shown = match self.columns {
                 0 => number(a),
                 1 => format!("{} {}", number(a), host(series)),
+                2 if self.grouped => format!("{} {} {}", number(a), number(b), text(format!("p{}", series % 3))),
                 2 => format!("{} {} {} {}", number(a), number(b), host(series), text(format!("p{}", series % 3))),
                 _ => number(b),
             };
             format!(" {time} {shown};")
         };
-        let within = model.iter().filter(|((time, series), fields)| {
+        let within = model.filter(|((time, series), fields)| {
             self.from < *time && *time <= self.to && passes(*series, **fields) && shows(**fields)
         });
         let limit = if self.limit == 0 { usize::MAX } else { self.limit };
@@ -167,12 +192,12 @@ impl Ask {
             true => within.skip(offset).take(limit).map(row).collect(),
             false => within.rev().skip(offset).take(limit).map(row).collect(),
         };
-        if rows.is_empty() { rows } else { format!("[]{rows}") }
+        if rows.is_empty() { rows } else { format!("[{group}]{rows}") }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
     #[test]
     fn answers_are_those_of_a_model(
         changes in proptest::collection::vec(change(), 1..14),

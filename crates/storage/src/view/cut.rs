@@ -2,7 +2,7 @@
 
 use super::clash::clashes;
 use super::scan::clip;
-use super::source::Piece;
+use super::source::{Piece, Times};
 use super::stats::{Bounds, Stats};
 use crate::error::StorageError;
 use model::{Column, FieldType, Presence, TimeRange, Values};
@@ -167,6 +167,13 @@ impl Cut {
     /// # Errors
     /// A file cannot be read or is damaged.
     pub fn times(&self) -> Result<Arc<Vec<i64>>, StorageError> {
+        if let [only] = &self.pieces[..]
+            && !only.is_stretch()
+            && self.has_whole(only)
+            && let Times::Page(times) = only.all_times()?
+        {
+            return Ok(times);
+        }
         Ok(self.merged()?.times.clone())
     }
 
@@ -175,6 +182,12 @@ impl Cut {
     /// # Errors
     /// A file cannot be read or is damaged.
     pub fn has(&self, field: usize) -> Result<bool, StorageError> {
+        if let [only] = &self.pieces[..]
+            && only.page_count() > 0
+        {
+            // All rows of a page have the same fields.
+            return Ok(only.has(field));
+        }
         Ok(self.merged()?.having(field).next().is_some())
     }
 
@@ -249,7 +262,7 @@ impl Cut {
             let rows = clip(times.all(), piece.rows.clone(), &self.range);
             let clipped = Piece { rows: rows.clone(), ..piece.clone() };
             let counted = clipped.counted();
-            if let super::source::Times::Page(times) = &times
+            if let Times::Page(times) = &times
                 && self.pieces.len() == 1
                 && rows.len() == times.len()
             {

@@ -1,0 +1,202 @@
+//! Groups of one series of which few rows are wanted, as the last row of each host: taken together, so that the columns of the answer are
+//! made once for many groups and not for each.
+//!
+//! A series' cuts are read from the end of the answer's order, page by page, until there are rows enough. Rows of all groups stand one
+//! after the other, each with the place of its group for its member; what is made of them is cut up again into a frame for each group.
+
+use super::emit::Made;
+use super::gather::{Gathered, Member, Part, gather, member, most_rows, shows_all};
+use super::stretch::{beyond, first_part};
+use super::{Flow, Group, Job, columns, give, prune, raw};
+use crate::predicate::Predicate;
+use crate::source::{Cut, Scan};
+use crate::{QueryError, Sink};
+use influxql::ast::Fill;
+use model::{Frame, FrameColumn, Item, Labels};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Rows of a group that are few.
+const FEW: u64 = 64;
+/// Groups that are taken together at most, and so many rows of theirs.
+const GROUPS: usize = 256;
+const ROWS: usize = 4_096;
+
+/// Groups that wait for their rows to be made.
+pub(super) struct Batch<'a, 'b> {
+    job: &'b Job<'a>,
+    /// With the places in `rows` that are theirs.
+    groups: Vec<(Group, Range<usize>)>,
+    series: Vec<usize>,
+    gathered: Gathered,
+    /// The gathered rows that are shown, group by group in the order of the answer.
+    rows: Vec<u32>,
+    most: usize,
+    shows_all: bool,
+}
+
+impl<'a, 'b> Batch<'a, 'b> {
+    /// An empty one; `None` if the query does not ask for few rows.
+    pub(super) fn new(job: &'b Job<'a>) -> Result<Option<Self>, QueryError> {
+        let is_plain = matches!(job.plan.fill, Fill::Null | Fill::None) && !job.plan.is_stream();
+        let wanted = job.select.limit.saturating_add(job.select.offset);
+        let is_brief = is_plain && job.select.limit > 0 && wanted <= FEW && !job.plan.dimensions.is_empty();
+        let (gathered, most, shows_all) = (Gathered::new(job)?, most_rows(job).min(ROWS), shows_all(job));
+        let batch = Self { job, groups: Vec::new(), series: Vec::new(), gathered, rows: Vec::new(), most, shows_all };
+        Ok(is_brief.then_some(batch))
+    }
+
+    /// Takes a group of one series, and hands those before over if there is no room else.
+    pub(super) fn take(
+        &mut self,
+        group: Group,
+        (scan, shards): (&mut Scan<'_>, &[usize]),
+        sink: &mut dyn Sink,
+    ) -> Result<Flow, QueryError> {
+        if (self.gathered.times.len() >= self.most || self.groups.len() >= GROUPS)
+            && let Flow::Stop = self.flush(sink)?
+        {
+            return Ok(Flow::Stop);
+        }
+        match self.gather(group.series[0], scan, shards) {
+            // Less is read at once there.
+            Err(QueryError::Memory(_)) => {
+                self.rows.truncate(self.groups.last().map_or(0, |(_, rows)| rows.end));
+                match self.flush(sink)? {
+                    Flow::Stop => Ok(Flow::Stop),
+                    Flow::Continue => raw::run_group(self.job, &group, (scan, shards), sink),
+                }
+            }
+            rows => {
+                self.groups.push((group, rows?));
+                Ok(Flow::Continue)
+            }
+        }
+    }
+
+    /// Gathers the rows of a series; where they are in `rows`.
+    fn gather(&mut self, series: usize, scan: &mut Scan<'_>, shards: &[usize]) -> Result<Range<usize>, QueryError> {
+        let (job, ascending) = (self.job, self.job.checked.ascending);
+        job.check_cancel()?;
+        let from = self.rows.len();
+        let wanted = (job.select.limit + job.select.offset) as usize;
+        self.series.push(series);
+        let member = member(job, series);
+        for &shard in shards {
+            if self.rows.len() - from >= wanted || matches!(*member.1, Predicate::Always(false)) {
+                break;
+            }
+            let mut cuts = prune::passing_cuts(job, scan, (series, shard), &job.reach(0), &member.1)?;
+            let _memory = job.take(cuts.iter().map(Cut::bytes).sum())?;
+            if !ascending {
+                cuts.reverse();
+            }
+            for cut in &cuts {
+                self.gather_cut(cut, &member, (from, wanted))?;
+            }
+        }
+        let skipped = self.rows.len().min(from + job.select.offset as usize);
+        self.rows.drain(from..skipped);
+        self.rows.truncate(from + job.select.limit as usize);
+        Ok(from..self.rows.len())
+    }
+
+    /// Gathers rows of a cut until as many are there as are wanted from a place in `rows` on.
+    fn gather_cut(&mut self, cut: &Cut, member: &Member<'_>, (from, wanted): (usize, usize)) -> Result<(), QueryError> {
+        let (job, ascending) = (self.job, self.job.checked.ascending);
+        let range = cut.range().intersect(&job.reach(0));
+        // Of several pages the one at the end, which mostly is enough.
+        let Some(near) = cut.pages_within(&first_part(&range, 0, ascending)) else {
+            return self.gather_page(cut, member, (from, wanted));
+        };
+        let rest = near.first().map_or(Some(range), |page| beyond(&range, &page.range(), ascending));
+        for page in &near {
+            self.gather_page(page, member, (from, wanted))?;
+        }
+        if let Some(rest) = rest.filter(|_| self.rows.len() - from < wanted) {
+            let mut pages = cut.pages_within(&rest).unwrap_or_default();
+            if !ascending {
+                pages.reverse();
+            }
+            for page in &pages {
+                self.gather_page(page, member, (from, wanted))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of a page, or a cut that is merged.
+    fn gather_page(
+        &mut self,
+        page: &Cut,
+        member: &Member<'_>,
+        (from, wanted): (usize, usize),
+    ) -> Result<(), QueryError> {
+        let missing = wanted.saturating_sub(self.rows.len() - from);
+        if missing == 0 {
+            return Ok(());
+        }
+        let (job, ascending) = (self.job, self.job.checked.ascending);
+        let most = if self.shows_all { missing } else { usize::MAX };
+        let before = self.gathered.times.len();
+        let part = Part { stretch: job.reach(0), most, ascending };
+        gather(job, (page, self.series.len() - 1), member, &part, &mut self.gathered)?;
+        let mut new: Vec<u32> = (before as u32..self.gathered.times.len() as u32).collect();
+        if !self.shows_all {
+            self.gathered.pad(job);
+            new.retain(|&row| self.gathered.shows(job, row as usize));
+        }
+        if !ascending {
+            new.reverse();
+        }
+        self.rows.extend(new.into_iter().take(missing));
+        Ok(())
+    }
+
+    /// Makes the rows of the groups that wait, and hands them over.
+    pub(super) fn flush(&mut self, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
+        let _stage = self.job.making_rows();
+        let mut gathered = std::mem::replace(&mut self.gathered, Gathered::new(self.job)?);
+        let (groups, series) = (std::mem::take(&mut self.groups), std::mem::take(&mut self.series));
+        let rows = std::mem::take(&mut self.rows);
+        if rows.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        gathered.pad(self.job);
+        let mut none = vec![None; self.job.plan.references.len()];
+        let mut outputs = columns::shown(self.job, &series, (&gathered, &rows), &mut none)?;
+        // The rows of a group have the same label.
+        let mut labels = Places::default();
+        for (group, part) in groups.iter().filter(|(_, part)| !part.is_empty()) {
+            let times = rows[part.clone()].iter().map(|&row| gathered.times[row as usize]).collect();
+            let mut columns = Vec::with_capacity(outputs.len() + 1);
+            columns.push(FrameColumn::Times(times));
+            columns.extend(outputs.iter_mut().map(|output| match output {
+                Made::Vector(vector) => FrameColumn::Values(vector.slice(part.clone()).into_column()),
+                Made::Labels(all) => {
+                    let text = all.texts[all.rows[part.start] as usize].take();
+                    FrameColumn::Labels(Labels { texts: vec![text], rows: labels.of(part.len()) })
+                }
+            }));
+            for item in [Item::Series(self.job.header(group)), Item::Rows(Frame { rows: part.len(), columns })] {
+                if let Flow::Stop = give(sink, item) {
+                    return Ok(Flow::Stop);
+                }
+            }
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+/// The places of rows that all have the first label.
+#[derive(Default)]
+struct Places(Arc<[u32]>);
+
+impl Places {
+    fn of(&mut self, rows: usize) -> Arc<[u32]> {
+        if self.0.len() != rows {
+            self.0 = vec![0; rows].into();
+        }
+        Arc::clone(&self.0)
+    }
+}
