@@ -2,6 +2,7 @@
 //! sends takes the server down.
 
 mod csv;
+mod ends;
 mod explain;
 mod hostile;
 mod limits;

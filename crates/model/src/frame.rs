@@ -15,8 +15,8 @@ pub struct Header {
     pub name: Text,
     /// The group's tags, sorted by key; `None` where the statement does not group by tags.
     pub tags: Option<Vec<(Text, Text)>>,
-    /// The names of the columns.
-    pub columns: Vec<Text>,
+    /// The names of the columns, which many series share.
+    pub columns: Arc<[Text]>,
 }
 
 /// One column of a frame.

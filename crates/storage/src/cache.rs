@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Series,
     /// What is deleted of a measurement in a segment.
     Deleted,
+    /// The last values that the series of a column group have of a field.
+    Ends,
 }
 
 /// The name of an entry.

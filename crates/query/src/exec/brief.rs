@@ -8,19 +8,24 @@ use super::emit::Made;
 use super::gather::{Gathered, Member, Part, gather, member, most_rows, shows_all};
 use super::stretch::{beyond, first_part};
 use super::{Flow, Group, Job, columns, give, prune, raw};
+use crate::plan::Input;
 use crate::predicate::Predicate;
 use crate::source::{Cut, Scan};
 use crate::{QueryError, Sink};
 use influxql::ast::Fill;
 use model::{Frame, FrameColumn, Item, Labels};
+use platform::budget::Grant;
 use std::ops::Range;
 use std::sync::Arc;
+use storage::LastRows;
 
 /// Rows of a group that are few.
 const FEW: u64 = 64;
 /// Groups that are taken together at most, and so many rows of theirs.
 const GROUPS: usize = 256;
 const ROWS: usize = 4_096;
+/// Groups whose last rows are asked for at once, if there are not more.
+const AHEAD: usize = 1 << 14;
 
 /// Groups that wait for their rows to be made.
 pub(super) struct Batch<'a, 'b> {
@@ -33,6 +38,10 @@ pub(super) struct Batch<'a, 'b> {
     rows: Vec<u32>,
     most: usize,
     shows_all: bool,
+    /// Last rows that are known, by the numbers of series.
+    last: Vec<(usize, u32)>,
+    last_rows: LastRows,
+    memory: Grant,
 }
 
 impl<'a, 'b> Batch<'a, 'b> {
@@ -42,8 +51,42 @@ impl<'a, 'b> Batch<'a, 'b> {
         let wanted = job.select.limit.saturating_add(job.select.offset);
         let is_brief = is_plain && job.select.limit > 0 && wanted <= FEW && !job.plan.dimensions.is_empty();
         let (gathered, most, shows_all) = (Gathered::new(job)?, most_rows(job).min(ROWS), shows_all(job));
-        let batch = Self { job, groups: Vec::new(), series: Vec::new(), gathered, rows: Vec::new(), most, shows_all };
+        let batch = Self {
+            job,
+            groups: Vec::new(),
+            series: Vec::new(),
+            gathered,
+            rows: Vec::new(),
+            most,
+            shows_all,
+            last: Vec::new(),
+            last_rows: LastRows::default(),
+            memory: job.take(0)?,
+        };
         Ok(is_brief.then_some(batch))
+    }
+
+    /// Asks for the last rows of all groups of one series that will come, if these are what is wanted and no filter is to be asked.
+    pub(super) fn look_ahead(&mut self, groups: &[Group], scan: &Scan<'_>, shards: &[usize]) -> Result<(), QueryError> {
+        let job = self.job;
+        let is_plain = |input: &Input| match input {
+            Input::Field(read, wanted) => read.len() == 1 && job.bound.scan[read[0]].1 == *wanted,
+            _ => true,
+        };
+        let is_last = !job.checked.ascending && job.select.limit == 1 && job.select.offset == 0 && self.shows_all;
+        let is_plain = is_last && job.bound.inputs.iter().all(is_plain);
+        let mut lone: Vec<usize> =
+            groups.iter().filter(|group| group.series.len() == 1).map(|group| group.series[0]).collect();
+        let (Some(&shard), true) = (shards.first(), is_plain && lone.len() <= AHEAD) else { return Ok(()) };
+        if matches!(job.bound.filter, Predicate::Always(true)) {
+            lone.sort_unstable();
+            let bytes = lone.len() * (job.bound.scan.len() + 3) * size_of::<u64>();
+            self.memory.resize(bytes as u64).map_err(|error| QueryError::Memory(error.to_string()))?;
+            self.last_rows = scan.last_rows(shard, &lone)?;
+            let known = lone.into_iter().zip(&self.last_rows.rows);
+            self.last = known.filter_map(|(series, row)| Some((series, (*row)?))).collect();
+        }
+        Ok(())
     }
 
     /// Takes a group of one series, and hands those before over if there is no room else.
@@ -81,6 +124,13 @@ impl<'a, 'b> Batch<'a, 'b> {
         let from = self.rows.len();
         let wanted = (job.select.limit + job.select.offset) as usize;
         self.series.push(series);
+        if let Ok(at) = self.last.binary_search_by_key(&series, |&(series, _)| series) {
+            let (row, columns) = (self.last[at].1 as usize, &self.last_rows.columns);
+            let place = (self.last_rows.times[row], self.series.len() - 1);
+            self.gathered.push(job, place, |field| columns[field].get(row))?;
+            self.rows.push(self.gathered.times.len() as u32 - 1);
+            return Ok(from..self.rows.len());
+        }
         let member = member(job, series);
         for &shard in shards {
             if self.rows.len() - from >= wanted || matches!(*member.1, Predicate::Always(false)) {

@@ -7,7 +7,7 @@ use crate::plan::Input;
 use crate::predicate::Predicate;
 use crate::source::Cut;
 use crate::vector::{Node, Rows, Vector};
-use model::{FieldType, TagSet, Text, TimeRange};
+use model::{FieldType, TagSet, Text, TimeRange, Value};
 use platform::budget::Grant;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -93,6 +93,26 @@ impl Gathered {
         let vectors: Vec<Vector> = types.map(Vector::new).collect();
         let widths = Widths::of(job);
         Ok(Self { times: Vec::new(), members: Vec::new(), vectors, grant: job.take(0)?, widths })
+    }
+
+    /// Adds a row of a member; `value` gives what it has of a field of the scan.
+    pub(super) fn push<'v>(
+        &mut self,
+        job: &Job<'_>,
+        (time, member): (i64, usize),
+        value: impl Fn(usize) -> Option<Value<'v>>,
+    ) -> Result<(), QueryError> {
+        self.charge(1)?;
+        let before = self.times.len();
+        for (vector, input) in self.vectors.iter_mut().zip(&job.bound.inputs) {
+            if let Input::Field(read, _) = input {
+                vector.pad(before);
+                vector.push(read.iter().find_map(|&field| value(field)));
+            }
+        }
+        self.times.push(time);
+        self.members.push(u32::try_from(member).unwrap_or(u32::MAX));
+        Ok(())
     }
 
     /// Gives every vector a place for each row.

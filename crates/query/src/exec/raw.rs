@@ -98,6 +98,9 @@ pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError
     let shards = shards_to_read(job, &mut scan);
     let (groups, _memory) = groups(job)?;
     let mut batch = Batch::new(job)?;
+    if let Some(batch) = &mut batch {
+        batch.look_ahead(&groups, &scan, &shards)?;
+    }
     for group in groups {
         let flow = match &mut batch {
             Some(batch) if group.series.len() == 1 => batch.take(group, (&mut scan, &shards), sink)?,

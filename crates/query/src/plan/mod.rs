@@ -15,6 +15,7 @@ use crate::resolve::{Expanded, Reference, Schema, Table, converts};
 use crate::vector::Node;
 use influxql::ast::{BinaryOp, DataType, Expr, Fill, Select};
 use model::{FieldType, Text};
+use std::sync::Arc;
 use storage::TagCondition;
 
 /// A call of a function.
@@ -93,7 +94,7 @@ pub(crate) struct Plan {
     pub(crate) variables: Vec<Variable>,
     pub(crate) outputs: Vec<Output>,
     /// Names of all columns, time first.
-    pub(crate) columns: Vec<Text>,
+    pub(crate) columns: Arc<[Text]>,
     pub(crate) dimensions: Vec<Text>,
     pub(crate) fill: Fill,
 }
@@ -125,7 +126,7 @@ impl Plan {
             transforms: Vec::new(),
             variables: Vec::new(),
             outputs: Vec::new(),
-            columns,
+            columns: columns.into(),
             dimensions: expanded.dimensions,
             fill: checked.fill,
         };

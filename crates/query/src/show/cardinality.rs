@@ -315,7 +315,7 @@ impl Count<'_> {
 
 /// Hands one series over with one row that is a number.
 fn give_count(name: &[u8], tags: Option<Vec<(Text, Text)>>, label: &str, number: usize, sink: &mut dyn Sink) -> Flow {
-    let header = Header { name: name.into(), tags, columns: vec![bytes(label)] };
+    let header = Header { name: name.into(), tags, columns: [bytes(label)].into() };
     if let Flow::Stop = give(sink, Item::Series(header)) {
         return Flow::Stop;
     }

@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use storage::{Band, Bounds, Footprint, SeriesSet, Stats, TagCondition, View};
+use storage::{Band, Bounds, Footprint, LastRows, SeriesSet, Stats, TagCondition, View};
 
 /// A source of rows.
 #[derive(Clone, Debug)]
@@ -272,6 +272,19 @@ impl Scan<'_> {
                 Ok(scan.reaching(shard, range, series)?)
             }
             Self::Rows { .. } => Ok(series.collect()),
+        }
+    }
+
+    /// The last rows of some series, of those that have any without a cut; see [`storage::Scan::last_rows`].
+    pub(crate) fn last_rows(&self, shard: usize, series: &[usize]) -> Result<LastRows, QueryError> {
+        match self {
+            Self::Stored(scan, trace) => {
+                let _stage = enter(trace, Stage::Reading);
+                let rows = scan.last_rows(shard, series)?;
+                count(trace, Count::Rows, rows.times.len());
+                Ok(rows)
+            }
+            Self::Rows { .. } => Ok(LastRows::default()),
         }
     }
 

@@ -260,3 +260,62 @@ fn all_rows_of_many_series_come_in_order() {
         assert_eq!(asked(&format!("SELECT v FROM m LIMIT 5 OFFSET {from}")), format!("[]{some}"));
     }
 }
+
+/// The last rows of long series are kept as columns; what is written, overwritten or deleted later counts all the same.
+#[test]
+fn last_rows_are_right_after_any_change() {
+    let names = Stored(engine());
+    let mut model = Model::new();
+    let write = |first, series, start, rows, fields, seed| Change::Write {
+        first,
+        series,
+        start,
+        skew: 0,
+        step: 10,
+        rows,
+        fields,
+        seed,
+    };
+    let asks: Vec<Ask> = (0..4)
+        .flat_map(|columns| {
+            let ask = move |(from, to)| Ask {
+                from,
+                to,
+                filter: 0,
+                columns,
+                ascending: false,
+                limit: 1,
+                offset: 0,
+                grouped: true,
+            };
+            [(-1, 100_000), (-1, 2_500), (2_500, 100_000)].map(ask)
+        })
+        .collect();
+    let changes = [
+        write(0, SERIES, 1_500, 300, 3, 1),
+        Change::Flush,
+        // Out of order, late, at the last time of others, with one field only, and beyond.
+        write(0, 10, 1_000, 80, 3, 2),
+        write(10, 10, 1_500, 300, 1, 3),
+        write(20, 10, 4_490, 1, 2, 4),
+        write(30, 5, 4_495, 1, 2, 5),
+        Change::Flush,
+        write(30, 10, 4_500, 90, 2, 6),
+        Change::Delete { series: Some(40), start: 4_000, len: 10_000 },
+        Change::Flush,
+        Change::Merge,
+        Change::Delete { series: None, start: 4_480, len: 20 },
+        write(41, 3, 4_490, 1, 1, 7),
+        Change::Flush,
+        Change::Merge,
+    ];
+    for change in &changes {
+        apply(&names.0, &mut model, change);
+        for one in &asks {
+            // The second time out of the cache.
+            for _ in 0..2 {
+                assert_eq!(ask(&names, &one.text()), one.answer(&model), "{change:?}: {}", one.text());
+            }
+        }
+    }
+}

@@ -193,13 +193,13 @@ mod tests {
             FrameColumn::Values(numbers),
             labels(&[None, Some("again"), Some("c")], &rows),
         ];
-        let names = ["time", "a", "b", "c", "n", "d"].map(|name| Text::from(name.as_bytes())).to_vec();
+        let names = ["time", "a", "b", "c", "n", "d"].map(|name| Text::from(name.as_bytes()));
         let frame = Frame { rows: 4, columns };
         for layout in [Layout::Json, Layout::TextCsv, Layout::Msgpack] {
             let answered = |frame: Frame| {
                 let mut answer = Answer::new(Form { layout, statements: 1, ..Form::default() });
                 answer.begin(0, true);
-                answer.item(&Item::Series(Header { name: Text::default(), tags: None, columns: names.clone() }));
+                answer.item(&Item::Series(Header { name: Text::default(), tags: None, columns: names.clone().into() }));
                 answer.item(&Item::Rows(frame));
                 answer.end(&[], None);
                 answer.finish()

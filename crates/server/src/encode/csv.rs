@@ -15,6 +15,7 @@ use super::cells::{Cell, Print};
 use super::number::{push_decimal, push_integer};
 use super::{Form, TimeForm};
 use model::{Frame, Header, Item, Text};
+use std::sync::Arc;
 
 /// An answer under way.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub struct Csv {
     /// The statement whose columns were printed last.
     shown: Option<usize>,
     /// The columns that were printed last.
-    columns: Vec<Text>,
+    columns: Arc<[Text]>,
     /// Name and tags of the series under way, as each of its rows begins.
     lead: Vec<u8>,
     /// Rows of the answer so far.
@@ -37,7 +38,7 @@ pub struct Csv {
 impl Csv {
     /// An answer without a statement.
     pub(super) fn new(form: Form) -> Self {
-        let (out, lead, columns) = (Vec::new(), Vec::new(), Vec::new());
+        let (out, lead, columns) = (Vec::new(), Vec::new(), Arc::default());
         Self { form, out, statement: 0, shown: None, columns, lead, rows: 0, cut: false }
     }
 
@@ -73,7 +74,7 @@ impl Csv {
             self.part();
             self.columns.clone_from(&header.columns);
             self.out.extend_from_slice(b"name,tags");
-            for column in &header.columns {
+            for column in &*header.columns {
                 self.out.push(b',');
                 push_field(column, &mut self.out);
             }
@@ -117,7 +118,7 @@ impl Csv {
     pub(super) fn end(&mut self, error: Option<&str>) {
         if let Some(error) = error {
             self.part();
-            self.columns.clear();
+            self.columns = Arc::default();
             push_error(error, &mut self.out);
         }
     }

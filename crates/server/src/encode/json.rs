@@ -15,7 +15,8 @@ use super::number::{push_float, push_integer};
 use super::pretty::push_pretty;
 use super::text::push_string;
 use super::{Form, TimeForm};
-use model::{Frame, Header, Item};
+use model::{Frame, Header, Item, Text};
+use std::sync::Arc;
 
 /// An answer under way.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Json {
     statements: usize,
     /// `"name":..,"tags":..,"columns":..` of the series under way.
     series: Option<Vec<u8>>,
+    /// Names of columns, and how they are printed: the next series has the same ones as a rule.
+    columns: (Arc<[Text]>, Vec<u8>),
     /// Rows of the series in the document under way.
     rows: usize,
     /// Series of the statement under way that are written, or begun.
@@ -56,6 +59,7 @@ impl Json {
             statement: 0,
             statements: 0,
             series: None,
+            columns: (Arc::default(), printed(&[])),
             rows: 0,
             series_count: 0,
             total_rows: 0,
@@ -112,13 +116,22 @@ impl Json {
             return;
         }
         self.end_series(true);
-        self.series = Some(head(header));
+        self.series = Some(self.head(header));
         self.series_count += 1;
         self.rows = 0;
         if self.form.chunk_rows.is_none() {
             self.out.extend_from_slice(if self.series_count == 1 { b",\"series\":[" } else { b"," });
             self.out.extend_from_slice(self.series.as_deref().unwrap_or_default());
         }
+    }
+
+    fn head(&mut self, header: &Header) -> Vec<u8> {
+        if !Arc::ptr_eq(&self.columns.0, &header.columns) {
+            self.columns = (Arc::clone(&header.columns), printed(&header.columns));
+        }
+        let mut head = head(header);
+        head.extend_from_slice(&self.columns.1);
+        head
     }
 
     /// Ends the series under way; `more`: another document of the statement follows.
@@ -246,6 +259,7 @@ impl Json {
 }
 
 /// `{"name":..,"tags":{..},"columns":[..]`, still open.
+/// What a series opens with, but for its columns.
 fn head(header: &Header) -> Vec<u8> {
     let mut out = vec![b'{'];
     if !header.name.is_empty() {
@@ -265,8 +279,13 @@ fn head(header: &Header) -> Vec<u8> {
         }
         out.extend_from_slice(b"},");
     }
-    out.extend_from_slice(b"\"columns\":[");
-    for (index, column) in header.columns.iter().enumerate() {
+    out
+}
+
+/// Names of columns, as a series opens with them.
+fn printed(columns: &[Text]) -> Vec<u8> {
+    let mut out = b"\"columns\":[".to_vec();
+    for (index, column) in columns.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }

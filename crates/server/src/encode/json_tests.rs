@@ -11,7 +11,7 @@ fn series(name: &str) -> Item {
     Item::Series(Header {
         name: name.as_bytes().into(),
         tags: Some(vec![(b"h".as_slice().into(), b"a".as_slice().into())]),
-        columns: vec![b"time".as_slice().into(), b"v".as_slice().into()],
+        columns: ["time", "v"].map(|name| name.as_bytes().into()).into(),
     })
 }
 
@@ -52,6 +52,26 @@ fn a_whole_answer() {
             r#"{"name":"n","tags":{"h":"a"},"columns":["time","v"],"values":[[5,2.5]]}]},"#,
             r#"{"statement_id":1,"messages":[{"level":"warning","text":"careful"}],"error":"broken"}]}"#,
             "\n"
+        )
+    );
+}
+
+#[test]
+fn each_series_opens_with_its_own_columns() {
+    let names = |names: &[&str]| names.iter().map(|name| name.as_bytes().into()).collect::<Arc<[Text]>>();
+    let (two, three) = (names(&["time", "v"]), names(&["time", "v", "w"]));
+    let mut answer = Json::new(form(None));
+    answer.begin(0, true);
+    for columns in [&two, &two, &three, &Arc::default(), &two] {
+        answer.item(&Item::Series(Header { columns: Arc::clone(columns), ..Header::default() }));
+    }
+    answer.end(&[], None);
+    let (two, three) = (r#"{"columns":["time","v"]}"#, r#"{"columns":["time","v","w"]}"#);
+    assert_eq!(
+        text(answer.finish()),
+        format!(
+            "{{\"results\":[{{\"statement_id\":0,\"series\":[{two},{two},{three},{},{two}]}}]}}\n",
+            r#"{"columns":[]}"#
         )
     );
 }

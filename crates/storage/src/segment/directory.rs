@@ -154,6 +154,11 @@ impl Group {
         self.rows.len()
     }
 
+    /// The types of the columns, but of the timestamps.
+    pub(crate) fn field_types(&self) -> impl Iterator<Item = FieldType> {
+        self.types.iter().flatten().copied()
+    }
+
     /// Rows of all pages.
     pub(crate) fn total_rows(&self) -> u64 {
         self.rows.iter().map(|&rows| u64::from(rows)).sum()

@@ -84,6 +84,11 @@ impl Segment {
         Self::new(self.entry.clone(), self.file.clone(), self.cluster, cache)
     }
 
+    /// Where what is read of it is kept.
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
     /// Whose its entries of the cache are.
     pub(crate) fn owner(&self) -> u64 {
         self.owner

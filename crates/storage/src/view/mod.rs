@@ -11,7 +11,7 @@
 //! * `condition` – tests of tags, on an index; `series` – series of all sources; `union` – merges them by key
 //! * `source` – segments and runs as pieces of rows; `arrange` – pieces to cuts; `cut` – merges pieces; `clash` – times in common
 //! * `sweep` – many series at once, page by page; `reach` – which series are worth a cut; `footprint` – how much there is to read
-//! * `scan` – the walk; `bands` – all series of a segment at once; `deleted` – what deletes leave of a segment
+//! * `ends` – last rows of many series; `scan` – the walk; `bands` – all series of a segment at once; `deleted` – what deletes leave of a segment
 
 mod arrange;
 mod bands;
@@ -19,6 +19,7 @@ mod clash;
 mod condition;
 mod cut;
 mod deleted;
+mod ends;
 mod footprint;
 mod reach;
 mod scan;
@@ -34,6 +35,7 @@ pub use bands::Band;
 pub(crate) use condition::matching;
 pub use condition::{TagCondition, TagTest};
 pub use cut::Cut;
+pub use ends::LastRows;
 pub use footprint::Footprint;
 pub use scan::{LastOf, Scan};
 pub use series::SeriesSet;

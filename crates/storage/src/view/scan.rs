@@ -24,7 +24,7 @@ const RUN_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Scan<'v> {
     pub(super) set: SeriesSet,
-    fields: Arc<[FieldType]>,
+    pub(super) fields: Arc<[FieldType]>,
     pub(super) range: TimeRange,
     /// For each source of the set; `None` if it has nothing for this scan.
     pub(super) opened: Vec<Option<Arc<Opened>>>,

@@ -156,7 +156,7 @@ impl GroupColumns {
         self.0.iter().map(|&(_, column)| column)
     }
 
-    fn get(&self, field: usize) -> Option<u32> {
+    pub(super) fn get(&self, field: usize) -> Option<u32> {
         let found = self.0.binary_search_by_key(&(field as u32), |&(field, _)| field);
         found.ok().map(|at| self.0[at].1)
     }
@@ -446,7 +446,7 @@ fn rows_of(pages: &[u32]) -> usize {
     pages.iter().map(|&rows| rows as usize).sum()
 }
 
-fn page_id(measurement: usize, group: u32, column: u32, page: u32) -> PageId {
+pub(super) fn page_id(measurement: usize, group: u32, column: u32, page: u32) -> PageId {
     PageId { measurement: measurement as u32, group, column, page }
 }
 

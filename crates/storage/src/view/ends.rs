@@ -1,0 +1,157 @@
+//! The last row of each series, where one segment alone has it: read once for all series of a column group and kept in the cache as
+//! columns, so that a page is not looked up for each value.
+//!
+//! What is kept is of a segment, which never changes, under the segment's own number: it cannot be stale. Rows in memory, other segments
+//! and deletes are looked at each time, and whatever of them might have a row at the same time or later leaves the series to its cuts.
+
+use super::scan::Scan;
+use super::source::{Opened, page_id};
+use crate::cache::{Key, Kind};
+use crate::error::StorageError;
+use crate::segment::Segment;
+use crate::segment::directory::{Directory, Group};
+use model::{Column, FieldType, Presence, Values};
+use std::sync::Arc;
+
+/// Series of a column group above which their last rows are not kept: they are all read at once.
+const MOST: usize = 8_192;
+/// And as many as one in so many of them must be asked for.
+const PART: usize = 8;
+
+/// The last rows of some series.
+#[derive(Debug, Default)]
+pub struct LastRows {
+    /// For each series that was asked for the row that is its last one, if it is here.
+    pub rows: Vec<Option<u32>>,
+    /// The rows' times (ns).
+    pub times: Vec<i64>,
+    /// For each field of the scan its values in the rows.
+    pub columns: Vec<Column>,
+}
+
+/// A column group of a source in which the last row of a series is: their numbers, and the series' place in the group.
+#[derive(Clone, Copy, PartialEq)]
+struct End {
+    source: usize,
+    group: usize,
+    place: usize,
+}
+
+impl Scan<'_> {
+    /// The last rows that some series (numbers in the set) have in a shard, as far as they are within the scan's range and known without a
+    /// cut.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged.
+    pub fn last_rows(&self, shard: usize, series: &[usize]) -> Result<LastRows, StorageError> {
+        let mut ends: Vec<End> = Vec::new();
+        let mut last = LastRows::default();
+        for &one in series {
+            let end = self.end_of(shard, one, series.len()).filter(|(time, _)| self.range.contains(*time));
+            last.rows.push(end.map(|(time, end)| {
+                last.times.push(time);
+                ends.push(end);
+                ends.len() as u32 - 1
+            }));
+        }
+        for (field, &field_type) in self.fields.iter().enumerate() {
+            last.columns.push(self.end_column((field, field_type), &ends)?);
+        }
+        Ok(last)
+    }
+
+    /// The time of the last row of a series, and where it is.
+    fn end_of(&self, shard: usize, series: usize, all: usize) -> Option<(i64, End)> {
+        let mut best: Option<(i64, Option<End>)> = None;
+        let mut note = |time: i64, end: Option<End>| match &mut best {
+            Some((known, _)) if *known > time => {}
+            // Who has a row at the same time has other fields of it.
+            Some((known, place)) if *known == time => *place = None,
+            _ => best = Some((time, end)),
+        };
+        for source in self.by_shard.get(shard).cloned().unwrap_or_default() {
+            let Some(opened) = &self.opened[source] else { continue };
+            let Some(local) = self.set.local(source, series) else { continue };
+            match &**opened {
+                Opened::Segment { directory, columns, .. } => {
+                    for (number, (group, columns)) in directory.groups.iter().zip(columns).enumerate() {
+                        if columns.is_empty() {
+                            continue;
+                        }
+                        let Ok(place) = group.series.binary_search(&local) else { continue };
+                        if group.packed {
+                            note(group.last[group.rows_of(place).0], None);
+                            continue;
+                        }
+                        let is_kept = self.set.inner.sources[source].deleted.is_none() && is_kept(group, all);
+                        let end = is_kept.then_some(End { source, group: number, place });
+                        note(group.last[group.pages_of(place).end - 1], end);
+                    }
+                }
+                Opened::Run { run, table, .. } => {
+                    let table = &run.tables[*table];
+                    note(table.times[table.rows(local as usize).end - 1], None);
+                }
+            }
+        }
+        best.and_then(|(time, end)| Some((time, end?)))
+    }
+
+    /// The values of a field at some ends.
+    fn end_column(&self, (field, field_type): (usize, FieldType), ends: &[End]) -> Result<Column, StorageError> {
+        let (mut values, mut present) = (Values::new(field_type), Vec::new());
+        // Ends follow each other in the same group.
+        let mut known: Option<(usize, usize, Option<Arc<Values>>)> = None;
+        for (row, end) in (0u32..).zip(ends) {
+            let is_it = known.as_ref().is_some_and(|(source, group, _)| (*source, *group) == (end.source, end.group));
+            if !is_it {
+                known = Some((end.source, end.group, self.kept_ends(end, field, field_type)?));
+            }
+            if let Some((_, _, Some(all))) = &known {
+                values.extend_range(all, end.place..end.place + 1);
+                present.push(row);
+            }
+        }
+        let mut column = Column { values, presence: Presence::Sparse(present) };
+        column.seal(ends.len());
+        Ok(column)
+    }
+
+    /// The last values of a field of all series of a column group, if that has the field.
+    fn kept_ends(&self, end: &End, field: usize, field_type: FieldType) -> Result<Option<Arc<Values>>, StorageError> {
+        let Some(Opened::Segment { segment, measurement, directory, columns }) = self.opened[end.source].as_deref()
+        else {
+            return Ok(None);
+        };
+        let Some(column) = columns[end.group].get(field) else { return Ok(None) };
+        let place = [*measurement as u32, end.group as u32, column, 0];
+        let key = Key { owner: segment.owner(), kind: Kind::Ends, place };
+        let ends = || read(segment, directory, (*measurement, end.group, column), field_type);
+        segment.cache().get_or(key, ends).map(Some)
+    }
+}
+
+/// Whether the last rows of a group's series are kept, if so many series are asked for.
+fn is_kept(group: &Group, all: usize) -> bool {
+    let series = group.series.len();
+    let is_small = |field_type: FieldType| field_type != FieldType::String;
+    series <= MOST && series <= all.saturating_mul(PART) && group.field_types().all(is_small)
+}
+
+/// The last values of all series of a column group, and their bytes.
+fn read(
+    segment: &Arc<Segment>,
+    directory: &Arc<Directory>,
+    (measurement, group, column): (usize, usize, u32),
+    field_type: FieldType,
+) -> Result<(Values, u64), StorageError> {
+    let series = &directory.groups[group];
+    let mut values = Values::new(field_type);
+    for place in 0..series.series.len() {
+        let page = series.pages_of(place).end - 1;
+        let read = segment.column(directory, page_id(measurement, group as u32, column, page as u32), field_type)?;
+        values.extend_range(&read.values, read.values.len() - 1..read.values.len());
+    }
+    let bytes = values.bytes() as u64 + 128;
+    Ok((values, bytes))
+}
