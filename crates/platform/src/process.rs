@@ -4,6 +4,7 @@
 
 use rustix::process::{Resource, Rlimit};
 use std::io;
+use std::sync::OnceLock;
 
 /// Ticks of the times in `/proc/PID/stat` in a second: part of Linux's ABI on every architecture we build for.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -47,9 +48,10 @@ pub fn raise_file_limit() -> Option<u64> {
     }
 }
 
-/// Processors that this process may use, at least 1.
+/// Processors that this process might use when it first asked, at least 1.
 pub fn cpus() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    static CPUS: OnceLock<usize> = OnceLock::new();
+    *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Fields 14 and 15 of `stat`. The second field, the name, may hold blanks and parentheses: count from behind it.

@@ -4,8 +4,9 @@
 //! With LIMIT the first chunk is just as long as the limit and the next ones grow, so that the walk ends when all groups
 //! have their rows.
 
-use super::cells::{Chunk, Wanted, accumulate};
+use super::cells::{Chunk, Wanted};
 use super::emit::{Emitter, Way};
+use super::morsels::accumulate_all;
 use super::{Flow, Group, Job, groups};
 use crate::partial::Partial;
 use crate::{QueryError, Sink};
@@ -112,7 +113,7 @@ fn run_batch(
         let bytes = chunk.count.saturating_mul(cells).saturating_mul(size_of::<Partial>());
         let bytes = bytes.saturating_add(members.len().saturating_mul(rows));
         let _grant = job.take(bytes)?;
-        let filled = accumulate(job, members, chunk, wanted)?;
+        let filled = accumulate_all(job, members, chunk, wanted)?;
         done += chunk.count as u64;
         for (number, emitter) in emitters.iter_mut().enumerate() {
             let lone = if let [group] = members { Some(group) } else { None };

@@ -48,16 +48,40 @@ pub(crate) struct Cells {
     pub(crate) buckets: usize,
     /// Memory of values that are kept.
     pub(super) memory: Meter,
+    /// And of values that other cells kept, which became these.
+    others: Vec<Meter>,
 }
 
 impl Cells {
+    /// What a cell takes without what it keeps (bytes).
+    pub(super) const CELL: usize = size_of::<Partial>();
+
+    /// The cells of groups, of which each part has some, in their order.
+    pub(super) fn joined(parts: Vec<Self>) -> Option<Self> {
+        let mut parts = parts.into_iter();
+        let mut all = parts.next()?;
+        for part in parts {
+            all.calls.iter_mut().zip(part.calls).for_each(|(cells, more)| cells.extend(more));
+            all.others.push(part.memory);
+        }
+        Some(all)
+    }
+
+    /// Adds cells of the same groups.
+    pub(super) fn add(&mut self, job: &Job<'_>, part: Self) {
+        for ((cells, more), call) in self.calls.iter_mut().zip(part.calls).zip(&job.plan.calls) {
+            cells.iter_mut().zip(more).for_each(|(cell, more)| cell.merge(call.function, more));
+        }
+        self.others.push(part.memory);
+    }
+
     fn new(job: &Job<'_>, groups: usize, buckets: usize) -> Result<Self, QueryError> {
         let calls = vec![vec![Partial::Empty; groups * buckets]; job.plan.calls.len()];
-        Ok(Self { calls, buckets, memory: Meter::new(job.context)? })
+        Ok(Self { calls, buckets, memory: Meter::new(job.context)?, others: Vec::new() })
     }
 
     /// Everything is accumulated: makes results of what was kept.
-    fn finish(&mut self, job: &Job<'_>) -> Result<(), QueryError> {
+    pub(super) fn finish(&mut self, job: &Job<'_>) -> Result<(), QueryError> {
         let ascending = job.checked.ascending;
         let Self { calls, memory, .. } = self;
         for (cells, call) in calls.iter_mut().zip(&job.plan.calls) {
@@ -129,9 +153,16 @@ pub(super) struct Walk<'j, 'a> {
     pub(super) all: Arc<[usize]>,
 }
 
-/// Accumulates some groups over a chunk. Calls that are wanted in buckets before the first one of the answer see rows that
-/// others do not, so that the calls of each such reach have a walk of their own.
+/// Accumulates some groups over a chunk.
 pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: &Wanted) -> Result<Cells, QueryError> {
+    let mut cells = collect(job, groups, chunk, wanted)?;
+    cells.finish(job)?;
+    Ok(cells)
+}
+
+/// Takes the rows of some groups, of which no results are made yet. Calls that are wanted in buckets before the first one of the
+/// answer see rows that others do not, so that the calls of each such reach have a walk of their own.
+pub(super) fn collect(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: &Wanted) -> Result<Cells, QueryError> {
     let mut cells = Cells::new(job, groups.len(), chunk.count)?;
     let leads: BTreeSet<u32> = job.plan.calls.iter().map(|call| call.lead).collect();
     for lead in leads {
@@ -142,7 +173,6 @@ pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: 
             cells = walk(job, groups, (chunk, calls), wanted, cells)?;
         }
     }
-    cells.finish(job)?;
     Ok(cells)
 }
 
@@ -156,7 +186,7 @@ fn walk(
 ) -> Result<Cells, QueryError> {
     let end = deciding_end(job, &chunk, &calls);
     let mut walk = Walk { job, chunk, wanted, cells, end, all: calls };
-    let sweeps = sweep::pays(&walk, groups.iter().map(|group| group.series.len()).sum());
+    let sweeps = sweep::pays(job, &walk.all, wanted, groups.iter().map(|group| group.series.len()).sum());
     let owners = sweeps.then(|| owners(job, groups)).transpose()?;
     let mut members = if sweeps { Vec::new() } else { members(groups) };
     let mut scan = job.table.source.scan(job.set, &job.bound.scan, chunk.range)?;

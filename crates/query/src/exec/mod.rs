@@ -8,6 +8,7 @@ mod columns;
 pub(crate) mod emit;
 mod gather;
 mod keep;
+mod morsels;
 mod plain;
 mod prune;
 pub(crate) mod raw;

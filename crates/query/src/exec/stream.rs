@@ -11,6 +11,8 @@ use crate::datum::Datum;
 use crate::functions::transform::Running;
 use crate::plan::{Feed, Variable};
 use crate::vector::Vector;
+use influxql::ast::Fill;
+use model::FieldType;
 
 /// The functions of a plan, at the beginning.
 pub(super) fn start(job: &Job<'_>) -> Vec<Running> {
@@ -60,6 +62,10 @@ impl Emitter<'_> {
         vectors: &[Vector],
         rows: &[u32],
     ) -> Result<(), QueryError> {
+        if let Some(reference) = self.lone_feed(job) {
+            self.take_lone(times, &vectors[reference], rows);
+            return Ok(());
+        }
         for same in rows.chunk_by(|&left, &right| times[left as usize] == times[right as usize]) {
             if self.is_full() {
                 break;
@@ -81,5 +87,36 @@ impl Emitter<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The reference that the only function reads, if its values are the only column of numbers, as they are.
+    fn lone_feed(&self, job: &Job<'_>) -> Option<usize> {
+        let plain = matches!(job.plan.fill, Fill::Null | Fill::None);
+        match (&job.plan.transforms[..], &job.plan.variables[..]) {
+            ([applied], [Variable::Transform(0)]) if plain && applied.typed && applied.result != FieldType::String => {
+                if let Feed::Reference(reference) = applied.feed {
+                    Some(reference)
+                } else {
+                    None
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// As [`Emitter::take_rows`], for one function alone: rows at one time need not be put together.
+    fn take_lone(&mut self, times: &[i64], vector: &Vector, rows: &[u32]) {
+        for &row in rows {
+            if self.is_full() {
+                break;
+            }
+            let time = times[row as usize];
+            let Some(value) = vector.get(row as usize) else { continue };
+            let Some(made) = self.running[0].step(time, value) else { continue };
+            if self.pass() {
+                self.times.push(time);
+                self.variables[0].push(Some(made.value()));
+            }
+        }
     }
 }

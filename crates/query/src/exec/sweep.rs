@@ -5,7 +5,7 @@
 //! numbers, one a cell, which become [`Partial`]s at the end. Series that cannot be read so are left to the walk series by
 //! series; both add up.
 
-use super::cells::Walk;
+use super::cells::{Walk, Wanted};
 use super::{Job, check_cancel};
 use crate::QueryError;
 use crate::datum::Datum;
@@ -59,22 +59,22 @@ struct Figures {
     high: Values,
 }
 
-/// How the calls of a walk are accumulated, by the field that each reads; `None`: not so.
-fn kept(walk: &Walk<'_, '_>) -> Option<Vec<(usize, usize, Kept)>> {
+/// How some calls are accumulated, by the field that each reads; `None`: not so.
+fn kept(job: &Job<'_>, calls: &[usize]) -> Option<Vec<(usize, usize, Kept)>> {
     let mut all = Vec::new();
-    for &call in walk.all.iter() {
-        let planned = &walk.job.plan.calls[call];
-        if matches!(walk.job.bound.inputs[planned.reference], Input::Missing) {
+    for &call in calls {
+        let planned = &job.plan.calls[call];
+        if matches!(job.bound.inputs[planned.reference], Input::Missing) {
             continue;
         }
-        let field = walk.field(call)?;
+        let field = job.field(call)?;
         let kept = match planned.function.entry.kernel {
             Kernel::Adding(Adding::Count) => Kept::Count,
             Kernel::Adding(Adding::Sum | Adding::Mean) => Kept::Sum,
             Kernel::Adding(Adding::Spread) | Kernel::Selecting(Selecting::Min | Selecting::Max) => Kept::Bounds,
             _ => return None,
         };
-        let is_number = !matches!(walk.job.bound.scan[field].1, FieldType::String | FieldType::Boolean);
+        let is_number = !matches!(job.bound.scan[field].1, FieldType::String | FieldType::Boolean);
         if kept != Kept::Count && !is_number {
             return None;
         }
@@ -83,14 +83,14 @@ fn kept(walk: &Walk<'_, '_>) -> Option<Vec<(usize, usize, Kept)>> {
     Some(all)
 }
 
-/// Whether so many series of a walk are worth a sweep over all, and no more of their rows is asked than sweeps can tell.
-pub(super) fn pays(walk: &Walk<'_, '_>, series: usize) -> bool {
-    let all = walk.job.set.len();
+/// Whether so many series are worth a sweep over all, and no more of their rows is asked than sweeps can tell.
+pub(super) fn pays(job: &Job<'_>, calls: &[usize], wanted: &Wanted, series: usize) -> bool {
+    let all = job.set.len();
     series >= MANY
         && series >= all / PART
-        && walk.wanted.point.is_none()
-        && matches!(walk.job.bound.filter, Predicate::Always(true))
-        && kept(walk).is_some()
+        && wanted.point.is_none()
+        && matches!(job.bound.filter, Predicate::Always(true))
+        && kept(job, calls).is_some()
 }
 
 /// Takes what it can of a shard into the cells of a walk; `owners` are the groups of all series. Gives which series are left, if
@@ -103,7 +103,7 @@ pub(super) fn take(
 ) -> Result<Option<Sweep>, QueryError> {
     let job = walk.job;
     let Scan::Stored(scan, trace) = scan else { return Ok(None) };
-    let Some(calls) = kept(walk) else { return Ok(None) };
+    let Some(calls) = kept(job, &walk.all) else { return Ok(None) };
     let cells = walk.cells.calls.first().map_or(0, Vec::len);
     let _grant = job.take(Sweep::bytes(owners.len()).saturating_add(calls.len() * cells * 3 * size_of::<u64>()))?;
     let _stage = enter(trace, Stage::Reading);

@@ -1,0 +1,126 @@
+//! Accumulation on several threads: the groups of a batch, or where there are few the series of each, are cut into morsels, which
+//! this thread and helpers take one after the other until none is left.
+//!
+//! How rows are cut does not depend on threads, nor does the order in which what is known of morsels is put together: the same
+//! query over the same rows gives the same sums, to the last bit. Helpers are taken from a number that all queries share and only if
+//! one is free, so that many clients are served side by side and not slower; a small query, and one that must end soon or
+//! is watched stage by stage, has none.
+
+use super::cells::{Cells, Chunk, Wanted, accumulate, collect};
+use super::{Group, Job, sweep};
+use crate::QueryError;
+use parking_lot::Mutex;
+use platform::clock::{Clock, SystemClock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Series from which on a batch is cut.
+const MANY: usize = 32;
+/// Morsels that a batch is cut into at most.
+const MORSELS: usize = 16;
+/// Groups from which on these are cut and not their series.
+const GROUPS: usize = 8;
+
+/// How long a query works alone (ns): to wake another thread costs a part of it.
+const SMALL_NS: u64 = 1_000_000;
+
+/// Threads that help queries now, all told.
+static HELPING: AtomicUsize = AtomicUsize::new(0);
+
+/// A helper's place among those that may help, given back on drop.
+struct Place;
+
+impl Place {
+    /// One, if there are fewer than there are processors beside the one that asks.
+    fn take() -> Option<Self> {
+        let most = platform::process::cpus().saturating_sub(1);
+        let more = |helping: usize| (helping < most).then_some(helping + 1);
+        HELPING.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        HELPING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Accumulates some groups over a chunk.
+pub(crate) fn accumulate_all(
+    job: &Job<'_>,
+    groups: &[Group],
+    chunk: Chunk,
+    wanted: &Wanted,
+) -> Result<Cells, QueryError> {
+    let series: usize = groups.iter().map(|group| group.series.len()).sum();
+    let calls: Vec<usize> = (0..job.plan.calls.len()).collect();
+    // A sweep reads pages, whatever their series: cut by series it would read them once for each morsel.
+    if series < MANY || sweep::pays(job, &calls, wanted, series) {
+        return accumulate(job, groups, chunk, wanted);
+    }
+    if groups.len() >= GROUPS {
+        let morsels: Vec<&[Group]> = groups.chunks(groups.len().div_ceil(MORSELS)).collect();
+        let parts = each(job, &morsels, &|morsel: &&[Group]| accumulate(job, morsel, chunk, wanted))?;
+        return Cells::joined(parts).map_or_else(|| accumulate(job, groups, chunk, wanted), Ok);
+    }
+    let morsels = by_series(groups, series.div_ceil(MORSELS));
+    let cells = groups.len() * chunk.count * calls.len();
+    let _grant = job.take((morsels.len() - 1).saturating_mul(cells).saturating_mul(Cells::CELL))?;
+    let mut parts = each(job, &morsels, &|morsel: &Vec<Group>| collect(job, morsel, chunk, wanted))?.into_iter();
+    let Some(mut all) = parts.next() else { return accumulate(job, groups, chunk, wanted) };
+    parts.for_each(|part| all.add(job, part));
+    all.finish(job)?;
+    Ok(all)
+}
+
+/// The same groups again and again, each time with about so many of their series.
+fn by_series(groups: &[Group], size: usize) -> Vec<Vec<Group>> {
+    let most = groups.iter().map(|group| group.series.len()).max().unwrap_or(0);
+    let share = size.div_ceil(groups.len()).max(1);
+    let part = |group: &Group, from: usize| Group {
+        values: Vec::new(),
+        series: group.series.iter().skip(from).take(share).copied().collect(),
+    };
+    (0..most).step_by(share).map(|from| groups.iter().map(|group| part(group, from)).collect()).collect()
+}
+
+/// Gives each morsel to some thread, and what comes of them, in their order; the first error if there is one.
+fn each<M: Sync>(
+    job: &Job<'_>,
+    morsels: &[M],
+    work: &(dyn Fn(&M) -> Result<Cells, QueryError> + Sync),
+) -> Result<Vec<Cells>, QueryError> {
+    let next = AtomicUsize::new(0);
+    let done: Vec<Mutex<Option<Result<Cells, QueryError>>>> = morsels.iter().map(|_| Mutex::new(None)).collect();
+    let take_one = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        let Some((morsel, slot)) = morsels.get(at).zip(done.get(at)) else { return false };
+        let cells = work(morsel);
+        if cells.is_err() {
+            next.store(morsels.len(), Ordering::Relaxed);
+        }
+        *slot.lock() = Some(cells);
+        true
+    };
+    let clock = SystemClock::new();
+    let alone = job.context.deadline.is_some() || job.context.trace.is_some();
+    while alone || clock.monotonic_ns() < SMALL_NS {
+        if !take_one() {
+            break;
+        }
+    }
+    let left = morsels.len().saturating_sub(next.load(Ordering::Relaxed));
+    let places: Vec<Place> = (1..left).map_while(|_| Place::take()).collect();
+    if left > 0 {
+        platform::thread::helped("query-helper", places.len(), &|| while take_one() {});
+    }
+    drop(places);
+    let mut cells = Vec::with_capacity(morsels.len());
+    for slot in done {
+        match slot.into_inner() {
+            Some(part) => cells.push(part?),
+            // Another one failed first: its error comes.
+            None => continue,
+        }
+    }
+    Ok(cells)
+}
