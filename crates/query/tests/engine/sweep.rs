@@ -122,3 +122,54 @@ fn many_series_add_up_to_what_the_model_says() {
         }
     }
 }
+
+/// What the model says to functions that need every value, or the first or last one, of `x`.
+fn kept(points: &mut [(i64, i64)]) -> String {
+    // At one time the greater value is first, and last.
+    points.sort_unstable();
+    let (first, last) = (points[0].0, points[points.len() - 1].0);
+    let at = |time: i64| points.iter().filter(|point| point.0 == time).map(|point| point.1).max().unwrap();
+    let (first, last) = (at(first), at(last));
+    let mut values: Vec<i64> = points.iter().map(|point| point.1).collect();
+    values.sort_unstable();
+    let middle = values.len() / 2;
+    let median = match values.len() % 2 {
+        0 => (values[middle - 1] + values[middle]) as f64 / 2.0,
+        _ => values[middle] as f64,
+    };
+    values.dedup();
+    format!(" {median} {} {first} {last}", values.len())
+}
+
+#[test]
+fn series_on_several_threads_come_to_what_the_model_says() {
+    let random = SeededRandom::new(11);
+    let names = Stored(engine());
+    let mut model = Model::new();
+    for round in 0..4 {
+        fill(&names, &random, &mut model, round);
+        if round % 2 == 0 {
+            names.0.flush().unwrap();
+        }
+    }
+    // All together, few groups of many series, and many groups.
+    for by in ["", "g", "s"] {
+        let mut groups: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+        for (&(series, time), row) in &model {
+            let key = match by {
+                "" => String::new(),
+                "g" => group(series).to_string(),
+                _ => format!("{series:05}"),
+            };
+            groups.entry(key).or_default().extend(row.get("x").map(|value| (time, *value)));
+        }
+        groups.retain(|_, points| !points.is_empty());
+        let wanted: String = groups.iter_mut().map(|(key, points)| format!("[{key}] 0{};", kept(points))).collect();
+        let group_by = if by.is_empty() { String::new() } else { format!("GROUP BY {by}") };
+        let query =
+            format!("SELECT median(x), count(distinct(x)), first(x), last(x) FROM m WHERE time >= 0 {group_by}");
+        for _ in 0..3 {
+            assert!(ask(&names, &query) == wanted, "{query}");
+        }
+    }
+}
