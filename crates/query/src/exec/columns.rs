@@ -31,8 +31,8 @@ pub(super) fn shown(
     for output in &job.plan.outputs {
         outputs.push(if let Some(key) = label(output) {
             let (shown, places) = owners.get_or_insert_with(|| shown_members(gathered, rows));
-            let text = |&member: &u32| job.set.tag(series[member as usize], key);
-            Made::Labels(Labels { texts: shown.iter().map(text).collect(), rows: Arc::clone(places) })
+            let texts = job.set.tag_of(key, shown.iter().map(|&member| series[member as usize]));
+            Made::Labels(Labels { texts, rows: Arc::clone(places) })
         } else {
             let operand = evaluate(&output.node, rows.len(), &mut |input| {
                 Ok::<_, QueryError>(Operand::Rows(Cow::Borrowed(&vectors[input])))
@@ -88,8 +88,8 @@ fn shown_vectors(
 
 fn tag_vector(job: &Job<'_>, key: &[u8], series: &[usize], (gathered, rows): (&Gathered, &[u32])) -> Vector {
     let mut vector = Vector::new(FieldType::String);
-    for &row in rows {
-        let value = job.set.tag(series[gathered.members[row as usize] as usize], key);
+    let member = |&row: &u32| gathered.members[row as usize] as usize;
+    for value in job.set.tag_of(key, rows.iter().map(|row| series[member(row)])) {
         vector.push(value.as_deref().map(model::Value::String));
     }
     vector

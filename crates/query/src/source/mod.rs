@@ -125,11 +125,11 @@ impl Series {
         }
     }
 
-    /// The value of a tag of a series.
-    pub(crate) fn tag(&self, series: usize, key: &[u8]) -> Option<Text> {
+    /// The values of a tag of some series, of those that have it.
+    pub(crate) fn tag_of(&self, key: &[u8], series: impl Iterator<Item = usize>) -> Vec<Option<Text>> {
         match self {
-            Self::Stored(set) => set.tag(series, key),
-            Self::Rows(rows, chosen) => rows.tags(chosen[series]).get(key).map(Text::from),
+            Self::Stored(set) => set.tag_of(key, series),
+            Self::Rows(rows, chosen) => series.map(|at| rows.tags(chosen[at]).get(key).map(Text::from)).collect(),
         }
     }
 

@@ -101,6 +101,7 @@ fn walk(slot: u64, series: u32, start: i64, rows: i64, step: i64) -> SortedRun {
         starts: (0..=series).map(|at| at * rows as u32).collect(),
         times: (0..series).flat_map(|_| (0..rows).map(|row| (start + row * step) * 1_000_000_000)).collect(),
         columns: (0..2).map(column).collect(),
+        bounds: std::sync::OnceLock::new(),
     };
     SortedRun { tables: vec![table], slots: (slot, slot) }
 }

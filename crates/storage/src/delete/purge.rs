@@ -59,5 +59,6 @@ fn purge_table(table: &SortedTable, tombstones: &[Arc<Tombstone>]) -> Option<Sor
         starts,
         times: assemble::times(&pieces, &[&table.times]),
         columns: columns.into_iter().filter(|(_, column)| !column.values.is_empty()).collect(),
+        bounds: std::sync::OnceLock::new(),
     })
 }

@@ -117,6 +117,7 @@ impl<'a> Parts<'a> {
             starts,
             times: assemble::times(pieces, &times),
             columns: assemble::columns(pieces, &columns),
+            bounds: std::sync::OnceLock::new(),
         }
     }
 

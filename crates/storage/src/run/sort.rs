@@ -58,6 +58,7 @@ fn table(chunks: &[&Chunk]) -> SortedTable {
         starts,
         times: assemble::times(&pieces, &times),
         columns: assemble::columns(&pieces, &columns),
+        bounds: std::sync::OnceLock::new(),
     }
 }
 

@@ -6,8 +6,9 @@
 use super::rank::SeriesList;
 use crate::Slot;
 use crate::schema::FieldKey;
-use model::{Column, Text};
+use model::{Column, Text, TimeRange};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// The rows of one measurement in one shard.
 #[derive(Clone, Debug)]
@@ -22,9 +23,21 @@ pub(crate) struct SortedTable {
     pub(crate) times: Vec<i64>,
     /// The fields, ascending by id; each column speaks of all rows of the table.
     pub(crate) columns: Vec<(FieldKey, Column)>,
+    /// What [`SortedTable::range`] has found.
+    pub(crate) bounds: OnceLock<TimeRange>,
 }
 
 impl SortedTable {
+    /// Bounds of its times; empty if it has no row. Looked for once.
+    pub(crate) fn range(&self) -> TimeRange {
+        *self.bounds.get_or_init(|| {
+            let none = TimeRange::new(i64::MAX, i64::MIN);
+            let bounds = |rows: &[u32]| TimeRange::new(self.times[rows[0] as usize], self.times[rows[1] as usize - 1]);
+            let full = self.starts.windows(2).filter(|rows| rows[0] < rows[1]);
+            full.fold(none, |range, rows| range.union(&bounds(rows)))
+        })
+    }
+
     /// The rows of a series, one at least.
     #[inline]
     pub(crate) fn rows(&self, series: usize) -> Range<usize> {

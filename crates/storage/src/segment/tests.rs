@@ -53,6 +53,7 @@ fn walks(series: u32, rows: u32) -> SortedRun {
         starts: (0..=series).map(|at| at * rows).collect(),
         times: (0..series).flat_map(|_| (0..rows).map(|row| (147_000_000 + i64::from(row)) * 10_000_000_000)).collect(),
         columns: (0..10).map(|id| (key(id), walk())).collect(),
+        bounds: std::sync::OnceLock::new(),
     };
     SortedRun { tables: vec![table], slots: (1, 1) }
 }

@@ -336,16 +336,7 @@ impl Source {
     fn range(&self) -> Result<TimeRange, StorageError> {
         match &self.kind {
             SourceKind::Segment(segment, at) => Ok(segment.contents()?.measurements[*at].range),
-            SourceKind::Run(run, at) => {
-                let table = &run.tables[*at];
-                let none = TimeRange::new(i64::MAX, i64::MIN);
-                let bounds = |rows: &[u32]| {
-                    let (first, last) = (rows[0] as usize, rows[1] as usize - 1);
-                    TimeRange::new(table.times[first], table.times[last])
-                };
-                let full = table.starts.windows(2).filter(|rows| rows[0] < rows[1]);
-                Ok(full.fold(none, |range, rows| range.union(&bounds(rows))))
-            }
+            SourceKind::Run(run, at) => Ok(run.tables[*at].range()),
         }
     }
 }

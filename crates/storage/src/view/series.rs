@@ -200,12 +200,16 @@ impl SeriesSet {
         index.tags(local)
     }
 
-    /// The value of a tag of a series, if it has it.
+    /// The values of a tag of some series, of those that have it.
     #[must_use]
-    pub fn tag(&self, series: usize, key: &[u8]) -> Option<Text> {
-        let (index, local) = self.inner.known(series);
-        let value = index.column(key)?.value(local);
-        (!value.is_empty()).then(|| value.into())
+    pub fn tag_of(&self, key: &[u8], series: impl Iterator<Item = usize>) -> Vec<Option<Text>> {
+        let columns: Vec<Option<&TagColumn>> = self.inner.indexes.iter().map(|index| index.column(key)).collect();
+        let value = |series: usize| {
+            let (part, local) = self.inner.found.known(series);
+            let value = columns[part as usize]?.value(local as usize);
+            (!value.is_empty()).then(|| value.into())
+        };
+        series.map(value).collect()
     }
 
     /// The tag keys that some series of the measurement has, sorted.

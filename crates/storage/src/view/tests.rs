@@ -117,7 +117,14 @@ fn run_of(model: &Model, slot: u64) -> SortedRun {
     let columns = columns.into_iter().enumerate().filter(|(_, column)| !column.values.is_empty());
     let columns = columns.map(|(at, column)| (key(at), column)).collect();
     let series = SeriesList::of_keys(model.keys().map(Vec::as_slice));
-    let table = SortedTable { measurement: b"cpu".as_slice().into(), series, starts, times, columns };
+    let table = SortedTable {
+        measurement: b"cpu".as_slice().into(),
+        series,
+        starts,
+        times,
+        columns,
+        bounds: std::sync::OnceLock::new(),
+    };
     SortedRun { tables: vec![table], slots: (slot, slot) }
 }
 
