@@ -9,8 +9,9 @@ use crate::block::integer::Int;
 use crate::varint::Reader;
 use crate::{CodecError, Result};
 
-/// From this many numbers on it pays to prepare for several tokens a look-up.
-const MANY: usize = 1_000;
+/// From this many numbers on it pays to prepare for several tokens a look-up: that takes as long as some thousand numbers, and four
+/// times the memory. Of most blocks a query reads a page or two.
+const MANY: usize = 4_000;
 
 const BAD_MODEL: CodecError = CodecError::Invalid("code lengths of a prefix code");
 pub(super) const BAD_PAGE: CodecError = CodecError::Invalid("prefix coded page");

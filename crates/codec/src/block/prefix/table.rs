@@ -8,10 +8,10 @@ pub(super) const SLOTS: usize = 1 << LIMIT;
 /// Values that one look-up gives at most.
 pub(super) const STEP: usize = 6;
 
-/// By the next [`LIMIT`] bits, behind a one: what up to six tokens below 64 come to (a signed byte each: the token, or the sum of all
+/// By the next [`LIMIT`] bits: what up to six tokens below 64 come to (a signed byte each: the token, or the sum of all
 /// steps so far; behind the last one it is repeated), their number in byte 6, their bits in byte 7. 0 where a large token or no code
-/// begins. Below that the same by fewer bits, behind a one as well.
-pub(super) type Several = [u64; 2 * SLOTS];
+/// begins.
+pub(super) type Several = [u64; SLOTS];
 
 const COUNT: u32 = 48;
 /// Where an entry's bits stand.
@@ -28,18 +28,18 @@ pub(super) fn count(entry: u64) -> usize {
 /// The entry for the next bits.
 #[inline(always)]
 pub(super) fn look(several: &Several, word: u64) -> u64 {
-    several[SLOTS | word as usize & (SLOTS - 1)]
+    several[word as usize & (SLOTS - 1)]
 }
 
 /// The table of several tokens; `STEPS`: tokens are zigzag steps. Each entry is made of a shorter one, without a branch that could be
-/// mispredicted.
+/// mispredicted; these stand before the others, by fewer bits behind a one, and are not kept.
 pub(super) fn several<const STEPS: bool>(single: &[u16; SLOTS]) -> Box<Several> {
     let mut lens = [0; 256];
     single
         .iter()
         .filter(|&&entry| entry > 0)
         .for_each(|&entry| lens[usize::from(entry & 0xff)] = u64::from(entry >> 8));
-    let mut table = Box::new([0; 2 * SLOTS]);
+    let mut table = vec![0; 2 * SLOTS];
     for known in 0..=LIMIT {
         let top = 1 << known;
         for slot in 0..top {
@@ -50,7 +50,9 @@ pub(super) fn several<const STEPS: bool>(single: &[u16; SLOTS]) -> Box<Several> 
             table[slot | top] = if fits { entry } else { 0 };
         }
     }
-    table
+    let mut kept = Box::new([0; SLOTS]);
+    kept.copy_from_slice(&table[SLOTS..]);
+    kept
 }
 
 /// The entry of a token with those behind it, as many as an entry holds; 0 if a sum gets too large.
