@@ -8,6 +8,7 @@ mod hostile;
 mod limits;
 mod msgpack;
 mod query;
+mod short;
 mod status;
 mod write;
 

@@ -86,6 +86,7 @@ pub(crate) fn execute(
     let outcome = catch_unwind(AssertUnwindSafe(|| statements::run(inner, statement, request, sink)));
     let result = outcome.unwrap_or_else(|panic| Err(ExecuteError::Panic(crate::background::panic_text(&*panic))));
     let result = match result {
+        Ok(()) if request.within.is_some() && sink.is_late() => Err(ExecuteError::Query(QueryError::Late)),
         Err(ExecuteError::Query(QueryError::Interrupted)) if ticket.timed_out() => Err(ExecuteError::Timeout),
         other => other,
     };

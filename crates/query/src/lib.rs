@@ -120,6 +120,11 @@ pub struct Deadline {
 pub trait Sink {
     /// Takes a part of the answer.
     fn item(&mut self, item: Item) -> ControlFlow<()>;
+
+    /// Whether it broke because the answer is longer than may be made by a deadline: then the query is late.
+    fn is_late(&self) -> bool {
+        false
+    }
 }
 
 /// Runs a SELECT.

@@ -18,6 +18,8 @@ use std::sync::Arc;
 /// Columns that a SELECT may have once `*` is written out: planning looks at them in pairs, and that cannot be stopped.
 const MOST_COLUMNS: usize = 20_000;
 
+/// Series of which rows are read on a thread that has other work to do.
+const AT_ONCE: usize = 4_096;
 /// Rows of a frame between two SELECTs.
 const FRAME: usize = 1 << 14;
 
@@ -115,6 +117,9 @@ pub(crate) fn execute(
     for table in &tables(prepared, &plan, context)? {
         let bound = Bound::new(&plan, checked, table)?;
         let set = table.source.series(&table.name, &bound.tags)?;
+        if set.len() > AT_ONCE && context.deadline.is_some() {
+            return Err(QueryError::Late);
+        }
         let job = Job { select, checked, plan: &plan, bound: &bound, table, set: &set, context };
         let by_rows = !checked.has_calls || plan.is_stream();
         let flow = if by_rows { exec::raw::run(&job, sink)? } else { exec::aggregate::run(&job, sink)? };

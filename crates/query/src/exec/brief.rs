@@ -47,7 +47,8 @@ pub(super) struct Batch<'a, 'b> {
 impl<'a, 'b> Batch<'a, 'b> {
     /// An empty one; `None` if the query does not ask for few rows.
     pub(super) fn new(job: &'b Job<'a>) -> Result<Option<Self>, QueryError> {
-        let is_plain = matches!(job.plan.fill, Fill::Null | Fill::None) && !job.plan.is_stream();
+        let is_stored = job.table.source.is_stored();
+        let is_plain = is_stored && matches!(job.plan.fill, Fill::Null | Fill::None) && !job.plan.is_stream();
         let wanted = job.select.limit.saturating_add(job.select.offset);
         let is_brief = is_plain && job.select.limit > 0 && wanted <= FEW && !job.plan.dimensions.is_empty();
         let (gathered, most, shows_all) = (Gathered::new(job)?, most_rows(job).min(ROWS), shows_all(job));
@@ -187,6 +188,7 @@ impl<'a, 'b> Batch<'a, 'b> {
             return Ok(());
         }
         let (job, ascending) = (self.job, self.job.checked.ascending);
+        job.check_cancel()?;
         let most = if self.shows_all { missing } else { usize::MAX };
         let before = self.gathered.times.len();
         let part = Part { stretch: job.reach(0), most, ascending };

@@ -26,6 +26,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use storage::Stats;
 
+/// What a cell may keep where its results are made on a thread that has other work to do (bytes).
+const AT_ONCE: usize = 64 << 10;
 /// Calls up to which each is compared with each to find those that share the leaves of a cut.
 const SHARED: usize = 64;
 
@@ -90,6 +92,9 @@ impl Cells {
             }
             for cell in cells.iter_mut().filter(|cell| !cell.is_empty()) {
                 job.check_cancel()?;
+                if cell.bytes() > AT_ONCE && job.context.deadline.is_some() {
+                    return Err(QueryError::Late);
+                }
                 let most = cell.bytes() + cell.bytes_to_finish();
                 memory.change(cell.bytes(), most)?;
                 cell.finish(call.function, ascending);
@@ -396,7 +401,10 @@ impl Walk<'_, '_> {
         if self.end == End::Last {
             pages.reverse();
         }
-        pages.iter().try_for_each(|page| self.part(page, &decode, group, tags, filter))
+        pages.iter().try_for_each(|page| {
+            self.job.check_cancel()?;
+            self.part(page, &decode, group, tags, filter)
+        })
     }
 
     /// The place in the chunk of the only bucket that a range of time lies in, all of it; `None` if there is none.

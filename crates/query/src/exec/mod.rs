@@ -188,7 +188,11 @@ pub(crate) fn groups(job: &Job<'_>) -> Result<(Vec<Group>, Meter), QueryError> {
     let mut meter = Meter::new(job.context)?;
     meter.add(job.set.bytes())?;
     meter.add(job.set.len() * (size_of::<usize>() + job.plan.dimensions.len() * size_of::<u32>()))?;
-    let columns: Vec<TagColumn> = job.plan.dimensions.iter().map(|key| job.set.tag_column(key)).collect();
+    let mut columns: Vec<TagColumn> = Vec::with_capacity(job.plan.dimensions.len());
+    for key in &job.plan.dimensions {
+        job.check_cancel()?;
+        columns.push(job.set.tag_column(key));
+    }
     let named = by_values(job, &columns, &mut meter)?.into_iter().map(|(key, series)| {
         let values = key.iter().zip(&columns).map(|(&at, (values, _))| values[at as usize].clone()).collect();
         Group { values, series }
@@ -215,7 +219,12 @@ fn by_values(job: &Job<'_>, columns: &[TagColumn], meter: &mut Meter) -> Result<
         [(values, places)] => {
             meter.add(values.iter().map(|value| GROUP + 24 + value.len()).sum())?;
             let mut members: Vec<Vec<usize>> = vec![Vec::new(); values.len()];
-            places.iter().enumerate().for_each(|(series, &place)| members[place as usize].push(series));
+            for (series, &place) in places.iter().enumerate() {
+                if series % 4_096 == 0 {
+                    job.check_cancel()?;
+                }
+                members[place as usize].push(series);
+            }
             let some = (0u32..).zip(members).filter(|(_, series)| !series.is_empty());
             Ok(some.map(|(place, series)| (vec![place], series)).collect())
         }

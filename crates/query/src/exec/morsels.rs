@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const MANY: usize = 32;
 /// Morsels that a batch is cut into at most.
 const MORSELS: usize = 16;
+/// Cells up to which series are cut: each morsel has all of them.
+const FEW: usize = 1 << 12;
 /// Groups from which on these are cut and not their series.
 const GROUPS: usize = 8;
 
@@ -62,8 +64,11 @@ pub(crate) fn accumulate_all(
         let parts = each(job, &morsels, &|morsel: &&[Group]| accumulate(job, morsel, chunk, wanted))?;
         return Cells::joined(parts).map_or_else(|| accumulate(job, groups, chunk, wanted), Ok);
     }
-    let morsels = by_series(groups, series.div_ceil(MORSELS));
     let cells = groups.len() * chunk.count * calls.len();
+    if cells > FEW {
+        return accumulate(job, groups, chunk, wanted);
+    }
+    let morsels = by_series(groups);
     let _grant = job.take((morsels.len() - 1).saturating_mul(cells).saturating_mul(Cells::CELL))?;
     let mut parts = each(job, &morsels, &|morsel: &Vec<Group>| collect(job, morsel, chunk, wanted))?.into_iter();
     let Some(mut all) = parts.next() else { return accumulate(job, groups, chunk, wanted) };
@@ -72,15 +77,14 @@ pub(crate) fn accumulate_all(
     Ok(all)
 }
 
-/// The same groups again and again, each time with about so many of their series.
-fn by_series(groups: &[Group], size: usize) -> Vec<Vec<Group>> {
-    let most = groups.iter().map(|group| group.series.len()).max().unwrap_or(0);
-    let share = size.div_ceil(groups.len()).max(1);
-    let part = |group: &Group, from: usize| Group {
-        values: Vec::new(),
-        series: group.series.iter().skip(from).take(share).copied().collect(),
+/// The same groups again and again, each time with a part of the series of each.
+fn by_series(groups: &[Group]) -> Vec<Vec<Group>> {
+    let part = |group: &Group, number: usize| {
+        let share = group.series.len().div_ceil(MORSELS);
+        let series = group.series.iter().skip(number * share).take(share).copied().collect();
+        Group { values: Vec::new(), series }
     };
-    (0..most).step_by(share).map(|from| groups.iter().map(|group| part(group, from)).collect()).collect()
+    (0..MORSELS).map(|number| groups.iter().map(|group| part(group, number)).collect()).collect()
 }
 
 /// Gives each morsel to some thread, and what comes of them, in their order; the first error if there is one.
@@ -123,4 +127,22 @@ fn each<M: Sync>(
         }
     }
     Ok(cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_series_is_in_one_morsel_however_uneven_groups_are() {
+        let group = |series: std::ops::Range<usize>| Group { values: Vec::new(), series: series.collect() };
+        for groups in [vec![group(0..400), group(400..401), group(401..401)], vec![group(0..33)]] {
+            let morsels = by_series(&groups);
+            assert!(morsels.len() <= MORSELS);
+            for (at, group) in groups.iter().enumerate() {
+                let parts: Vec<usize> = morsels.iter().flat_map(|morsel| morsel[at].series.clone()).collect();
+                assert_eq!(parts, group.series);
+            }
+        }
+    }
 }

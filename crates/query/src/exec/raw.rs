@@ -145,7 +145,7 @@ pub(super) fn run_group(
         carried: vec![None; job.plan.references.len()],
         stream: job.plan.is_stream().then(|| Emitter::new(job, group)).transpose()?,
     };
-    let sifts = sift::is_better(group, &state);
+    let sifts = sift::is_better(job, group, &state);
     for &shard in shards {
         let flow = match sifts {
             true => sift::run_shard(job, group, (scan, shard), &mut state, sink)?,

@@ -27,15 +27,20 @@ const MANY: usize = 1 << 14;
 const SEVERAL: usize = 16;
 /// Such a LIMIT, with OFFSET (rows).
 const SMALL: u64 = 4_096;
+/// Of so many series between those of a group one must be its own.
+const DENSE: usize = 8;
 /// A pass that did not fit is tried again with one so many times fewer rows; one that found few is followed by one for more.
 const LESS: usize = 4;
 /// Rows that may be gathered beyond twice those that are kept.
 const SLACK: usize = 1_024;
 
-/// Whether a group is walked like this.
-pub(super) fn is_better(group: &Group, state: &State<'_>) -> bool {
+/// Whether a group is walked like this. Storage is asked for all series between the first and the last of a group, so these must not be
+/// many more than are its own; and rows of another SELECT may have series and time in common.
+pub(super) fn is_better(job: &Job<'_>, group: &Group, state: &State<'_>) -> bool {
     let series = group.series.len();
-    series > MANY || (series > SEVERAL && state.wanted() <= SMALL)
+    let is_many = series > MANY || (series > SEVERAL && state.wanted() <= SMALL);
+    let span = group.series.last().zip(group.series.first()).map_or(0, |(last, first)| last - first + 1);
+    is_many && span / DENSE <= series && job.table.source.is_stored()
 }
 
 /// The rows of one shard.
@@ -196,6 +201,7 @@ impl<'a, 'b> Pass<'a, 'b> {
                 pages.reverse();
             }
             for page in &pages {
+                self.job.check_cancel()?;
                 self.take(page, place, &member)?;
             }
         }

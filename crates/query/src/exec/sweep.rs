@@ -107,7 +107,7 @@ pub(super) fn take(
     let cells = walk.cells.calls.first().map_or(0, Vec::len);
     let _grant = job.take(Sweep::bytes(owners.len()).saturating_add(calls.len() * cells * 3 * size_of::<u64>()))?;
     let _stage = enter(trace, Stage::Reading);
-    let Some(sweep) = scan.sweep(shard)? else { return Ok(None) };
+    let Some(sweep) = scan.sweep(shard, &|| check_cancel(job.context))? else { return Ok(None) };
     let figures = |&(call, field, kept): &(usize, usize, Kept)| Figures::new(job, (call, field, kept), cells);
     let mut figures: Vec<Figures> = calls.iter().map(figures).collect();
     let (mut stretches, mut places) = (Vec::new(), Vec::new());

@@ -319,3 +319,18 @@ fn last_rows_are_right_after_any_change() {
         }
     }
 }
+
+#[test]
+fn rows_of_a_subquery_at_one_time_are_all_there() {
+    let names = Stored(engine());
+    let lines = |host: u32| (0..4).map(move |value| format!("m,h=h{host:05} v={}i {value}\n", value * 7 % 4));
+    write(&names.0, (0..17_000).flat_map(lines).collect());
+    let inner = "(SELECT distinct(v) AS d FROM m WHERE time >= 0 AND time < 1000 GROUP BY time(1000ns), h)";
+    for order in ["", " ORDER BY time DESC"] {
+        let all = ask(&names, &format!("SELECT d FROM {inner}{order}"));
+        assert_eq!(all.matches(';').count(), 4 * 17_000, "{order}");
+        let some = ask(&names, &format!("SELECT d FROM {inner}{order} LIMIT 7 OFFSET 2"));
+        let wanted: Vec<&str> = all.trim_start_matches("[]").split_inclusive(';').skip(2).take(7).collect();
+        assert_eq!(some, format!("[]{}", wanted.concat()), "{order}");
+    }
+}

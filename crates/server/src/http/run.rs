@@ -77,6 +77,9 @@ impl Job {
                     out.answer.end(&[], Some(&error));
                 }
             }
+            if within.is_some() && !out.is_late() {
+                continue;
+            }
             if out.stopped.is_some() || out.pass_on().is_break() {
                 return out.stopped.take().unwrap_or(Ended::Gone);
             }
@@ -128,6 +131,10 @@ impl Sink for Output {
         let gathered = self.answer.waiting().max(self.answer.held());
         let sent = if gathered >= PIECE { self.pass_on() } else { ControlFlow::Continue(()) };
         if more { sent } else { ControlFlow::Break(()) }
+    }
+
+    fn is_late(&self) -> bool {
+        matches!(self.stopped, Some(Ended::Late))
     }
 }
 
@@ -267,7 +274,8 @@ pub(super) fn at_once(job: &mut Job, (gzip, layout): (bool, Layout)) -> Option<R
     let mut out = Output::new(job, gzip, None);
     let begin = shared.node.monotonic();
     let ended = job.run(&mut out, Some(shapes::DEADLINE));
-    shared.shapes.took(shape, shared.node.monotonic().saturating_sub(begin));
+    let took = shared.node.monotonic().saturating_sub(begin);
+    shared.shapes.took(shape, if matches!(ended, Ended::Late) { Duration::MAX } else { took });
     matches!(ended, Ended::Whole).then(|| answer(reply::whole(out.whole()), gzip, layout))
 }
 
@@ -288,7 +296,8 @@ pub(super) async fn on_thread(
         let begin = job.shared.node.monotonic();
         let ended = job.run(&mut out, None);
         if let Some(shape) = job.shape {
-            job.shared.shapes.took(shape, job.shared.node.monotonic().saturating_sub(begin));
+            let took = job.shared.node.monotonic().saturating_sub(begin);
+            job.shared.shapes.took(shape, if out.streaming { Duration::MAX } else { took });
         }
         if matches!(ended, Ended::Whole) {
             out.finish();

@@ -2,7 +2,7 @@
 //!
 //! A query that takes less than it costs to wake another thread is run by the thread that has read it. Nobody can tell beforehand
 //! how long one takes, but dashboards ask the same again and again, with other times, numbers and hosts. So a query's
-//! shape is its text without digits and without what stands between single quotes, and its database and policy. A shape is short when
+//! shape is its text without numbers and without what stands between single quotes, and its database and policy. A shape is short when
 //! its last query was. That may be wrong: so one that is tried has a deadline, and begins anew elsewhere when it has passed.
 
 use ahash::RandomState;
@@ -43,7 +43,7 @@ impl Shapes {
         }
         // Where it is cut does not matter: a wrong guess costs time only.
         for plain in text.split('\'').step_by(2) {
-            shape.extend(plain.bytes().filter(|byte| !byte.is_ascii_digit()));
+            push_without_numbers(plain.as_bytes(), &mut shape);
         }
         Shape(self.hasher.hash_one(&shape).max(1))
     }
@@ -69,6 +69,19 @@ impl Shapes {
     }
 }
 
+/// Appends a text without its numbers; digits of a name stay.
+fn push_without_numbers(text: &[u8], out: &mut Vec<u8>) {
+    let (mut in_name, mut quoted) = (false, false);
+    for &byte in text {
+        quoted ^= byte == b'"';
+        in_name =
+            quoted || byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80 || (in_name && byte.is_ascii_digit());
+        if in_name || !byte.is_ascii_digit() {
+            out.push(byte);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +93,9 @@ mod tests {
         let one = shape("SELECT max(v) FROM cpu WHERE host = 'a' AND time >= 1s AND time < 20s LIMIT 5");
         assert_eq!(one, shape("SELECT max(v) FROM cpu WHERE host = 'bcd' AND time >= 15s AND time < 2s LIMIT 50"));
         assert_ne!(one, shape("SELECT min(v) FROM cpu WHERE host = 'a' AND time >= 1s AND time < 20s LIMIT 5"));
+        assert_ne!(shape("SELECT v FROM cpu1"), shape("SELECT v FROM cpu2"));
+        assert_ne!(shape("SELECT v FROM \"cpu 1\""), shape("SELECT v FROM \"cpu 2\""));
+        assert_eq!(shape("SELECT v FROM m WHERE time > 15m"), shape("SELECT v FROM m WHERE time > 20m"));
         assert_ne!(shapes.shape("SELECT v FROM m", "a", ""), shapes.shape("SELECT v FROM m", "", "a"));
     }
 

@@ -73,8 +73,12 @@ impl Scan<'_> {
     /// rows of a source are deleted.
     ///
     /// # Errors
-    /// A file cannot be read or is damaged.
-    pub fn sweep(&self, shard: usize) -> Result<Option<Sweep>, StorageError> {
+    /// A file cannot be read or is damaged, or `check`, which is asked now and then, fails.
+    pub fn sweep<E: From<StorageError>>(
+        &self,
+        shard: usize,
+        check: &dyn Fn() -> Result<(), E>,
+    ) -> Result<Option<Sweep>, E> {
         let sources: Vec<usize> = self.left(shard).collect();
         if sources.iter().any(|&at| self.set.inner.sources[at].deleted.is_some()) {
             return Ok(None);
@@ -91,23 +95,29 @@ impl Scan<'_> {
             }
         }
         if parts > 1 {
-            self.find_clashes(&sources, &mut alone)?;
+            self.find_clashes(&sources, &mut alone, check)?;
         }
         Ok(Some(Sweep { alone }))
     }
 
     /// Marks the series of which a source has rows that do not lie behind those of the sources before it.
-    fn find_clashes(&self, sources: &[usize], alone: &mut [bool]) -> Result<(), StorageError> {
+    fn find_clashes<E: From<StorageError>>(
+        &self,
+        sources: &[usize],
+        alone: &mut [bool],
+        check: &dyn Fn() -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut last = vec![i64::MIN; alone.len()];
         for &at in sources {
             self.each_block(at, &mut |block| {
+                check()?;
                 for rows in block.rows {
                     let (first, end) = (block.times[rows.start as usize], block.times[rows.end as usize - 1]);
                     let (last, alone) = (&mut last[rows.series as usize], &mut alone[rows.series as usize]);
                     *alone |= first <= *last;
                     *last = end.max(*last);
                 }
-                Ok::<_, StorageError>(())
+                Ok::<_, E>(())
             })?;
         }
         Ok(())
