@@ -50,9 +50,11 @@ impl<'a, 'b> Batch<'a, 'b> {
         let is_stored = job.table.source.is_stored();
         let is_plain = is_stored && matches!(job.plan.fill, Fill::Null | Fill::None) && !job.plan.is_stream();
         let wanted = job.select.limit.saturating_add(job.select.offset);
-        let is_brief = is_plain && job.select.limit > 0 && wanted <= FEW && !job.plan.dimensions.is_empty();
+        if !is_plain || job.select.limit == 0 || wanted > FEW || job.plan.dimensions.is_empty() {
+            return Ok(None);
+        }
         let (gathered, most, shows_all) = (Gathered::new(job)?, most_rows(job).min(ROWS), shows_all(job));
-        let batch = Self {
+        Ok(Some(Self {
             job,
             groups: Vec::new(),
             series: Vec::new(),
@@ -63,17 +65,13 @@ impl<'a, 'b> Batch<'a, 'b> {
             last: Vec::new(),
             last_rows: LastRows::default(),
             memory: job.take(0)?,
-        };
-        Ok(is_brief.then_some(batch))
+        }))
     }
 
     /// Asks for the last rows of all groups of one series that will come, if these are what is wanted and no filter is to be asked.
     pub(super) fn look_ahead(&mut self, groups: &[Group], scan: &Scan<'_>, shards: &[usize]) -> Result<(), QueryError> {
         let job = self.job;
-        let is_plain = |input: &Input| match input {
-            Input::Field(read, wanted) => read.len() == 1 && job.bound.scan[read[0]].1 == *wanted,
-            _ => true,
-        };
+        let is_plain = |input: &Input| !matches!(input, Input::Field(..)) || job.bound.field(input).is_some();
         let is_last = !job.checked.ascending && job.select.limit == 1 && job.select.offset == 0 && self.shows_all;
         let is_plain = is_last && job.bound.inputs.iter().all(is_plain);
         let mut lone: Vec<usize> =

@@ -81,7 +81,7 @@ fn shown_vectors(
             _ if !needed => Vector::new(vector.values.field_type()),
             Input::Field(..) => vector.take(rows),
             Input::Tag(key) => tag_vector(job, key, series, (gathered, rows)),
-            Input::Missing => missing_vector(vector.values.field_type(), rows.len()),
+            Input::Missing => Vector::missing(vector.values.field_type(), rows.len()),
         });
     vectors.zip(carried).map(|(vector, carried)| filled(vector, job.plan.fill, carried)).collect()
 }
@@ -92,12 +92,6 @@ fn tag_vector(job: &Job<'_>, key: &[u8], series: &[usize], (gathered, rows): (&G
     for value in job.set.tag_of(key, rows.iter().map(|row| series[member(row)])) {
         vector.push(value.as_deref().map(model::Value::String));
     }
-    vector
-}
-
-fn missing_vector(field_type: FieldType, rows: usize) -> Vector {
-    let mut vector = Vector::new(field_type);
-    (0..rows).for_each(|_| vector.push(None));
     vector
 }
 

@@ -69,12 +69,7 @@ impl Job<'_> {
 
     /// The field of the scan that a call reads, if it is a single one, and as it is stored.
     pub(crate) fn field(&self, call: usize) -> Option<usize> {
-        match &self.bound.inputs[self.plan.calls[call].reference] {
-            Input::Field(physical, wanted) if physical.len() == 1 && self.bound.scan[physical[0]].1 == *wanted => {
-                Some(physical[0])
-            }
-            _ => None,
-        }
+        self.bound.field(&self.bound.inputs[self.plan.calls[call].reference])
     }
 
     /// The making of rows begins, as far as somebody wants to know.

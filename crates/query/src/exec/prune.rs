@@ -13,11 +13,7 @@ use storage::Bounds;
 fn input_bounds(bound: &Bound, input: usize, of_field: impl Fn(usize) -> Bounds) -> Bounds {
     match &bound.inputs[input] {
         Input::Missing => Bounds::Nothing,
-        Input::Tag(_) => Bounds::Unknown,
-        Input::Field(physical, wanted) => match physical[..] {
-            [field] if bound.scan[field].1 == *wanted => of_field(field),
-            _ => Bounds::Unknown,
-        },
+        other => bound.field(other).map_or(Bounds::Unknown, of_field),
     }
 }
 

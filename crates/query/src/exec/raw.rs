@@ -198,7 +198,7 @@ fn run_shard(
     let (mut pieces, members) = pieces_of(job, group, (scan, shard), &mut memory)?;
     // What is left of the query's range, from where the walk stands.
     let mut range = job.reach(0);
-    let needed = usize::try_from(state.left.saturating_add(state.skip)).unwrap_or(usize::MAX);
+    let needed = usize::try_from(state.wanted()).unwrap_or(usize::MAX);
     let most = most_rows(job);
     let mut rows = needed.max(LEAST).min(most);
     // How long a stretch may be (ns).

@@ -359,6 +359,17 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
+    /// The field of the scan that an input reads, if it is a single one, and as it is stored.
+    pub(crate) fn field(&self, input: &Input) -> Option<usize> {
+        match input {
+            Input::Field(physical, wanted) => match physical[..] {
+                [field] if self.scan[field].1 == *wanted => Some(field),
+                _ => None,
+            },
+            Input::Missing | Input::Tag(_) => None,
+        }
+    }
+
     /// Binds the plan's references and the condition to a table.
     pub(crate) fn new(plan: &Plan, checked: &Checked, table: &Table) -> Result<Bound, QueryError> {
         let schema = Schema::new(std::slice::from_ref(table));

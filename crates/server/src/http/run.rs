@@ -45,11 +45,11 @@ enum Ended {
 }
 
 impl Job {
-    /// Runs the statements, one after the other; after the first that fails, the rest is not executed. `within`: all of them are to
-    /// end by then.
+    /// Runs the statements, one after the other; after the first that fails, the rest is not executed. `within`: so long each of
+    /// them may take.
     fn run(&mut self, out: &mut Output, within: Option<Duration>) -> Ended {
         let node = Arc::clone(&self.shared.node);
-        let begin = node.monotonic();
+        self.request.within = within;
         let mut failed = false;
         for (id, statement) in self.statements.iter().enumerate() {
             out.answer.begin(id, matches!(statement, Statement::Select(_)));
@@ -57,7 +57,6 @@ impl Job {
                 out.answer.end(&[], Some("not executed"));
                 continue;
             }
-            self.request.within = within.map(|within| within.saturating_sub(node.monotonic().saturating_sub(begin)));
             let done = match node.execute(statement, &self.request, out) {
                 Err(error) if error.is_late() => return Ended::Late,
                 done => done.map_err(|error| error.to_string()),
@@ -216,17 +215,9 @@ impl Output {
         std::mem::take(gzip.get_mut())
     }
 
-    /// The last bytes as they are sent.
-    fn last(self, rest: &[u8]) -> Vec<u8> {
-        let Some(mut gzip) = self.gzip else { return rest.to_vec() };
-        let _ = gzip.write_all(rest);
-        gzip.finish().unwrap_or_default()
-    }
-
     /// All that there is, of an answer of which nothing was sent.
-    fn whole(mut self) -> Vec<u8> {
-        let rest = std::mem::take(&mut self.answer).finish();
-        if self.gzip.is_some() { self.last(&rest) } else { rest }
+    fn whole(self) -> Vec<u8> {
+        ended(self.gzip, self.answer.finish())
     }
 
     /// Sends what is left.
@@ -238,15 +229,20 @@ impl Output {
                 return;
             }
         }
-        let (outlet, streaming, gzip, held) =
-            (self.outlet.take(), self.streaming, self.gzip.is_some(), self.held.take());
-        let bytes = if gzip { self.last(&rest) } else { rest };
-        if let Some(outlet) = outlet {
+        let bytes = ended(self.gzip.take(), rest);
+        if let Some(outlet) = &self.outlet {
             // A client that has gone needs no answer.
-            let _ = outlet.send(if streaming { Message::Last(bytes) } else { Message::Whole(bytes) });
+            let _ = outlet.send(if self.streaming { Message::Last(bytes) } else { Message::Whole(bytes) });
         }
-        drop(held);
     }
+}
+
+/// The last bytes of an answer, as they are sent.
+fn ended(gzip: Option<GzEncoder<Vec<u8>>>, rest: Vec<u8>) -> Vec<u8> {
+    let Some(mut gzip) = gzip else { return rest };
+    // Writing to a vector cannot fail.
+    let _ = gzip.write_all(&rest);
+    gzip.finish().unwrap_or_default()
 }
 
 /// The way to the reader.
