@@ -27,9 +27,22 @@ pub fn count_true(values: &[bool]) -> usize {
     values.iter().filter(|&&v| v).count()
 }
 
+/// Values of a slice that is reduced value by value: to look for the place afterwards takes longer.
+const SHORT: usize = 16;
+
 /// First the value alone, in a loop that vectorises, then its place.
+#[inline]
 fn first_of<T: Copy + PartialEq>(values: &[T], pick: impl Fn(T, T) -> T) -> Option<(T, usize)> {
     let &first = values.first()?;
+    if values.len() <= SHORT {
+        let mut best = (first, 0);
+        for (at, &value) in values.iter().enumerate().skip(1) {
+            // Two choices that need no branch: values come in any order.
+            let better = pick(best.0, value) != best.0;
+            best = (if better { value } else { best.0 }, if better { at } else { best.1 });
+        }
+        return Some(best);
+    }
     let value = values.iter().fold(first, |best, &v| pick(best, v));
     let at = values.iter().position(|&v| v == value)?;
     Some((value, at))

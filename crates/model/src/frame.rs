@@ -1,7 +1,7 @@
 //! Some rows of an answer as columns: what query operators pass on and what the server encodes.
 //!
 //! An answer to one statement is a sequence of [`Item`]s: a [`Header`] opens an output series, [`Frame`]s with its rows
-//! follow. An answer without a header has no series.
+//! follow. An answer without a header has no series. Where series have few rows each, one frame has those of many.
 //!
 //! Invariant: a frame has as many columns as its header has names, and all of them speak of `rows` rows.
 
@@ -47,7 +47,7 @@ impl FrameColumn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
     /// The texts; a missing one is printed as null.
-    pub texts: Vec<Option<Text>>,
+    pub texts: Texts,
     /// For each row its text's place.
     pub rows: Arc<[u32]>,
 }
@@ -57,7 +57,7 @@ impl Labels {
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&[u8]> {
         let place = *self.rows.get(row)?;
-        self.texts.get(place as usize)?.as_deref()
+        self.texts.get(place as usize)
     }
 
     /// The same as a column of strings.
@@ -79,6 +79,41 @@ impl Labels {
     }
 }
 
+/// Texts, some of which may be missing, without an allocation for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// A missing one is empty here.
+    strings: Strings,
+    present: Vec<bool>,
+}
+
+impl Texts {
+    /// Appends a text, or that there is none.
+    pub fn push(&mut self, text: Option<&[u8]>) {
+        self.strings.push(text.unwrap_or_default());
+        self.present.push(text.is_some());
+    }
+
+    /// A text; `None` if it is missing, or none of these.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        let present = *self.present.get(index)?;
+        present.then(|| self.strings.get(index))
+    }
+
+    /// How many there are, missing ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.present.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.present.is_empty()
+    }
+}
+
 /// Some rows of the series that the last header opened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
@@ -95,4 +130,26 @@ pub enum Item {
     Series(Header),
     /// Rows of the series that began last.
     Rows(Frame),
+    /// Several whole series.
+    Many(Many),
+}
+
+impl Item {
+    /// The rows that it has.
+    #[must_use]
+    pub fn frame(&self) -> Option<&Frame> {
+        match self {
+            Self::Series(_) => None,
+            Self::Rows(frame) | Self::Many(Many { frame, .. }) => Some(frame),
+        }
+    }
+}
+
+/// Several output series of few rows each, which have the same columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Many {
+    /// What opens each, and the number of its rows.
+    pub series: Vec<(Header, usize)>,
+    /// Their rows, one series after the other.
+    pub frame: Frame,
 }

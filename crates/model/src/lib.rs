@@ -23,7 +23,7 @@ pub mod time;
 
 pub use batch::{Batch, KeyError, KeySpan, KeyText, MOST_ERROR_BYTES, Table, TableColumn};
 pub use column::{Column, FieldType, Presence, Strings, Value, Values};
-pub use frame::{Frame, FrameColumn, Header, Item, Labels};
+pub use frame::{Frame, FrameColumn, Header, Item, Labels, Many, Texts};
 pub use tag_set::TagSet;
 pub use time::TimeRange;
 

@@ -123,6 +123,29 @@ pub fn civil(time: i64) -> Civil {
     Civil { year, month, day, hour: of_day / 3_600, minute: of_day / 60 % 60, second: of_day % 60, nanosecond }
 }
 
+/// As [`civil`], in numbers as small as the years 1677 to 2262 need, which is several times faster.
+#[allow(clippy::cast_possible_truncation)]
+fn civil_of(time: i64) -> Civil {
+    // Days from 0000-03-01 to 1970-01-01, so that nothing is negative.
+    const BEFORE: i64 = 719_468;
+    let seconds = (time.div_euclid(SECOND) + BEFORE * 86_400) as u64;
+    let (days, of_day) = ((seconds / 86_400) as u32, (seconds % 86_400) as u32);
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    Civil {
+        year: i64::from(era * 400 + year_of_era + u32::from(month <= 2)),
+        month,
+        day: day_of_year - (153 * shifted + 2) / 5 + 1,
+        hour: of_day / 3_600,
+        minute: of_day / 60 % 60,
+        second: of_day % 60,
+        nanosecond: time.rem_euclid(SECOND) as u32,
+    }
+}
+
 /// The instant (ns) of a civil date and time, or `None` outside `i64`.
 #[must_use]
 pub fn from_civil(civil: &Civil) -> Option<i64> {
@@ -136,21 +159,35 @@ pub fn from_civil(civil: &Civil) -> Option<i64> {
 
 /// Appends an instant (ns) as RFC 3339 in UTC, the fraction without trailing zeros: `2026-11-24T10:00:00.5Z`.
 pub fn push_rfc3339(time: i64, out: &mut Vec<u8>) {
-    let civil = civil(time);
-    push_padded(u64::try_from(civil.year).unwrap_or(0), 4, out);
-    for (mark, part) in
-        [(b'-', civil.month), (b'-', civil.day), (b'T', civil.hour), (b':', civil.minute), (b':', civil.second)]
-    {
-        out.push(mark);
-        push_padded(u64::from(part), 2, out);
+    let civil = civil_of(time);
+    // An instant lies in the years 1677 to 2262.
+    let year = u32::try_from(civil.year).unwrap_or(0);
+    let mut text = *b"0000-00-00T00:00:00Z";
+    for (at, part) in [
+        (0, year / 100),
+        (2, year % 100),
+        (5, civil.month),
+        (8, civil.day),
+        (11, civil.hour),
+        (14, civil.minute),
+        (17, civil.second),
+    ] {
+        text[at] = digit(part / 10);
+        text[at + 1] = digit(part);
     }
-    if civil.nanosecond != 0 {
-        out.push(b'.');
-        push_padded(u64::from(civil.nanosecond), 9, out);
-        while out.last() == Some(&b'0') {
-            out.pop();
-        }
+    if civil.nanosecond == 0 {
+        out.extend_from_slice(&text);
+        return;
     }
+    out.extend_from_slice(&text[..text.len() - 1]);
+    out.push(b'.');
+    let (mut rest, mut digits) = (civil.nanosecond, [0; 9]);
+    for slot in digits.iter_mut().rev() {
+        *slot = digit(rest);
+        rest /= 10;
+    }
+    let shown = digits.iter().rposition(|&digit| digit != b'0').map_or(0, |last| last + 1);
+    out.extend_from_slice(&digits[..shown]);
     out.push(b'Z');
 }
 
@@ -162,13 +199,10 @@ pub fn rfc3339(time: i64) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn push_padded(mut number: u64, width: usize, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + width, b'0');
-    for slot in out[start..].iter_mut().rev() {
-        *slot = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-    }
+/// The last decimal digit of a number, as text.
+#[allow(clippy::cast_possible_truncation)]
+fn digit(number: u32) -> u8 {
+    b'0' + (number % 10) as u8
 }
 
 #[cfg(test)]
@@ -202,5 +236,18 @@ mod tests {
         assert!(range.overlaps(&TimeRange::new(9, 20)) && !range.overlaps(&TimeRange::new(10, 20)));
         assert!(range.intersect(&TimeRange::new(10, 20)).is_empty());
         assert!(range.covers(&TimeRange::new(6, 9)));
+    }
+
+    #[test]
+    fn small_numbers_give_the_same_dates() {
+        let step = 86_399_999_999_999 * 3 + 1;
+        let mut time = i64::MIN;
+        while let Some(next) = time.checked_add(step) {
+            assert_eq!(civil_of(time), civil(time), "{time}");
+            time = next;
+        }
+        for time in [i64::MAX, -1, 0, 1, SECOND, -SECOND, 951_782_400 * SECOND, 951_868_800 * SECOND - 1] {
+            assert_eq!(civil_of(time), civil(time), "{time}");
+        }
     }
 }

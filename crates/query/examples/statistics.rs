@@ -50,7 +50,7 @@ struct Rows(usize);
 
 impl Sink for Rows {
     fn item(&mut self, item: Item) -> ControlFlow<()> {
-        if let Item::Rows(frame) = item {
+        if let Some(frame) = item.frame() {
             self.0 += frame.rows;
         }
         ControlFlow::Continue(())

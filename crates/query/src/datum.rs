@@ -69,6 +69,18 @@ impl From<Value<'_>> for Datum {
     }
 }
 
+impl From<f64> for Datum {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<i64> for Datum {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
 impl From<Scalar> for Datum {
     fn from(scalar: Scalar) -> Self {
         match scalar {

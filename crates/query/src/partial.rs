@@ -162,14 +162,19 @@ impl Partial {
     }
 
     /// The function's result, if it is one value.
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_wrap)]
     pub(crate) fn result(&self) -> Option<Datum> {
+        self.value().map(Datum::from)
+    }
+
+    /// The same, borrowed.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_wrap)]
+    pub(crate) fn value(&self) -> Option<Value<'_>> {
         Some(match self {
-            Partial::Count(count) => Datum::Integer(*count as i64),
-            Partial::Sum(value) | Partial::Value(value) => value.clone(),
-            Partial::Mean(sum, count) => Datum::Float(sum.as_f64()? / *count as f64),
+            Partial::Count(count) => Value::Integer(*count as i64),
+            Partial::Sum(value) | Partial::Value(value) => value.value(),
+            Partial::Mean(sum, count) => Value::Float(sum.as_f64()? / *count as f64),
             Partial::Spread(min, max) => adding::spread(min, max)?,
-            Partial::Point(point) => point.value.clone(),
+            Partial::Point(point) => point.value.value(),
             Partial::Empty | Partial::Collected(_) | Partial::Seen(_) | Partial::Ranked(_) => return None,
             Partial::Points(_) | Partial::Listed(_) => return None,
         })

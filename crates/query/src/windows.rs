@@ -30,6 +30,18 @@ impl Windows {
         }
     }
 
+    /// The bucket of an instant (ns) that lies behind another bucket, and its end; given is that other one, with its end. Mostly it is the
+    /// next.
+    pub(crate) fn after(&self, (index, end): (i64, i64), time: i64) -> (i64, i64) {
+        match end.checked_add(self.interval) {
+            Some(next) if time <= next => (index + 1, next),
+            _ => {
+                let index = self.index(time);
+                (index, self.end(index))
+            }
+        }
+    }
+
     /// The first instant (ns) of a bucket; clamped to `i64`.
     pub(crate) fn start(&self, index: i64) -> i64 {
         if self.interval == 0 {
@@ -62,5 +74,19 @@ mod tests {
         assert_eq!((windows.start(0), windows.end(0)), (7, 16));
         assert_eq!(Windows::new(10, 3).index(i64::MIN), i64::MIN / 10 - 2);
         assert_eq!(Windows::new(0, 5).index(77), 0);
+    }
+
+    #[test]
+    fn the_bucket_behind_another_is_that_of_the_instant() {
+        let windows = Windows::new(10, 3);
+        for index in [-3, 0, 7] {
+            let end = windows.end(index);
+            for time in [end + 1, end + 10, end + 11, end + 1_000] {
+                let found = windows.index(time);
+                assert_eq!(windows.after((index, end), time), (found, windows.end(found)), "{index} {time}");
+            }
+        }
+        let last = windows.index(i64::MAX);
+        assert_eq!(windows.after((last - 1, windows.end(last - 1)), i64::MAX), (last, windows.end(last)));
     }
 }

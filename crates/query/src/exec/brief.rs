@@ -2,9 +2,9 @@
 //! made once for many groups and not for each.
 //!
 //! A series' cuts are read from the end of the answer's order, page by page, until there are rows enough. Rows of all groups stand one
-//! after the other, each with the place of its group for its member; what is made of them is cut up again into a frame for each group.
+//! after the other, each with the place of its group for its member, and are handed over in one frame for all groups.
 
-use super::emit::Made;
+use super::emit::whole_frame;
 use super::gather::{Gathered, Member, Part, gather, member, most_rows, shows_all};
 use super::stretch::{beyond, first_part};
 use super::{Flow, Group, Job, columns, give, prune, raw};
@@ -13,10 +13,9 @@ use crate::predicate::Predicate;
 use crate::source::{Cut, Scan};
 use crate::{QueryError, Sink};
 use influxql::ast::Fill;
-use model::{Frame, FrameColumn, Item, Labels};
+use model::{Item, Many};
 use platform::budget::Grant;
 use std::ops::Range;
-use std::sync::Arc;
 use storage::LastRows;
 
 /// Rows of a group that are few.
@@ -214,39 +213,11 @@ impl<'a, 'b> Batch<'a, 'b> {
         }
         gathered.pad(self.job);
         let mut none = vec![None; self.job.plan.references.len()];
-        let mut outputs = columns::shown(self.job, &series, (&gathered, &rows), &mut none)?;
-        // The rows of a group have the same label.
-        let mut labels = Places::default();
-        for (group, part) in groups.iter().filter(|(_, part)| !part.is_empty()) {
-            let times = rows[part.clone()].iter().map(|&row| gathered.times[row as usize]).collect();
-            let mut columns = Vec::with_capacity(outputs.len() + 1);
-            columns.push(FrameColumn::Times(times));
-            columns.extend(outputs.iter_mut().map(|output| match output {
-                Made::Vector(vector) => FrameColumn::Values(vector.slice(part.clone()).into_column()),
-                Made::Labels(all) => {
-                    let text = all.texts[all.rows[part.start] as usize].take();
-                    FrameColumn::Labels(Labels { texts: vec![text], rows: labels.of(part.len()) })
-                }
-            }));
-            for item in [Item::Series(self.job.header(group)), Item::Rows(Frame { rows: part.len(), columns })] {
-                if let Flow::Stop = give(sink, item) {
-                    return Ok(Flow::Stop);
-                }
-            }
-        }
-        Ok(Flow::Continue)
-    }
-}
-
-/// The places of rows that all have the first label.
-#[derive(Default)]
-struct Places(Arc<[u32]>);
-
-impl Places {
-    fn of(&mut self, rows: usize) -> Arc<[u32]> {
-        if self.0.len() != rows {
-            self.0 = vec![0; rows].into();
-        }
-        Arc::clone(&self.0)
+        let outputs = columns::shown(self.job, &series, (&gathered, &rows), &mut none)?;
+        let times = rows.iter().map(|&row| gathered.times[row as usize]).collect();
+        let frame = whole_frame(times, outputs);
+        let shown = groups.iter().filter(|(_, part)| !part.is_empty());
+        let series = shown.map(|(group, part)| (self.job.header(group), part.len())).collect();
+        Ok(give(sink, Item::Many(Many { series, frame })))
     }
 }

@@ -5,6 +5,7 @@
 //! in common and add up: pages with statistics, and a rest. A selector whose point is wanted (the time of a least or greatest
 //! value, or other columns) uses statistics only to pass over cuts that cannot change anything.
 
+use super::fold::{ColumnRows, segments};
 use super::keep::extra_value;
 use super::sweep::{self, NOBODY};
 use super::{Group, Job, Meter, Reader, prune};
@@ -20,7 +21,7 @@ use crate::source::{Cut, Scan};
 use crate::trace::{Count, Stage};
 use crate::vector::Rows;
 use crate::windows::Windows;
-use model::{Column, Presence, TagSet, TimeRange};
+use model::{TagSet, TimeRange};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -78,7 +79,8 @@ impl Cells {
     }
 
     fn new(job: &Job<'_>, groups: usize, buckets: usize) -> Result<Self, QueryError> {
-        let calls = vec![vec![Partial::Empty; groups * buckets]; job.plan.calls.len()];
+        let cells = |_| std::iter::repeat_with(Partial::default).take(groups * buckets).collect();
+        let calls = (0..job.plan.calls.len()).map(cells).collect();
         Ok(Self { calls, buckets, memory: Meter::new(job.context)?, others: Vec::new() })
     }
 
@@ -480,8 +482,13 @@ impl Walk<'_, '_> {
     ) -> Result<(), QueryError> {
         let times = cut.times()?;
         let range = self.chunk.range;
-        let start = times.partition_point(|&time| time < range.start);
-        let end = start + times[start..].partition_point(|&time| time <= range.end);
+        // What lies within the range need not be looked through: times of many pages are in no processor's cache.
+        let (start, end) = if range.covers(&cut.range()) {
+            (0, times.len())
+        } else {
+            let start = times.partition_point(|&time| time < range.start);
+            (start, start + times[start..].partition_point(|&time| time <= range.end))
+        };
         let reader = Reader { cut, inputs: &self.job.bound.inputs, tags };
         let Some(selected) = select_rows(&reader, filter, &times, start..end)? else { return Ok(()) };
         let rows = match &selected {
@@ -491,7 +498,7 @@ impl Walk<'_, '_> {
         if rows.len() == 0 {
             return Ok(());
         }
-        let segments = self.segments(&times, &rows);
+        let segments = segments(&self.chunk, &times, &rows);
         for &call in calls {
             let reference = self.job.plan.calls[call].reference;
             let Some(column) = reader.column(reference)? else { continue };
@@ -501,26 +508,15 @@ impl Walk<'_, '_> {
             };
             let column = compact.as_ref().unwrap_or(&column);
             let view = ColumnRows { column, first: if compact.is_some() { 0 } else { start } };
+            if self.fold((call, group), &view, &segments, |position| times[rows.at(view.row(position))]) {
+                continue;
+            }
             for (bucket, segment) in &segments {
                 let cell = group * self.chunk.count + bucket;
                 self.reduce(&reader, (call, cell), &view, segment.clone(), &times, &rows)?;
             }
         }
         Ok(())
-    }
-
-    /// Rows (numbered among `rows`) cut at bucket edges: bucket of the chunk, and which rows.
-    fn segments(&self, times: &[i64], rows: &Rows<'_>) -> Vec<(usize, Range<usize>)> {
-        let mut segments = Vec::new();
-        let mut start = 0;
-        while start < rows.len() {
-            let time = times[rows.at(start)];
-            let edge = self.chunk.windows.end(self.chunk.windows.index(time));
-            let end = run_end(rows.len(), start, |row| times[rows.at(row)] <= edge);
-            segments.push((self.bucket(time), start..end));
-            start = end;
-        }
-        segments
     }
 
     /// Takes the values of some rows into a cell.
@@ -559,56 +555,6 @@ impl Walk<'_, '_> {
     }
 }
 
-/// The first row from `start` on for which `holds` is false; it holds for `start` and then for a run.
-fn run_end(rows: usize, start: usize, holds: impl Fn(usize) -> bool) -> usize {
-    let mut step = 1;
-    let mut low = start;
-    while low + step < rows && holds(low + step) {
-        low += step;
-        step *= 2;
-    }
-    let mut high = (low + step).min(rows);
-    // The edge lies in (low, high].
-    while low + 1 < high {
-        let middle = low + (high - low) / 2;
-        if holds(middle) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    low + 1
-}
-
-/// A column seen from row `first` on.
-struct ColumnRows<'a> {
-    column: &'a Column,
-    first: usize,
-}
-
-impl ColumnRows<'_> {
-    /// The positions of the values that stand in some rows.
-    fn positions(&self, rows: Range<usize>) -> Range<usize> {
-        let (start, end) = (rows.start + self.first, rows.end + self.first);
-        match &self.column.presence {
-            Presence::Dense => start.min(self.column.values.len())..end.min(self.column.values.len()),
-            Presence::Sparse(present) => {
-                present.partition_point(|&row| (row as usize) < start)
-                    ..present.partition_point(|&row| (row as usize) < end)
-            }
-        }
-    }
-
-    /// The row in which a value stands.
-    fn row(&self, position: usize) -> usize {
-        let row = match &self.column.presence {
-            Presence::Dense => position,
-            Presence::Sparse(present) => present[position] as usize,
-        };
-        row - self.first
-    }
-}
-
 /// Rows that a filter lets through.
 pub(crate) enum Selected {
     /// All of the range asked about.
@@ -642,20 +588,4 @@ pub(crate) fn select_rows(
         all if all == mask.len() => Some(Selected::All),
         _ => Some(Selected::Some(chosen)),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_end_where_the_bucket_does() {
-        let times: Vec<i64> = (0..100).collect();
-        for start in [0, 1, 42, 98] {
-            for edge in start..100 {
-                let end = run_end(100, start, |row| times[row] <= i64::try_from(edge).unwrap());
-                assert_eq!(end, edge + 1, "{start} {edge}");
-            }
-        }
-    }
 }

@@ -89,8 +89,9 @@ fn shown_vectors(
 fn tag_vector(job: &Job<'_>, key: &[u8], series: &[usize], (gathered, rows): (&Gathered, &[u32])) -> Vector {
     let mut vector = Vector::new(FieldType::String);
     let member = |&row: &u32| gathered.members[row as usize] as usize;
-    for value in job.set.tag_of(key, rows.iter().map(|row| series[member(row)])) {
-        vector.push(value.as_deref().map(model::Value::String));
+    let texts = job.set.tag_of(key, rows.iter().map(|row| series[member(row)]));
+    for row in 0..texts.len() {
+        vector.push(texts.get(row).map(model::Value::String));
     }
     vector
 }

@@ -553,12 +553,7 @@ pub(crate) fn give_in_frames(
 ) -> Result<Flow, QueryError> {
     let size = job.context.frame_rows.max(1);
     if times.len() <= size {
-        let mut columns = vec![FrameColumn::Times(times.to_vec())];
-        columns.extend(outputs.into_iter().map(|output| match output {
-            Made::Vector(vector) => FrameColumn::Values(vector.into_column()),
-            Made::Labels(labels) => FrameColumn::Labels(labels),
-        }));
-        return Ok(give_rows(sink, Frame { rows: times.len(), columns }));
+        return Ok(give_rows(sink, whole_frame(times.to_vec(), outputs)));
     }
     for start in (0..times.len()).step_by(size) {
         job.check_cancel()?;
@@ -570,6 +565,18 @@ pub(crate) fn give_in_frames(
         }
     }
     Ok(Flow::Continue)
+}
+
+/// All rows in one frame.
+pub(super) fn whole_frame(times: Vec<i64>, outputs: Vec<Made>) -> Frame {
+    let rows = times.len();
+    let mut columns = Vec::with_capacity(outputs.len() + 1);
+    columns.push(FrameColumn::Times(times));
+    columns.extend(outputs.into_iter().map(|output| match output {
+        Made::Vector(vector) => FrameColumn::Values(vector.into_column()),
+        Made::Labels(labels) => FrameColumn::Labels(labels),
+    }));
+    Frame { rows, columns }
 }
 
 /// Some rows of columns; labels that shared their rows do so again.

@@ -6,6 +6,7 @@ mod brief;
 pub(crate) mod cells;
 mod columns;
 pub(crate) mod emit;
+mod fold;
 mod gather;
 mod keep;
 mod morsels;

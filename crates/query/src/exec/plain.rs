@@ -71,10 +71,9 @@ impl Emitter<'_> {
             };
             let everywhere = job.plan.fill != Fill::Null;
             for &ordinal in &rows {
-                let found = walk.columns[call][walk.place(ordinal)].result();
-                let filled = || number.as_ref().filter(|_| everywhere || in_span(call, ordinal));
-                let value = found.as_ref().or_else(filled).filter(|_| typed);
-                vector.push(value.map(Datum::value));
+                let found = walk.columns[call][walk.place(ordinal)].value();
+                let filled = || number.as_ref().filter(|_| everywhere || in_span(call, ordinal)).map(Datum::value);
+                vector.push(found.or_else(filled).filter(|_| typed));
             }
         }
         Ok(())

@@ -20,6 +20,10 @@ impl Sink for Thrown {
         match item {
             Item::Series(_) => self.series += 1,
             Item::Rows(frame) => self.rows += frame.rows as u64,
+            Item::Many(many) => {
+                self.series += many.series.len() as u64;
+                self.rows += many.frame.rows as u64;
+            }
         }
         ControlFlow::Continue(())
     }

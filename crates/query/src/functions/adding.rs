@@ -5,7 +5,7 @@ use super::selecting::extreme;
 use crate::datum::{Datum, order};
 use crate::partial::Partial;
 use codec::reduce;
-use model::Values;
+use model::{Value, Values};
 use std::cmp::Ordering;
 use std::ops::Range;
 use storage::Stats;
@@ -72,11 +72,11 @@ pub(crate) fn widen((min, max): (&mut Datum, &mut Datum), (low, high): (Datum, D
 }
 
 /// The distance of two bounds.
-pub(crate) fn spread(min: &Datum, max: &Datum) -> Option<Datum> {
+pub(crate) fn spread(min: &Datum, max: &Datum) -> Option<Value<'static>> {
     Some(match (min, max) {
-        (Datum::Float(min), Datum::Float(max)) => Datum::Float(max - min),
-        (Datum::Integer(min), Datum::Integer(max)) => Datum::Integer(max.wrapping_sub(*min)),
-        (Datum::Unsigned(min), Datum::Unsigned(max)) => Datum::Unsigned(max.wrapping_sub(*min)),
+        (Datum::Float(min), Datum::Float(max)) => Value::Float(max - min),
+        (Datum::Integer(min), Datum::Integer(max)) => Value::Integer(max.wrapping_sub(*min)),
+        (Datum::Unsigned(min), Datum::Unsigned(max)) => Value::Unsigned(max.wrapping_sub(*min)),
         _ => return None,
     })
 }
@@ -99,7 +99,7 @@ mod tests {
     fn bounds_widen_and_integers_wrap() {
         let (mut min, mut max) = (Datum::Integer(3), Datum::Integer(5));
         widen((&mut min, &mut max), (Datum::Integer(4), Datum::Integer(9)));
-        assert_eq!(spread(&min, &max), Some(Datum::Integer(6)));
+        assert_eq!(spread(&min, &max), Some(Value::Integer(6)));
         let mut sum = Datum::Integer(i64::MAX);
         add(&mut sum, &Datum::Integer(1));
         assert_eq!(sum, Datum::Integer(i64::MIN));

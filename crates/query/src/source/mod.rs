@@ -8,7 +8,7 @@ pub(crate) mod rows;
 use crate::QueryError;
 use crate::predicate::tags_fulfil;
 use crate::trace::{Count, Guard, Stage, Trace, count, enter};
-use model::{Column, FieldType, TagSet, Text, TimeRange};
+use model::{Column, FieldType, TagSet, Text, Texts, TimeRange};
 use rows::{RowCut, RowSet};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -126,10 +126,14 @@ impl Series {
     }
 
     /// The values of a tag of some series, of those that have it.
-    pub(crate) fn tag_of(&self, key: &[u8], series: impl Iterator<Item = usize>) -> Vec<Option<Text>> {
+    pub(crate) fn tag_of(&self, key: &[u8], series: impl Iterator<Item = usize>) -> Texts {
         match self {
             Self::Stored(set) => set.tag_of(key, series),
-            Self::Rows(rows, chosen) => series.map(|at| rows.tags(chosen[at]).get(key).map(Text::from)).collect(),
+            Self::Rows(rows, chosen) => {
+                let mut texts = Texts::default();
+                series.for_each(|at| texts.push(rows.tags(chosen[at]).get(key)));
+                texts
+            }
         }
     }
 

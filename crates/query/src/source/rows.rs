@@ -6,7 +6,7 @@
 
 use crate::exec::{Meter, cast_column};
 use crate::{Context, QueryError, Sink};
-use model::{Column, FieldType, FrameColumn, Item, TagSet, Text, TimeRange, Value, Values};
+use model::{Column, FieldType, Frame, FrameColumn, Header, Item, TagSet, Text, TimeRange, Value, Values};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -207,34 +207,48 @@ impl<'a> Collector<'a> {
 
     fn take(&mut self, item: Item) -> Result<(), QueryError> {
         match item {
-            Item::Series(header) => {
-                let set = self.sets.entry(header.name.clone()).or_insert_with(|| RowSet {
-                    columns: self.shown.iter().map(|shown| (shown.name.clone(), shown.field_type)).collect(),
-                    ..RowSet::default()
-                });
-                let tags = header.tags.unwrap_or_default();
-                let texts: usize = tags.iter().map(|(key, value)| 32 + key.len() + value.len()).sum();
-                self.memory.add(size_of::<RowSeries>() + texts)?;
-                set.series.push(RowSeries { tags: Arc::new(TagSet::new(tags)), blocks: Vec::new() });
-                self.open = Some(header.name);
-            }
+            Item::Series(header) => self.open(header),
             Item::Rows(frame) => {
-                let (mut times, mut columns) = (Vec::new(), Vec::new());
-                for column in frame.columns {
-                    match column {
-                        FrameColumn::Times(found) => times = found,
-                        FrameColumn::Values(found) => columns.push(Some(found)),
-                        FrameColumn::Labels(labels) => columns.push(Some(labels.to_column())),
-                    }
-                }
-                let block = self.block(times, columns);
-                let bytes: usize = block.columns.iter().flatten().map(|column| COLUMN + column.bytes()).sum();
-                self.memory.add(BLOCK + bytes + block.times.len() * size_of::<i64>())?;
-                let set = self.open.as_ref().and_then(|name| self.sets.get_mut(name));
-                if let Some(series) = set.and_then(|set| set.series.last_mut()) {
-                    series.blocks.push(Arc::new(block));
-                }
+                let (times, columns) = columns_of(frame);
+                self.add(times, columns)
             }
+            Item::Many(many) => {
+                let (times, columns) = columns_of(many.frame);
+                let mut from = 0;
+                for (header, rows) in many.series {
+                    self.open(header)?;
+                    let own: Vec<u32> = (0u32..).skip(from).take(rows).collect();
+                    let columns = columns.iter().map(|column| column.as_ref().map(|column| column.take(&own)));
+                    self.add(times[from..from + rows].to_vec(), columns.collect())?;
+                    from += rows;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A series begins.
+    fn open(&mut self, header: Header) -> Result<(), QueryError> {
+        let set = self.sets.entry(header.name.clone()).or_insert_with(|| RowSet {
+            columns: self.shown.iter().map(|shown| (shown.name.clone(), shown.field_type)).collect(),
+            ..RowSet::default()
+        });
+        let tags = header.tags.unwrap_or_default();
+        let texts: usize = tags.iter().map(|(key, value)| 32 + key.len() + value.len()).sum();
+        self.memory.add(size_of::<RowSeries>() + texts)?;
+        set.series.push(RowSeries { tags: Arc::new(TagSet::new(tags)), blocks: Vec::new() });
+        self.open = Some(header.name);
+        Ok(())
+    }
+
+    /// Rows of the series that began last.
+    fn add(&mut self, times: Vec<i64>, columns: Vec<Option<Column>>) -> Result<(), QueryError> {
+        let block = self.block(times, columns);
+        let bytes: usize = block.columns.iter().flatten().map(|column| COLUMN + column.bytes()).sum();
+        self.memory.add(BLOCK + bytes + block.times.len() * size_of::<i64>())?;
+        let set = self.open.as_ref().and_then(|name| self.sets.get_mut(name));
+        if let Some(series) = set.and_then(|set| set.series.last_mut()) {
+            series.blocks.push(Arc::new(block));
         }
         Ok(())
     }
@@ -275,6 +289,19 @@ impl<'a> Collector<'a> {
         });
         Ok(finished.collect())
     }
+}
+
+/// The times and the other columns of a frame.
+fn columns_of(frame: Frame) -> (Vec<i64>, Vec<Option<Column>>) {
+    let (mut times, mut columns) = (Vec::new(), Vec::new());
+    for column in frame.columns {
+        match column {
+            FrameColumn::Times(found) => times = found,
+            FrameColumn::Values(found) => columns.push(Some(found)),
+            FrameColumn::Labels(labels) => columns.push(Some(labels.to_column())),
+        }
+    }
+    (times, columns)
 }
 
 impl Sink for Collector<'_> {

@@ -11,9 +11,9 @@ mod statistics;
 mod sweep;
 
 use ingest::{LineKeys, Precision};
-use model::{FrameColumn, Item, TimeRange};
+use model::{Frame, FrameColumn, Header, Item, TimeRange};
 use query::{Context, Names, QueryError, Sink};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 use storage::{Engine, ShardSpan, View};
 
@@ -37,28 +37,43 @@ impl Names for Stored {
 #[derive(Default)]
 struct Text(String);
 
+impl Text {
+    fn header(&mut self, header: Header) {
+        let tags = header.tags.unwrap_or_default();
+        let tags: Vec<_> = tags.iter().map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect();
+        self.0 += &format!("[{}]", tags.join(","));
+    }
+
+    fn rows(&mut self, frame: &Frame, rows: Range<usize>) {
+        for row in rows {
+            for column in &frame.columns {
+                match column {
+                    FrameColumn::Times(times) => self.0 += &format!(" {}", times[row]),
+                    column => match column.get(row) {
+                        Some(model::Value::Float(value)) => self.0 += &format!(" {value}"),
+                        Some(model::Value::Integer(value)) => self.0 += &format!(" {value}"),
+                        other => self.0 += &format!(" {other:?}"),
+                    },
+                }
+            }
+            self.0.push(';');
+        }
+    }
+}
+
 impl Sink for Text {
     fn item(&mut self, item: Item) -> ControlFlow<()> {
         match item {
-            Item::Series(header) => {
-                let tags = header.tags.unwrap_or_default();
-                let tags: Vec<_> = tags.iter().map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect();
-                self.0 += &format!("[{}]", tags.join(","));
-            }
-            Item::Rows(frame) => {
-                for row in 0..frame.rows {
-                    for column in &frame.columns {
-                        match column {
-                            FrameColumn::Times(times) => self.0 += &format!(" {}", times[row]),
-                            column => match column.get(row) {
-                                Some(model::Value::Float(value)) => self.0 += &format!(" {value}"),
-                                Some(model::Value::Integer(value)) => self.0 += &format!(" {value}"),
-                                other => self.0 += &format!(" {other:?}"),
-                            },
-                        }
-                    }
-                    self.0.push(';');
+            Item::Series(header) => self.header(header),
+            Item::Rows(frame) => self.rows(&frame, 0..frame.rows),
+            Item::Many(many) => {
+                let mut from = 0;
+                for (header, rows) in many.series {
+                    self.header(header);
+                    self.rows(&many.frame, from..from + rows);
+                    from += rows;
                 }
+                assert_eq!(from, many.frame.rows);
             }
         }
         ControlFlow::Continue(())
@@ -167,7 +182,7 @@ struct Rows(usize);
 
 impl Sink for Rows {
     fn item(&mut self, item: Item) -> ControlFlow<()> {
-        if let Item::Rows(frame) = item {
+        if let Some(frame) = item.frame() {
             self.0 += frame.rows;
         }
         ControlFlow::Continue(())
@@ -204,7 +219,7 @@ fn buckets_before_the_first_value_are_handed_over_as_they_become_rows() {
     struct Frames(usize, usize);
     impl Sink for Frames {
         fn item(&mut self, item: Item) -> ControlFlow<()> {
-            if let Item::Rows(frame) = item {
+            if let Some(frame) = item.frame() {
                 self.0 += frame.rows;
                 self.1 += 1;
             }

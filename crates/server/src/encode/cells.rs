@@ -1,7 +1,39 @@
-//! A frame's columns, row after row: what of a column is printed next, for every form of answer alike.
+//! An answer's items, and a frame's columns row after row: what of a column is printed next, for every form of answer alike.
 
 use super::number::push_integer;
-use model::{Column, Frame, FrameColumn, Labels, Presence, Text, Values};
+use model::{Column, Frame, FrameColumn, Header, Item, Labels, Presence, Texts, Values};
+
+/// How an answer takes series and their rows.
+pub(super) trait Take {
+    /// A series begins.
+    fn header(&mut self, header: &Header);
+    /// The next rows of a frame belong to the series that began last.
+    fn rows(&mut self, cells: &mut [Cell<'_>], rows: usize);
+    /// Whether the answer may have more.
+    fn wants_more(&self) -> bool;
+
+    /// Takes a part of the answer. Returns whether more is wanted.
+    fn item(&mut self, item: &Item) -> bool {
+        match item {
+            Item::Series(header) => self.header(header),
+            Item::Rows(frame) => self.rows(&mut Cell::all(frame), frame.rows),
+            Item::Many(many) => {
+                let mut cells = Cell::all(&many.frame);
+                for (header, rows) in &many.series {
+                    self.header(header);
+                    if !self.wants_more() {
+                        break;
+                    }
+                    self.rows(&mut cells, *rows);
+                    if !self.wants_more() {
+                        break;
+                    }
+                }
+            }
+        }
+        self.wants_more()
+    }
+}
 
 /// How an answer prints what is in its cells.
 pub(super) trait Print {
@@ -119,7 +151,7 @@ impl<'a> Cell<'a> {
 /// Columns of labels side by side whose rows have the same places: what stands at a place is printed once, what is between them included, and
 /// copied for all other rows.
 pub(super) struct Joined<'a> {
-    columns: Vec<&'a [Option<Text>]>,
+    columns: Vec<&'a Texts>,
     rows: &'a [u32],
     next: usize,
     /// What is printed, and where each place's begins and ends there; `None`: not printed yet.
@@ -148,8 +180,8 @@ impl<'a> Joined<'a> {
                 print.between(&mut self.printed);
             }
             match texts.get(place) {
-                Some(Some(text)) => print.text(text, &mut self.printed),
-                _ => print.missing(&mut self.printed),
+                Some(text) => print.text(text, &mut self.printed),
+                None => print.missing(&mut self.printed),
             }
         }
         let span = (start, self.printed.len());
@@ -163,12 +195,17 @@ impl<'a> Joined<'a> {
 #[cfg(test)]
 mod tests {
     use crate::encode::{Answer, Form, Layout};
-    use model::{Column, FieldType, Frame, FrameColumn, Header, Item, Labels, Text, Value};
+    use model::{Column, FieldType, Frame, FrameColumn, Header, Item, Labels, Many, Text, Texts, Value};
     use std::sync::Arc;
 
+    fn spelled_out(texts: &[Option<&str>]) -> Texts {
+        let mut all = Texts::default();
+        texts.iter().for_each(|text| all.push(text.map(str::as_bytes)));
+        all
+    }
+
     fn labels(texts: &[Option<&str>], rows: &Arc<[u32]>) -> FrameColumn {
-        let texts = texts.iter().map(|text| text.map(|text| Text::from(text.as_bytes()))).collect();
-        FrameColumn::Labels(Labels { texts, rows: Arc::clone(rows) })
+        FrameColumn::Labels(Labels { texts: spelled_out(texts), rows: Arc::clone(rows) })
     }
 
     /// The same answer with labels as columns of strings.
@@ -206,6 +243,59 @@ mod tests {
             };
             let text = answered(frame.clone());
             assert_eq!(text, answered(spelled(&frame)), "{}", String::from_utf8_lossy(&text));
+        }
+    }
+
+    #[test]
+    fn several_series_in_one_frame_are_those_series() {
+        let (rows, parts): (Arc<[u32]>, _) = ([0, 1, 1, 2, 0].into(), [1, 0, 2, 2]);
+        let names: Arc<[Text]> = ["time", "h", "n"].map(|name| Text::from(name.as_bytes())).into();
+        let header = |at: usize| {
+            let tags = Some(vec![(Text::from(&b"h"[..]), Text::from(format!("{at}").as_bytes()))]);
+            Header { name: Text::from(&b"m"[..]), tags, columns: Arc::clone(&names) }
+        };
+        let mut numbers = Column::new(FieldType::Integer);
+        [0, 2, 4].into_iter().for_each(|row| assert!(numbers.push(row, Value::Integer(i64::from(row)))));
+        numbers.seal(5);
+        let texts = spelled_out(&[Some("a"), None, Some("c")]);
+        let columns = vec![
+            FrameColumn::Times(vec![5, 4, 3, 2, 1]),
+            FrameColumn::Labels(Labels { texts, rows }),
+            FrameColumn::Values(numbers),
+        ];
+        let frame = Frame { rows: 5, columns };
+        let mut single = Vec::new();
+        let mut from = 0u32;
+        for (at, count) in parts.into_iter().enumerate() {
+            let own: Vec<u32> = (from..).take(count).collect();
+            let columns = frame.columns.iter().map(|column| match column {
+                FrameColumn::Times(times) => FrameColumn::Times(own.iter().map(|&row| times[row as usize]).collect()),
+                FrameColumn::Values(column) => FrameColumn::Values(column.take(&own)),
+                FrameColumn::Labels(labels) => FrameColumn::Values(labels.to_column().take(&own)),
+            });
+            single.push(Item::Series(header(at)));
+            single.push(Item::Rows(Frame { rows: count, columns: columns.collect() }));
+            from += count as u32;
+        }
+        let many = [Item::Many(Many { series: (0..).map(header).zip(parts).collect(), frame })];
+        for (layout, max_rows, chunk_rows) in [Layout::Json, Layout::ApplicationCsv, Layout::Msgpack]
+            .into_iter()
+            .flat_map(|layout| [0, 1, 2, 3, 5].map(|max| (layout, max, None)).into_iter().chain([(layout, 0, Some(1))]))
+        {
+            let answered = |items: &[Item]| {
+                let form = Form { layout, statements: 1, max_rows, chunk_rows, ..Form::default() };
+                let mut answer = Answer::new(form);
+                answer.begin(0, true);
+                for item in items {
+                    if !answer.item(item) {
+                        break;
+                    }
+                }
+                answer.end(&[], None);
+                answer.finish()
+            };
+            let text = answered(&many);
+            assert_eq!(text, answered(&single), "{layout:?} {max_rows} {}", String::from_utf8_lossy(&text));
         }
     }
 }

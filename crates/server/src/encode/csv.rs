@@ -11,10 +11,10 @@
 //! a space. InfluxDB leaves out a statement that failed; here it is told, in the form that a request has which failed: the line
 //! `error`, and the text below.
 
-use super::cells::{Cell, Print};
+use super::cells::{Cell, Print, Take};
 use super::number::{push_decimal, push_integer};
 use super::{Form, TimeForm};
-use model::{Frame, Header, Item, Text};
+use model::{Header, Text};
 use std::sync::Arc;
 
 /// An answer under way.
@@ -54,22 +54,39 @@ impl Csv {
         (self.statement, self.cut) = (id, false);
     }
 
-    /// Takes a part of the answer. Returns whether more is wanted.
-    pub(super) fn item(&mut self, item: &Item) -> bool {
-        match item {
-            Item::Series(_) if self.is_full() => self.cut = true,
-            Item::Series(header) => self.header(header),
-            Item::Rows(frame) => self.frame(frame),
-        }
-        !self.cut
-    }
-
     /// Whether the answer has all rows that it may have.
     fn is_full(&self) -> bool {
         self.form.chunk_rows.is_none() && self.form.max_rows > 0 && self.rows >= self.form.max_rows
     }
 
+    /// Begins what has columns of its own.
+    fn part(&mut self) {
+        if self.shown.is_some() {
+            self.out.push(b'\n');
+        }
+        self.shown = Some(self.statement);
+    }
+
+    /// Ends the answer to the statement that began last.
+    pub(super) fn end(&mut self, error: Option<&str>) {
+        if let Some(error) = error {
+            self.part();
+            self.columns = Arc::default();
+            push_error(error, &mut self.out);
+        }
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.out
+    }
+}
+
+impl Take for Csv {
     fn header(&mut self, header: &Header) {
+        if self.is_full() {
+            self.cut = true;
+            return;
+        }
         if self.shown != Some(self.statement) || self.columns != header.columns {
             self.part();
             self.columns.clone_from(&header.columns);
@@ -89,23 +106,14 @@ impl Csv {
         push_field(&tags, &mut self.lead);
     }
 
-    /// Begins what has columns of its own.
-    fn part(&mut self) {
-        if self.shown.is_some() {
-            self.out.push(b'\n');
-        }
-        self.shown = Some(self.statement);
-    }
-
-    fn frame(&mut self, frame: &Frame) {
-        let mut cells = Cell::all(frame);
-        for _ in 0..frame.rows {
+    fn rows(&mut self, cells: &mut [Cell<'_>], rows: usize) {
+        for _ in 0..rows {
             if self.is_full() {
                 self.cut = true;
                 return;
             }
             self.out.extend_from_slice(&self.lead);
-            for cell in &mut cells {
+            for cell in &mut *cells {
                 self.out.push(b',');
                 cell.push(&self.form.times, &mut self.out);
             }
@@ -114,17 +122,8 @@ impl Csv {
         }
     }
 
-    /// Ends the answer to the statement that began last.
-    pub(super) fn end(&mut self, error: Option<&str>) {
-        if let Some(error) = error {
-            self.part();
-            self.columns = Arc::default();
-            push_error(error, &mut self.out);
-        }
-    }
-
-    pub(super) fn finish(self) -> Vec<u8> {
-        self.out
+    fn wants_more(&self) -> bool {
+        !self.cut
     }
 }
 
@@ -187,7 +186,7 @@ fn push_float(value: f64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Column, FieldType, FrameColumn, Value};
+    use model::{Column, FieldType, Frame, FrameColumn, Item, Value};
 
     fn series(name: &str, tags: &[(&str, &str)], columns: &[&str]) -> Item {
         let text = |text: &str| Text::from(text.as_bytes());

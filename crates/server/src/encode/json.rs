@@ -10,12 +10,12 @@
 //! It is fed statement by statement. Its bytes gather in a buffer that the owner takes away whenever it likes, so
 //! an answer is never whole in memory; only in the pretty form the rewriting to indented text waits for the end.
 
-use super::cells::{Cell, Print};
+use super::cells::{Cell, Print, Take};
 use super::number::{push_float, push_integer};
 use super::pretty::push_pretty;
 use super::text::push_string;
 use super::{Form, TimeForm};
-use model::{Frame, Header, Item, Text};
+use model::{Header, Text};
 use std::sync::Arc;
 
 /// An answer under way.
@@ -25,7 +25,7 @@ pub struct Json {
     out: Vec<u8>,
     statement: usize,
     statements: usize,
-    /// `"name":..,"tags":..,"columns":..` of the series under way.
+    /// The series under way: where answers are chunked, the `{"name":..,"tags":..,"columns":..` of it.
     series: Option<Vec<u8>>,
     /// Names of columns, and how they are printed: the next series has the same ones as a rule.
     columns: (Arc<[Text]>, Vec<u8>),
@@ -101,37 +101,13 @@ impl Json {
         push_integer(self.statement, &mut self.out);
     }
 
-    /// Takes a part of the answer. Returns whether more is wanted.
-    pub(super) fn item(&mut self, item: &Item) -> bool {
-        match item {
-            Item::Series(header) => self.header(header),
-            Item::Rows(frame) => self.frame(frame),
-        }
-        self.cut == Cut::Nothing
-    }
-
-    fn header(&mut self, header: &Header) {
-        if self.form.chunk_rows.is_none() && self.form.max_rows > 0 && self.total_rows >= self.form.max_rows {
-            self.cut = Cut::Series;
-            return;
-        }
-        self.end_series(true);
-        self.series = Some(self.head(header));
-        self.series_count += 1;
-        self.rows = 0;
-        if self.form.chunk_rows.is_none() {
-            self.out.extend_from_slice(if self.series_count == 1 { b",\"series\":[" } else { b"," });
-            self.out.extend_from_slice(self.series.as_deref().unwrap_or_default());
-        }
-    }
-
-    fn head(&mut self, header: &Header) -> Vec<u8> {
+    /// Appends what a series opens with.
+    fn push_head(&mut self, header: &Header) {
         if !Arc::ptr_eq(&self.columns.0, &header.columns) {
             self.columns = (Arc::clone(&header.columns), printed(&header.columns));
         }
-        let mut head = head(header);
-        head.extend_from_slice(&self.columns.1);
-        head
+        push_head(header, &mut self.out);
+        self.out.extend_from_slice(&self.columns.1);
     }
 
     /// Ends the series under way; `more`: another document of the statement follows.
@@ -165,23 +141,6 @@ impl Json {
         }
         push_error(error, &mut self.out);
         self.out.extend_from_slice(b"}]}\n");
-    }
-
-    fn frame(&mut self, frame: &Frame) {
-        let mut cells = Cell::all(frame);
-        let print = Printed(self.form.times);
-        for _ in 0..frame.rows {
-            if !self.open_row() {
-                return;
-            }
-            for (index, cell) in cells.iter_mut().enumerate() {
-                self.out.push(if index == 0 { b'[' } else { b',' });
-                cell.push(&print, &mut self.out);
-            }
-            self.out.push(b']');
-            self.rows += 1;
-            self.total_rows += 1;
-        }
     }
 
     /// Makes room for a row; `false` if the answer has all rows that it may have.
@@ -258,13 +217,53 @@ impl Json {
     }
 }
 
-/// `{"name":..,"tags":{..},"columns":[..]`, still open.
-/// What a series opens with, but for its columns.
-fn head(header: &Header) -> Vec<u8> {
-    let mut out = vec![b'{'];
+impl Take for Json {
+    fn header(&mut self, header: &Header) {
+        if self.form.chunk_rows.is_none() && self.form.max_rows > 0 && self.total_rows >= self.form.max_rows {
+            self.cut = Cut::Series;
+            return;
+        }
+        self.end_series(true);
+        self.series_count += 1;
+        self.rows = 0;
+        if self.form.chunk_rows.is_none() {
+            self.out.extend_from_slice(if self.series_count == 1 { b",\"series\":[" } else { b"," });
+            self.push_head(header);
+            self.series = Some(Vec::new());
+        } else {
+            let before = self.out.len();
+            self.push_head(header);
+            self.series = Some(self.out.split_off(before));
+        }
+    }
+
+    fn rows(&mut self, cells: &mut [Cell<'_>], rows: usize) {
+        let print = Printed(self.form.times);
+        for _ in 0..rows {
+            if !self.open_row() {
+                return;
+            }
+            for (index, cell) in cells.iter_mut().enumerate() {
+                self.out.push(if index == 0 { b'[' } else { b',' });
+                cell.push(&print, &mut self.out);
+            }
+            self.out.push(b']');
+            self.rows += 1;
+            self.total_rows += 1;
+        }
+    }
+
+    fn wants_more(&self) -> bool {
+        self.cut == Cut::Nothing
+    }
+}
+
+/// Appends `{"name":..,"tags":{..},`: what a series opens with, but for its columns.
+fn push_head(header: &Header, out: &mut Vec<u8>) {
+    out.push(b'{');
     if !header.name.is_empty() {
         out.extend_from_slice(b"\"name\":");
-        push_string(&header.name, &mut out);
+        push_string(&header.name, out);
         out.push(b',');
     }
     if let Some(tags) = header.tags.as_ref().filter(|tags| !tags.is_empty()) {
@@ -273,13 +272,12 @@ fn head(header: &Header) -> Vec<u8> {
             if index > 0 {
                 out.push(b',');
             }
-            push_string(key, &mut out);
+            push_string(key, out);
             out.push(b':');
-            push_string(value, &mut out);
+            push_string(value, out);
         }
         out.extend_from_slice(b"},");
     }
-    out
 }
 
 /// Names of columns, as a series opens with them.

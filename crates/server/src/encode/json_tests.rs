@@ -1,7 +1,7 @@
 //! Whole, pretty and chunked answers, compared with what InfluxDB sends.
 
 use super::*;
-use model::{Column, FieldType, FrameColumn, Value};
+use model::{Column, FieldType, Frame, FrameColumn, Item, Value};
 
 fn form(chunk_rows: Option<usize>) -> Form {
     Form { times: TimeForm::Epoch(1), chunk_rows, ..Form::default() }

@@ -12,6 +12,7 @@ mod pack;
 mod pretty;
 mod text;
 
+use cells::Take;
 use csv::Csv;
 use json::Json;
 use model::Item;

@@ -13,9 +13,9 @@
 //! a head that grows with them ([`List`]). Always: what lies before `ready` in the buffer is final.
 
 use super::Form;
-use super::cells::Cell;
+use super::cells::{Cell, Take};
 use super::pack::{Packed, push_boolean, push_list, push_map, push_signed, push_text};
-use model::{Frame, Header, Item};
+use model::Header;
 
 /// An answer under way.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Msgpack {
     result: Option<Open>,
     /// Name, tags and columns of the series under way, and how many of these three there are.
     head: (Vec<u8>, u8),
+    /// Cells of each of its rows.
+    columns: usize,
     /// The series under way, and the list of its rows.
     series: Option<Open>,
     /// Rows of the answer so far.
@@ -120,6 +122,7 @@ impl Msgpack {
             statement: 0,
             result: None,
             head: (Vec::new(), 0),
+            columns: 0,
             series: None,
             total_rows: 0,
             cut: Cut::Nothing,
@@ -151,31 +154,9 @@ impl Msgpack {
         self.cut = Cut::Nothing;
     }
 
-    /// Takes a part of the answer. Returns whether more is wanted.
-    pub(super) fn item(&mut self, item: &Item) -> bool {
-        match item {
-            Item::Series(header) => self.header(header),
-            Item::Rows(frame) => self.frame(frame),
-        }
-        self.cut == Cut::Nothing
-    }
-
     /// Whether the answer has all rows that it may have.
     fn is_full(&self) -> bool {
         !self.chunked && self.form.max_rows > 0 && self.total_rows >= self.form.max_rows
-    }
-
-    fn header(&mut self, header: &Header) {
-        if self.is_full() {
-            self.cut = Cut::Series;
-            return;
-        }
-        self.end_series(false);
-        if self.chunked {
-            self.end_result(&[], true);
-        }
-        self.head = head(header);
-        self.open_series();
     }
 
     fn open_series(&mut self) {
@@ -242,24 +223,6 @@ impl Msgpack {
         self.out[result] += 1;
     }
 
-    fn frame(&mut self, frame: &Frame) {
-        let mut cells = Cell::all(frame);
-        let print = Packed(self.form.times);
-        let mut row = Vec::new();
-        push_list(u32::try_from(frame.columns.len()).unwrap_or(u32::MAX), &mut row);
-        for _ in 0..frame.rows {
-            if self.is_full() {
-                self.cut = Cut::Rows;
-                return;
-            }
-            self.open_row(&row);
-            for cell in &mut cells {
-                cell.push(&print, &mut self.out);
-            }
-            self.total_rows += 1;
-        }
-    }
-
     /// Begins a row, in another document where this one has all that it may have.
     fn open_row(&mut self, head: &[u8]) {
         if self.series.is_some_and(|series| series.list.length as usize >= self.chunk_rows) {
@@ -295,6 +258,43 @@ impl Msgpack {
     /// Ends the answer; the bytes that are left.
     pub(super) fn finish(self) -> Vec<u8> {
         self.out
+    }
+}
+
+impl Take for Msgpack {
+    fn header(&mut self, header: &Header) {
+        if self.is_full() {
+            self.cut = Cut::Series;
+            return;
+        }
+        self.end_series(false);
+        if self.chunked {
+            self.end_result(&[], true);
+        }
+        self.columns = header.columns.len();
+        self.head = head(header);
+        self.open_series();
+    }
+
+    fn rows(&mut self, cells: &mut [Cell<'_>], rows: usize) {
+        let print = Packed(self.form.times);
+        let mut row = Vec::new();
+        push_list(u32::try_from(self.columns).unwrap_or(u32::MAX), &mut row);
+        for _ in 0..rows {
+            if self.is_full() {
+                self.cut = Cut::Rows;
+                return;
+            }
+            self.open_row(&row);
+            for cell in &mut *cells {
+                cell.push(&print, &mut self.out);
+            }
+            self.total_rows += 1;
+        }
+    }
+
+    fn wants_more(&self) -> bool {
+        self.cut == Cut::Nothing
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::pack::tests::bytes;
 use super::super::{Answer, Layout, TimeForm};
 use super::*;
-use model::{Column, FieldType, FrameColumn, Text, Value};
+use model::{Column, FieldType, Frame, FrameColumn, Item, Text, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rmpv::Value as Read;

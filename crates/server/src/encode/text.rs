@@ -6,11 +6,21 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// Appends `text` as a JSON string with its quotes.
 pub fn push_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
+    if text.iter().all(|&byte| is_plain(byte)) {
+        out.extend_from_slice(text);
+        out.push(b'"');
+        return;
+    }
     match std::str::from_utf8(text) {
         Ok(text) => push_valid(text, out),
         Err(_) => push_lossy(text, out),
     }
     out.push(b'"');
+}
+
+/// Whether a byte stands for itself, whatever is beside it.
+fn is_plain(byte: u8) -> bool {
+    (0x20..0x80).contains(&byte) && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&')
 }
 
 /// Every invalid byte becomes one replacement character, as Go does it.

@@ -11,7 +11,7 @@ use super::union::union;
 use crate::cache::{Cache, Key, Kind};
 use crate::error::StorageError;
 use crate::segment::index::{TagColumn, TagIndex, Walk};
-use model::{TagSet, Text};
+use model::{TagSet, Text, Texts};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Weak};
@@ -202,14 +202,15 @@ impl SeriesSet {
 
     /// The values of a tag of some series, of those that have it.
     #[must_use]
-    pub fn tag_of(&self, key: &[u8], series: impl Iterator<Item = usize>) -> Vec<Option<Text>> {
+    pub fn tag_of(&self, key: &[u8], series: impl Iterator<Item = usize>) -> Texts {
         let columns: Vec<Option<&TagColumn>> = self.inner.indexes.iter().map(|index| index.column(key)).collect();
-        let value = |series: usize| {
+        let mut texts = Texts::default();
+        for series in series {
             let (part, local) = self.inner.found.known(series);
-            let value = columns[part as usize]?.value(local as usize);
-            (!value.is_empty()).then(|| value.into())
-        };
-        series.map(value).collect()
+            let value = columns[part as usize].map_or(&[][..], |column| column.value(local as usize));
+            texts.push((!value.is_empty()).then_some(value));
+        }
+        texts
     }
 
     /// The tag keys that some series of the measurement has, sorted.
