@@ -310,16 +310,32 @@ static KEYWORDS: [(&str, Tok); 83] = [
 /// Length of the longest keyword.
 const LONGEST: usize = 13;
 
+/// For each letter where the keywords begin that begin with it, and at last their number.
+const STARTS: [usize; 27] = {
+    let (mut starts, mut letter) = ([0; 27], 0);
+    while letter < starts.len() {
+        let mut at = 0;
+        while at < KEYWORDS.len() && KEYWORDS[at].0.as_bytes()[0] < b'A' + letter as u8 {
+            at += 1;
+        }
+        starts[letter] = at;
+        letter += 1;
+    }
+    starts
+};
+
 /// The keyword of this spelling in any case, or `Tok::Ident`.
 pub(crate) fn lookup(word: &str) -> Tok {
     let mut upper = [0_u8; LONGEST];
     let Some(buffer) = upper.get_mut(..word.len()) else { return Tok::Ident };
     buffer.copy_from_slice(word.as_bytes());
     buffer.make_ascii_uppercase();
-    match KEYWORDS.binary_search_by(|(name, _)| name.as_bytes().cmp(buffer)) {
-        Ok(index) => KEYWORDS[index].1,
-        Err(_) => Tok::Ident,
-    }
+    let Some(letter) = buffer.first().and_then(|first| first.checked_sub(b'A')).map(usize::from) else {
+        return Tok::Ident;
+    };
+    let (Some(&start), Some(&end)) = (STARTS.get(letter), STARTS.get(letter + 1)) else { return Tok::Ident };
+    let found = KEYWORDS[start..end].iter().find(|(name, _)| name.as_bytes() == buffer);
+    found.map_or(Tok::Ident, |&(_, tok)| tok)
 }
 
 #[cfg(test)]

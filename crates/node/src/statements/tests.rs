@@ -30,6 +30,8 @@ impl Sink for Kept {
                     self.0.push(cells.join("|"));
                 }
             }
+            // SELECT alone makes these.
+            Item::Many(many) => panic!("{many:?}"),
         }
         ControlFlow::Continue(())
     }
