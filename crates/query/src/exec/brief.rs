@@ -23,6 +23,8 @@ const FEW: u64 = 64;
 /// Groups that are taken together at most, and so many rows of theirs.
 const GROUPS: usize = 256;
 const ROWS: usize = 4_096;
+/// Rows for which memory is taken at once.
+const STEP: usize = 16;
 /// Groups whose last rows are asked for at once, if there are not more.
 const AHEAD: usize = 1 << 14;
 
@@ -40,6 +42,8 @@ pub(super) struct Batch<'a, 'b> {
     /// Last rows that are known, by the numbers of series.
     last: Vec<(usize, u32)>,
     last_rows: LastRows,
+    /// Of groups whose last rows are known and not gathered yet: the row among these, the group's member, and the place in `rows`.
+    waiting: Vec<(u32, u32, usize)>,
     memory: Grant,
 }
 
@@ -63,6 +67,7 @@ impl<'a, 'b> Batch<'a, 'b> {
             shows_all,
             last: Vec::new(),
             last_rows: LastRows::default(),
+            waiting: Vec::new(),
             memory: job.take(0)?,
         }))
     }
@@ -94,7 +99,8 @@ impl<'a, 'b> Batch<'a, 'b> {
         (scan, shards): (&mut Scan<'_>, &[usize]),
         sink: &mut dyn Sink,
     ) -> Result<Flow, QueryError> {
-        if (self.gathered.times.len() >= self.most || self.groups.len() >= GROUPS)
+        let rows = self.gathered.times.len() + self.waiting.len();
+        if (rows >= self.most || self.groups.len() >= GROUPS)
             && let Flow::Stop = self.flush(sink)?
         {
             return Ok(Flow::Stop);
@@ -123,12 +129,14 @@ impl<'a, 'b> Batch<'a, 'b> {
         let wanted = (job.select.limit + job.select.offset) as usize;
         self.series.push(series);
         if let Ok(at) = self.last.binary_search_by_key(&series, |&(series, _)| series) {
-            let (row, columns) = (self.last[at].1 as usize, &self.last_rows.columns);
-            let place = (self.last_rows.times[row], self.series.len() - 1);
-            self.gathered.push(job, place, |field| columns[field].get(row))?;
-            self.rows.push(self.gathered.times.len() as u32 - 1);
+            if self.waiting.len().is_multiple_of(STEP) {
+                self.gathered.charge(self.waiting.len() + STEP)?;
+            }
+            self.waiting.push((self.last[at].1, self.series.len() as u32 - 1, from));
+            self.rows.push(0);
             return Ok(from..self.rows.len());
         }
+        self.settle()?;
         let member = member(job, series);
         for &shard in shards {
             if self.rows.len() - from >= wanted || matches!(*member.1, Predicate::Always(false)) {
@@ -147,6 +155,24 @@ impl<'a, 'b> Batch<'a, 'b> {
         self.rows.drain(from..skipped);
         self.rows.truncate(from + job.select.limit as usize);
         Ok(from..self.rows.len())
+    }
+
+    /// Gathers the rows that are known and wait.
+    fn settle(&mut self) -> Result<(), QueryError> {
+        // First of all, so that none is lost where it fails.
+        self.gathered.charge(self.waiting.len())?;
+        // In order of rows, whatever the order of groups.
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.sort_unstable();
+        let before = self.gathered.times.len() as u32;
+        let chosen: Vec<(u32, u32)> = waiting.iter().map(|&(row, member, _)| (row, member)).collect();
+        if !chosen.is_empty() {
+            self.gathered.append(self.job, &self.last_rows, &chosen)?;
+        }
+        for (gathered, (_, _, place)) in (before..).zip(waiting) {
+            self.rows[place] = gathered;
+        }
+        Ok(())
     }
 
     /// Gathers rows of a cut until as many are there as are wanted from a place in `rows` on.
@@ -205,6 +231,7 @@ impl<'a, 'b> Batch<'a, 'b> {
     /// Makes the rows of the groups that wait, and hands them over.
     pub(super) fn flush(&mut self, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
         let _stage = self.job.making_rows();
+        self.settle()?;
         let mut gathered = std::mem::replace(&mut self.gathered, Gathered::new(self.job)?);
         let (groups, series) = (std::mem::take(&mut self.groups), std::mem::take(&mut self.series));
         let rows = std::mem::take(&mut self.rows);

@@ -7,10 +7,11 @@ use crate::plan::Input;
 use crate::predicate::Predicate;
 use crate::source::Cut;
 use crate::vector::{Node, Rows, Vector};
-use model::{FieldType, TagSet, Text, TimeRange, Value};
+use model::{FieldType, TagSet, Text, TimeRange};
 use platform::budget::Grant;
 use std::borrow::Cow;
 use std::ops::Range;
+use storage::LastRows;
 
 /// Rows that a stretch should have.
 const STRETCH: usize = 1 << 16;
@@ -95,23 +96,20 @@ impl Gathered {
         Ok(Self { times: Vec::new(), members: Vec::new(), vectors, grant: job.take(0)?, widths })
     }
 
-    /// Adds a row of a member; `value` gives what it has of a field of the scan.
-    pub(super) fn push<'v>(
-        &mut self,
-        job: &Job<'_>,
-        (time, member): (i64, usize),
-        value: impl Fn(usize) -> Option<Value<'v>>,
-    ) -> Result<(), QueryError> {
-        self.charge(1)?;
+    /// Adds last rows, ascending by their number among all of these, each of the member beside it. Every field of the answer is one of the
+    /// scan, as it is stored.
+    pub(super) fn append(&mut self, job: &Job<'_>, last: &LastRows, chosen: &[(u32, u32)]) -> Result<(), QueryError> {
+        self.charge(chosen.len())?;
         let before = self.times.len();
+        let rows: Vec<u32> = chosen.iter().map(|&(row, _)| row).collect();
         for (vector, input) in self.vectors.iter_mut().zip(&job.bound.inputs) {
             if let Input::Field(read, _) = input {
                 vector.pad(before);
-                vector.push(read.iter().find_map(|&field| value(field)));
+                vector.append(&last.columns[read[0]], &Rows::At(&rows));
             }
         }
-        self.times.push(time);
-        self.members.push(u32::try_from(member).unwrap_or(u32::MAX));
+        self.times.extend(rows.iter().map(|&row| last.times[row as usize]));
+        self.members.extend(chosen.iter().map(|&(_, member)| member));
         Ok(())
     }
 

@@ -208,6 +208,10 @@ impl Cut {
             return Ok(column.unwrap_or_else(|| Arc::new(Column::empty(field_type))));
         }
         let merged = self.merged()?;
+        if let [(piece, None)] = &merged.parts[..] {
+            let column = piece.column(field, field_type)?;
+            return Ok(column.unwrap_or_else(|| Arc::new(Column::empty(field_type))));
+        }
         let mut parts = Vec::new();
         let mut columns = Vec::new();
         for part in merged.having(field) {
@@ -262,12 +266,13 @@ impl Cut {
             let rows = clip(times.all(), piece.rows.clone(), &self.range);
             let clipped = Piece { rows: rows.clone(), ..piece.clone() };
             let counted = clipped.counted();
-            if let Times::Page(times) = &times
-                && self.pieces.len() == 1
-                && rows.len() == times.len()
-            {
+            if self.pieces.len() == 1 && counted.is_none() {
                 let having = having(std::iter::once(&clipped));
-                return Ok(Merged { times: times.clone(), parts: vec![(clipped, None)], having });
+                let times = match times {
+                    Times::Page(times) if rows.len() == times.len() => times,
+                    times => Arc::new(times.all()[rows].to_vec()),
+                };
+                return Ok(Merged { times, parts: vec![(clipped, None)], having });
             }
             let own = times.all()[rows].iter().enumerate();
             let kept = own.filter(|(row, _)| counted.as_ref().is_none_or(|counted| counted[*row]));

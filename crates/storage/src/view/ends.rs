@@ -1,8 +1,8 @@
-//! The last row of each series, where one segment alone has it: read once for all series of a column group and kept in the cache as
-//! columns, so that a page is not looked up for each value.
+//! The last row of each series, where one segment or run alone has it. Of a segment they are read once for all series of a column group and
+//! kept in the cache as columns, so that a page is not looked up for each value.
 //!
 //! What is kept is of a segment, which never changes, under the segment's own number: it cannot be stale. Rows in memory, other segments
-//! and deletes are looked at each time, and whatever of them might have a row at the same time or later leaves the series to its cuts.
+//! and deletes are looked at each time, and whatever has a row at the same time, or may have a later one, leaves the series to its cuts.
 
 use super::scan::Scan;
 use super::source::{Opened, page_id};
@@ -29,12 +29,19 @@ pub struct LastRows {
     pub columns: Vec<Column>,
 }
 
-/// A column group of a source in which the last row of a series is: their numbers, and the series' place in the group.
-#[derive(Clone, Copy, PartialEq)]
+/// Where the last row of a series is.
+#[derive(Clone, Copy)]
 struct End {
     source: usize,
-    group: usize,
-    place: usize,
+    at: At,
+}
+
+#[derive(Clone, Copy)]
+enum At {
+    /// In a segment: the number of a column group, and the series' place there.
+    Group(usize, usize),
+    /// In a run: the row of the table.
+    Row(usize),
 }
 
 impl Scan<'_> {
@@ -84,13 +91,18 @@ impl Scan<'_> {
                             continue;
                         }
                         let is_kept = self.set.inner.sources[source].deleted.is_none() && is_kept(group, all);
-                        let end = is_kept.then_some(End { source, group: number, place });
+                        let end = is_kept.then_some(End { source, at: At::Group(number, place) });
                         note(group.last[group.pages_of(place).end - 1], end);
                     }
                 }
-                Opened::Run { run, table, .. } => {
+                Opened::Run { run, table, columns, .. } => {
                     let table = &run.tables[*table];
-                    note(table.times[table.rows(local as usize).end - 1], None);
+                    let row = table.rows(local as usize).end - 1;
+                    let mut read = columns.iter().flatten().map(|&column| &table.columns[column].1);
+                    // Rows of other fields are none here, and texts are not counted.
+                    let is_known =
+                        !self.fields.contains(&FieldType::String) && read.any(|column| column.position(row).is_some());
+                    note(table.times[row], is_known.then_some(End { source, at: At::Row(row) }));
                 }
             }
         }
@@ -103,13 +115,22 @@ impl Scan<'_> {
         // Ends follow each other in the same group.
         let mut known: Option<(usize, usize, Option<Arc<Values>>)> = None;
         for (row, end) in (0u32..).zip(ends) {
-            let is_it = known.as_ref().is_some_and(|(source, group, _)| (*source, *group) == (end.source, end.group));
-            if !is_it {
-                known = Some((end.source, end.group, self.kept_ends(end, field, field_type)?));
-            }
-            if let Some((_, _, Some(all))) = &known {
-                values.extend_range(all, end.place..end.place + 1);
-                present.push(row);
+            match end.at {
+                At::Row(at) => {
+                    let value = self.run_column(end.source, field).and_then(|column| column.get(at));
+                    if value.is_some_and(|value| values.push(value)) {
+                        present.push(row);
+                    }
+                }
+                At::Group(group, place) => {
+                    if known.as_ref().is_none_or(|(source, other, _)| (*source, *other) != (end.source, group)) {
+                        known = Some((end.source, group, self.kept_ends(end.source, group, (field, field_type))?));
+                    }
+                    if let Some((_, _, Some(all))) = &known {
+                        values.extend_range(all, place..place + 1);
+                        present.push(row);
+                    }
+                }
             }
         }
         let mut column = Column { values, presence: Presence::Sparse(present) };
@@ -117,16 +138,26 @@ impl Scan<'_> {
         Ok(column)
     }
 
-    /// The last values of a field of all series of a column group, if that has the field.
-    fn kept_ends(&self, end: &End, field: usize, field_type: FieldType) -> Result<Option<Arc<Values>>, StorageError> {
-        let Some(Opened::Segment { segment, measurement, directory, columns }) = self.opened[end.source].as_deref()
-        else {
+    /// The column of a field in a run, if it has one.
+    fn run_column(&self, source: usize, field: usize) -> Option<&Column> {
+        let Some(Opened::Run { run, table, columns, .. }) = self.opened[source].as_deref() else { return None };
+        Some(&run.tables[*table].columns[columns[field]?].1)
+    }
+
+    /// The last values of a field of all series of a column group of a segment, if that has the field.
+    fn kept_ends(
+        &self,
+        source: usize,
+        group: usize,
+        (field, field_type): (usize, FieldType),
+    ) -> Result<Option<Arc<Values>>, StorageError> {
+        let Some(Opened::Segment { segment, measurement, directory, columns }) = self.opened[source].as_deref() else {
             return Ok(None);
         };
-        let Some(column) = columns[end.group].get(field) else { return Ok(None) };
-        let place = [*measurement as u32, end.group as u32, column, 0];
+        let Some(column) = columns[group].get(field) else { return Ok(None) };
+        let place = [*measurement as u32, group as u32, column, 0];
         let key = Key { owner: segment.owner(), kind: Kind::Ends, place };
-        let ends = || read(segment, directory, (*measurement, end.group, column), field_type);
+        let ends = || read(segment, directory, (*measurement, group, column), field_type);
         segment.cache().get_or(key, ends).map(Some)
     }
 }
