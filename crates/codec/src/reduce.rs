@@ -86,7 +86,13 @@ pub fn max_f64(values: &[f64]) -> Option<(f64, usize)> {
 }
 
 fn extreme_f64(values: &[f64], start: f64, pick: impl Fn(f64, f64) -> f64) -> Option<(f64, usize)> {
-    let best = values.iter().fold(start, |best, &v| pick(best, v));
+    // Lanes of their own, so that none waits for the one before.
+    let (lanes, rest) = values.as_chunks::<8>();
+    let mut best = [start; 8];
+    for values in lanes {
+        best.iter_mut().zip(values).for_each(|(best, &value)| *best = pick(*best, value));
+    }
+    let best = best.iter().chain(rest).fold(start, |best, &v| pick(best, v));
     let at = values.iter().position(|&v| v == best)?;
     Some((values[at], at))
 }
@@ -112,6 +118,14 @@ mod tests {
         assert_eq!(max_f64(&[f64::NAN, 1.0, 7.0, 7.0]), Some((7.0, 2)));
         assert_eq!(min_f64(&[f64::INFINITY, f64::INFINITY]), Some((f64::INFINITY, 0)));
         assert_eq!(min_f64(&[f64::NAN]), None);
+        for at in 0..37 {
+            let mut values: Vec<f64> = (0..37).map(|value| f64::from(value * 7 % 11)).collect();
+            values[at] = 20.0;
+            values[(at + 9) % 37] = f64::NAN;
+            assert_eq!(max_f64(&values), Some((20.0, at)));
+            values[at] = -1.0;
+            assert_eq!(min_f64(&values), Some((-1.0, at)));
+        }
         let (zero, at) = min_f64(&[0.0, -0.0]).unwrap();
         assert_eq!((zero.is_sign_positive(), at), (true, 0));
     }

@@ -227,6 +227,22 @@ impl Values {
         }
     }
 
+    /// Gives back room for more values, if half of it is not taken.
+    pub fn shrink(&mut self) {
+        fn shrink<T>(values: &mut Vec<T>) {
+            if values.len() < values.capacity() / 2 {
+                values.shrink_to_fit();
+            }
+        }
+        match self {
+            Self::Float(values) => shrink(values),
+            Self::Integer(values) => shrink(values),
+            Self::Unsigned(values) => shrink(values),
+            Self::String(values) => shrink(&mut values.ends),
+            Self::Boolean(values) => shrink(values),
+        }
+    }
+
     /// Value `index`, or `None` beyond the last.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Value<'_>> {

@@ -121,6 +121,13 @@ impl Vector {
         }
     }
 
+    /// Appends the rows of another vector of the same type.
+    pub(crate) fn extend(&mut self, other: Vector) {
+        let before = self.rows();
+        self.values.extend_range(&other.values, 0..other.rows());
+        self.extend_valid(before, other.valid);
+    }
+
     /// Appends missing rows until there are so many.
     pub(crate) fn pad(&mut self, rows: usize) {
         let before = self.rows();
@@ -191,7 +198,7 @@ impl Vector {
     /// Makes NaN missing.
     pub(crate) fn without_nan(mut self) -> Vector {
         if let Values::Float(values) = &self.values
-            && values.iter().any(|value| value.is_nan())
+            && values.chunks(64).any(|part| part.iter().fold(false, |some, value| some | value.is_nan()))
         {
             let rows = values.len();
             let valid = self.valid.get_or_insert_with(|| vec![true; rows]);

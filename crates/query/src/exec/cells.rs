@@ -8,7 +8,7 @@
 use super::fold::{ColumnRows, segments};
 use super::keep::extra_value;
 use super::sweep::{self, NOBODY};
-use super::{Group, Job, Meter, Reader, prune};
+use super::{Group, Job, Meter, Reader, prune, within};
 use crate::QueryError;
 use crate::functions::many::Many;
 use crate::functions::ranked::key_of;
@@ -481,14 +481,7 @@ impl Walk<'_, '_> {
         calls: &[usize],
     ) -> Result<(), QueryError> {
         let times = cut.times()?;
-        let range = self.chunk.range;
-        // What lies within the range need not be looked through: times of many pages are in no processor's cache.
-        let (start, end) = if range.covers(&cut.range()) {
-            (0, times.len())
-        } else {
-            let start = times.partition_point(|&time| time < range.start);
-            (start, start + times[start..].partition_point(|&time| time <= range.end))
-        };
+        let Range { start, end } = within(cut, &times, &self.chunk.range);
         let reader = Reader { cut, inputs: &self.job.bound.inputs, tags };
         let Some(selected) = select_rows(&reader, filter, &times, start..end)? else { return Ok(()) };
         let rows = match &selected {

@@ -33,6 +33,8 @@ pub(crate) struct Emitter<'g> {
     pub(super) variables: Vec<Vector>,
     /// How many outputs show each variable as it is.
     uses: Vec<usize>,
+    /// The last output that reads each variable: one that shows it as it is takes it.
+    moved: Vec<Option<usize>>,
     /// Memory of texts, and of the rows of buckets that have several.
     memory: Meter,
     /// What is added to that while they are handed over (bytes).
@@ -123,9 +125,11 @@ impl<'g> Emitter<'g> {
     pub(crate) fn new(job: &Job<'_>, group: &'g Group) -> Result<Self, QueryError> {
         let variables = job.plan.variables.iter().map(|variable| Vector::new(variable_type(job, *variable))).collect();
         let mut uses = vec![0; job.plan.variables.len()];
-        for output in &job.plan.outputs {
-            if let Node::Input(at) = output.node {
-                uses[at] += 1;
+        let mut moved = vec![None; job.plan.variables.len()];
+        for (at, output) in job.plan.outputs.iter().enumerate() {
+            output.node.each_input(&mut |input| moved[input] = Some(at));
+            if let Node::Input(input) = output.node {
+                uses[input] += 1;
             }
         }
         let part = usize::try_from(job.context.budget.limit() / KEPT).unwrap_or(HEAVY);
@@ -136,6 +140,7 @@ impl<'g> Emitter<'g> {
             times: Vec::new(),
             variables,
             uses,
+            moved,
             memory: Meter::new(job.context)?,
             evaluated: 0,
             heavy: part.min(HEAVY),
@@ -444,6 +449,20 @@ impl<'g> Emitter<'g> {
         show
     }
 
+    /// How many rows wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Counts so many rows; which of them are shown.
+    pub(super) fn pass_many(&mut self, rows: usize) -> Range<usize> {
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(rows);
+        let shown = usize::try_from(self.left).unwrap_or(usize::MAX).min(rows - skipped);
+        self.skip -= skipped as u64;
+        self.left -= shown as u64;
+        skipped..skipped + shown
+    }
+
     /// Rows are at an end: what was held back and is wanted all the same becomes rows.
     pub(crate) fn finish(
         &mut self,
@@ -514,7 +533,7 @@ impl<'g> Emitter<'g> {
         }
         self.memory.add(std::mem::take(&mut self.evaluated))?;
         let times = std::mem::take(&mut self.times);
-        let variables: Vec<Vector> = self
+        let mut variables: Vec<Vector> = self
             .variables
             .iter_mut()
             .map(|variable| {
@@ -523,14 +542,23 @@ impl<'g> Emitter<'g> {
             })
             .collect();
         let mut outputs = Vec::with_capacity(job.plan.outputs.len());
-        for output in &job.plan.outputs {
+        for (at, output) in job.plan.outputs.iter().enumerate() {
+            if let Node::Input(input) = output.node
+                && self.moved[input] == Some(at)
+            {
+                let empty = Vector::new(variables[input].values.field_type());
+                let mut vector = std::mem::replace(&mut variables[input], empty);
+                vector.values.shrink();
+                outputs.push(Made::Vector(vector.without_nan()));
+                continue;
+            }
             let operand = evaluate(&output.node, rows, &mut |input| {
                 Ok::<_, QueryError>(Operand::Rows(Cow::Borrowed(&variables[input])))
             })?;
             outputs.push(Made::Vector(operand.into_vector(rows, output.field_type).without_nan()));
         }
         drop(variables);
-        let flow = give_in_frames(job, &times, outputs, sink)?;
+        let flow = give_in_frames(job, times, outputs, sink)?;
         self.memory.clear();
         Ok(flow)
     }
@@ -547,13 +575,13 @@ pub(crate) enum Made {
 /// Hands rows over in frames of the size asked for.
 pub(crate) fn give_in_frames(
     job: &Job<'_>,
-    times: &[i64],
+    times: Vec<i64>,
     outputs: Vec<Made>,
     sink: &mut dyn Sink,
 ) -> Result<Flow, QueryError> {
     let size = job.context.frame_rows.max(1);
     if times.len() <= size {
-        return Ok(give_rows(sink, whole_frame(times.to_vec(), outputs)));
+        return Ok(give_rows(sink, whole_frame(times, outputs)));
     }
     for start in (0..times.len()).step_by(size) {
         job.check_cancel()?;

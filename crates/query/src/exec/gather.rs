@@ -1,7 +1,7 @@
 //! Rows of cuts as vectors, before they are put in the answer's order; what they take is charged to the query.
 
 use super::cells::{Selected, select_rows};
-use super::{Job, Reader};
+use super::{Job, Reader, within};
 use crate::QueryError;
 use crate::plan::Input;
 use crate::predicate::Predicate;
@@ -126,6 +126,14 @@ impl Gathered {
             || inputs.any(|(vector, input)| matches!(input, Input::Field(..)) && vector.has(row))
     }
 
+    /// Whether each row is shown, since there is a field of which none lacks a value.
+    fn shows_each(&self, job: &Job<'_>) -> bool {
+        let mut inputs = self.vectors.iter().zip(&job.bound.inputs);
+        let is_full = |vector: &Vector| vector.valid.is_none() && vector.rows() == self.times.len();
+        !job.table.source.is_stored()
+            || inputs.any(|(vector, input)| matches!(input, Input::Field(..)) && is_full(vector))
+    }
+
     /// Leaves some rows, in this order.
     pub(super) fn take(&mut self, job: &Job<'_>, rows: &[u32]) {
         self.fields(job).for_each(|(_, vector)| *vector = vector.take(rows));
@@ -179,8 +187,7 @@ pub(super) fn gather(
     out: &mut Gathered,
 ) -> Result<(), QueryError> {
     let times = cut.times()?;
-    let start = times.partition_point(|&time| time < part.stretch.start);
-    let end = start + times[start..].partition_point(|&time| time <= part.stretch.end);
+    let Range { start, end } = within(cut, &times, &part.stretch);
     let reader = Reader { cut, inputs: &job.bound.inputs, tags };
     let Some(selected) = select_rows(&reader, filter, &times, start..end)? else { return Ok(()) };
     let rows = match &selected {
@@ -209,12 +216,17 @@ pub(super) fn gather(
 /// The gathered rows that the answer shows, in its order.
 pub(super) fn sorted(job: &Job<'_>, gathered: &Gathered) -> Vec<u32> {
     let mut rows: Vec<u32> = (0u32..).take(gathered.times.len()).collect();
-    // Cuts come in order of series and time: the sort finds long runs.
-    rows.sort_by_key(|&row| (gathered.times[row as usize], gathered.members[row as usize]));
+    let Gathered { times, members, .. } = gathered;
+    if !times.windows(2).all(|pair| pair[0] < pair[1]) {
+        // Cuts come in order of series and time: the sort finds long runs.
+        rows.sort_by_key(|&row| (times[row as usize], members[row as usize]));
+    }
     if !job.checked.ascending {
         rows.reverse();
     }
-    rows.retain(|&row| gathered.shows(job, row as usize));
+    if !gathered.shows_each(job) {
+        rows.retain(|&row| gathered.shows(job, row as usize));
+    }
     rows
 }
 

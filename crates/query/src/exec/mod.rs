@@ -13,6 +13,7 @@ mod morsels;
 mod plain;
 mod prune;
 pub(crate) mod raw;
+mod sequence;
 mod sift;
 mod stream;
 mod stretch;
@@ -31,6 +32,7 @@ use hashbrown::HashMap;
 use influxql::ast::Select;
 use model::{Column, FieldType, Frame, Header, Item, TagSet, Text, TimeRange, Value, Values};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -247,6 +249,16 @@ fn by_values(job: &Job<'_>, columns: &[TagColumn], meter: &mut Meter) -> Result<
             Ok(members)
         }
     }
+}
+
+/// Which rows of a cut, whose times these are, lie in a range.
+pub(crate) fn within(cut: &Cut, times: &[i64], range: &TimeRange) -> Range<usize> {
+    // What lies within the range need not be looked through: times of many pages are in no processor's cache.
+    if range.covers(&cut.range()) {
+        return 0..times.len();
+    }
+    let start = times.partition_point(|&time| time < range.start);
+    start..start + times[start..].partition_point(|&time| time <= range.end)
 }
 
 /// Reads the inputs of a plan from one cut.

@@ -6,13 +6,13 @@
 //! filter's columns, and the others only if rows are left: `gather`), their rows copied out and sorted. So what is alive at once is bounded
 //! by the rows of a stretch, a cut that reaches over several stretches is decoded once for each, and with LIMIT only the first stretches
 //! are read. Where a group has so many series that their cuts should not be kept, [`sift`](super::sift) walks it; groups of one series and few rows are
-//! taken together by [`brief`](super::brief).
+//! taken together by [`brief`](super::brief); one series that functions read is walked cut by cut, in [`sequence`](super::sequence).
 
 use super::brief::Batch;
 use super::emit::{Emitter, give_in_frames};
 use super::gather::{Gathered, Member, Part, gather, member, most_rows, sorted};
 use super::stretch::{Spread, beyond, first_part, next_stretch};
-use super::{Flow, Group, Job, Meter, columns, give, groups, prune, sift};
+use super::{Flow, Group, Job, Meter, columns, give, groups, prune, sequence, sift};
 use crate::datum::Datum;
 use crate::plan::Input;
 use crate::predicate::Predicate;
@@ -138,6 +138,9 @@ pub(super) fn run_group(
     (scan, shards): (&mut Scan<'_>, &[usize]),
     sink: &mut dyn Sink,
 ) -> Result<Flow, QueryError> {
+    if sequence::fits(job, group) {
+        return sequence::run_group(job, group, (scan, shards), sink);
+    }
     let mut state = State {
         skip: job.select.offset,
         left: if job.select.limit == 0 { u64::MAX } else { job.select.limit },
@@ -287,5 +290,5 @@ pub(super) fn emit(
     }
     let times: Vec<i64> = rows.iter().map(|&row| gathered.times[row as usize]).collect();
     let outputs = columns::shown(job, &group.series, (gathered, rows), &mut state.carried)?;
-    give_in_frames(job, &times, outputs, sink)
+    give_in_frames(job, times, outputs, sink)
 }

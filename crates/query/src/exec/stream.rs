@@ -3,16 +3,20 @@
 //!
 //! Several of them in one SELECT meet by time: where they have different numbers of values at one time, the first ones make
 //! a row together, then the second ones, as in InfluxDB.
+//!
+//! Raw points come in columns and are made columns, function by function ([`Emitter::take_points`]). Row by row goes what
+//! that cannot tell: several functions over points that share their times, and rows filled from those before.
 
 use super::Job;
 use super::emit::Emitter;
 use crate::QueryError;
 use crate::datum::Datum;
-use crate::functions::transform::Running;
-use crate::plan::{Feed, Variable};
-use crate::vector::Vector;
+use crate::functions::transform::{Given, Points, Running};
+use crate::plan::{Applied, Feed, Variable};
+use crate::vector::{Rows, Vector};
 use influxql::ast::Fill;
-use model::FieldType;
+use model::{Column, FieldType, Presence};
+use std::ops::Range;
 
 /// The functions of a plan, at the beginning.
 pub(super) fn start(job: &Job<'_>) -> Vec<Running> {
@@ -62,9 +66,14 @@ impl Emitter<'_> {
         vectors: &[Vector],
         rows: &[u32],
     ) -> Result<(), QueryError> {
-        if let Some(reference) = self.lone_feed(job) {
-            self.take_lone(times, &vectors[reference], rows);
-            return Ok(());
+        if makes_columns(job) {
+            let times: Vec<i64> = rows.iter().map(|&row| times[row as usize]).collect();
+            if job.plan.transforms.len() == 1 || times.windows(2).all(|pair| pair[0] != pair[1]) {
+                let column = |vector: &Vector| (vector.rows() > 0).then(|| vector.take(rows).into_column());
+                let columns: Vec<Option<Column>> = vectors.iter().map(column).collect();
+                self.take_points(job, &times, 0..times.len(), &|reference| columns[reference].as_ref());
+                return Ok(());
+            }
         }
         for same in rows.chunk_by(|&left, &right| times[left as usize] == times[right as usize]) {
             if self.is_full() {
@@ -89,34 +98,89 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// The reference that the only function reads, if its values are the only column of numbers, as they are.
-    fn lone_feed(&self, job: &Job<'_>) -> Option<usize> {
-        let plain = matches!(job.plan.fill, Fill::Null | Fill::None);
-        match (&job.plan.transforms[..], &job.plan.variables[..]) {
-            ([applied], [Variable::Transform(0)]) if plain && applied.typed && applied.result != FieldType::String => {
-                if let Feed::Reference(reference) = applied.feed {
-                    Some(reference)
-                } else {
-                    None
-                }
-            }
-            _ => None,
+    /// Takes some rows in order of time, which have the times `times`; `column` gives the column of a reference, of all rows.
+    /// For plans that [`makes_columns`], and where rows are at different times or one function alone reads them.
+    pub(super) fn take_points<'c>(
+        &mut self,
+        job: &Job<'_>,
+        times: &[i64],
+        rows: Range<usize>,
+        column: &dyn Fn(usize) -> Option<&'c Column>,
+    ) {
+        let times = &times[rows.clone()];
+        let mut given: Vec<Given> = Vec::with_capacity(self.running.len());
+        for (applied, running) in job.plan.transforms.iter().zip(&mut self.running) {
+            let column = if let Feed::Reference(reference) = applied.feed { column(reference) } else { None };
+            let points = column.map(|column| Points::of_column(times, column, rows.clone()));
+            given.push(points.map(|points| running.steps(&points)).unwrap_or_default());
         }
+        let made = |variable: &Variable| if let Variable::Transform(at) = variable { Some(*at) } else { None };
+        let shown: Vec<usize> = job.plan.variables.iter().filter_map(made).collect();
+        self.push_given(times, given, &shown);
     }
 
-    /// As [`Emitter::take_rows`], for one function alone: rows at one time need not be put together.
-    fn take_lone(&mut self, times: &[i64], vector: &Vector, rows: &[u32]) {
-        for &row in rows {
-            if self.is_full() {
-                break;
+    /// Makes room for so many rows.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.times.reserve_exact(rows);
+        self.variables.iter_mut().for_each(|variable| variable.values.reserve_exact(rows));
+    }
+
+    /// Rows of what the functions gave, where one of those that are shown has a value: `shown` has one for each variable.
+    fn push_given(&mut self, times: &[i64], mut given: Vec<Given>, shown: &[usize]) {
+        let Some(&first) = shown.first() else { return };
+        let alike = shown.iter().all(|&at| given[at].has_rows_of(&given[first]));
+        let rows = if alike { None } else { Some(rows_of_any(times.len(), shown.iter().map(|&at| &given[at]))) };
+        let count = rows.as_ref().map_or(given[first].values.len(), Vec::len);
+        let part = self.pass_many(count);
+        if part.is_empty() {
+            return;
+        }
+        let places = match (&rows, &given[first].rows) {
+            (Some(rows), _) | (None, Some(rows)) => Rows::At(&rows[part.clone()]),
+            (None, None) => Rows::Range(given[first].first + part.start, given[first].first + part.end),
+        };
+        match places {
+            Rows::Range(start, end) => self.times.extend_from_slice(&times[start..end]),
+            Rows::At(rows) => self.times.extend(rows.iter().map(|&row| times[row as usize])),
+        }
+        for (variable, &at) in self.variables.iter_mut().zip(shown) {
+            if given[at].values.is_empty() {
+                variable.pad(self.times.len());
+                continue;
             }
-            let time = times[row as usize];
-            let Some(value) = vector.get(row as usize) else { continue };
-            let Some(made) = self.running[0].step(time, value) else { continue };
-            if self.pass() {
-                self.times.push(time);
-                self.variables[0].push(Some(made.value()));
-            }
+            let vector = match &rows {
+                None => Vector { values: std::mem::take(&mut given[at]).values, valid: None },
+                Some(rows) => spread(std::mem::take(&mut given[at]), rows),
+            };
+            let all = part.len() == vector.rows();
+            variable.extend(if all { vector } else { vector.slice(part.clone()) });
         }
     }
+}
+
+/// Whether functions over raw points make columns: what is missing in a row is so whatever is in others.
+pub(super) fn makes_columns(job: &Job<'_>) -> bool {
+    let is_plain = |applied: &Applied| {
+        matches!(applied.feed, Feed::Reference(_)) && applied.typed && applied.result != FieldType::String
+    };
+    matches!(job.plan.fill, Fill::Null | Fill::None)
+        && job.plan.is_stream()
+        && job.plan.variables.iter().all(|variable| matches!(variable, Variable::Transform(_)))
+        && job.plan.transforms.iter().all(is_plain)
+}
+
+/// Of so many rows those in which one of several has a value.
+fn rows_of_any<'g>(count: usize, given: impl Iterator<Item = &'g Given>) -> Vec<u32> {
+    let mut any = vec![false; count];
+    given.flat_map(Given::to_rows).for_each(|row| any[row as usize] = true);
+    (0u32..).zip(&any).filter_map(|(row, &any)| any.then_some(row)).collect()
+}
+
+/// What was given, in some rows: all those that have a value are among them.
+fn spread(given: Given, rows: &[u32]) -> Vector {
+    let present = given.to_rows();
+    let column = Column { values: given.values, presence: Presence::Sparse(present) };
+    let mut vector = Vector::new(column.field_type());
+    vector.append(&column, &Rows::At(rows));
+    vector
 }

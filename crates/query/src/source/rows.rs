@@ -255,8 +255,9 @@ impl<'a> Collector<'a> {
 
     /// Rows in ascending order of time.
     fn block(&self, mut times: Vec<i64>, mut columns: Vec<Option<Column>>) -> Block {
-        let mut turned: Vec<u32> = (0u32..).take(times.len()).collect();
+        let mut turned = Vec::new();
         if !self.ascending {
+            turned.extend((0u32..).take(times.len()));
             turned.reverse();
             times.reverse();
         }

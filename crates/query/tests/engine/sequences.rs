@@ -4,6 +4,7 @@
 use super::statistics::{apply, change};
 use super::*;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 /// The rows of an answer of one series.
 fn rows(answer: &str) -> Vec<String> {
@@ -79,6 +80,66 @@ proptest! {
                 let known: Vec<String> = rows(&known).into_iter().filter(|row| !row.starts_with("0 ")).collect();
                 let points: Vec<String> = rows(&points).into_iter().filter(|row| !row.starts_with("0 ")).collect();
                 prop_assert_eq!(known, points, "{}{}", function, fill);
+            }
+        }
+    }
+}
+
+/// The series of an answer: its tags, and its rows with their times.
+fn series(answer: &str) -> Vec<(String, Vec<(i64, String)>)> {
+    let one = |series: &str| {
+        let (tags, rows) = series.split_once(']').unwrap();
+        let row = |row: &str| {
+            let (time, values) = row.trim().split_once(' ').unwrap();
+            (time.parse().unwrap(), values.to_owned())
+        };
+        (tags.to_owned(), rows.split(';').filter(|row| !row.trim().is_empty()).map(row).collect())
+    };
+    answer.split('[').skip(1).map(one).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Rows that are filled are made one by one; where none is missing, they are those that columns give.
+    #[test]
+    fn columns_give_what_rows_do(changes in proptest::collection::vec(change(), 2..10), start in 0i64..5_000) {
+        let names = Stored(engine());
+        changes.iter().for_each(|change| apply(&names.0, change));
+        let functions = [
+            "derivative(x, 3s)", "non_negative_derivative(y)", "difference(y)", "non_negative_difference(x)",
+            "cumulative_sum(y)", "moving_average(x, 3)", "elapsed(s, 1s)",
+        ];
+        for filter in ["", "AND x > -5", "AND y < 9 AND host = 'h1'"] {
+            let range = format!("WHERE time >= {start}s AND time < {}s {filter}", start + 3_000);
+            for function in functions {
+                for group in ["GROUP BY host", "GROUP BY absent"] {
+                    for order in ["", "ORDER BY time DESC"] {
+                        let columns = ask(&names, &format!("SELECT {function} FROM m {range} {group} {order}"));
+                        let by_row = format!("SELECT {function} FROM m {range} {group} fill(previous) {order}");
+                        prop_assert_eq!(columns, ask(&names, &by_row), "{}", by_row);
+                    }
+                }
+            }
+            // Several functions of one series meet by time.
+            for (left, right) in functions.iter().zip(&functions[1..]) {
+                let query = |what: &str| ask(&names, &format!("SELECT {what} FROM m {range} GROUP BY host"));
+                let mut wanted: BTreeMap<(String, i64), [Option<String>; 2]> = BTreeMap::new();
+                for (at, function) in [left, right].into_iter().enumerate() {
+                    for (tags, rows) in series(&query(function)) {
+                        for (time, value) in rows {
+                            wanted.entry((tags.clone(), time)).or_default()[at] = Some(value);
+                        }
+                    }
+                }
+                let mut found = BTreeMap::new();
+                for (tags, rows) in series(&query(&format!("{left} AS l, {right} AS r"))) {
+                    for (time, values) in rows {
+                        let (l, r) = values.split_once(' ').unwrap();
+                        let value = |text: &str| (text != "None").then(|| text.to_owned());
+                        found.insert((tags.clone(), time), [value(l), value(r)]);
+                    }
+                }
+                prop_assert_eq!(found, wanted, "{}, {} {}", left, right, filter);
             }
         }
     }
