@@ -94,14 +94,15 @@ pub(crate) fn execute(
         tracing::error!(statement = %statement, panic = %text, "a query panicked");
     }
     ticket.end(&result, inner.world.clock.monotonic_ns());
-    result.map(|()| warnings(statement, request))
+    result.map(|()| warnings(inner, statement, request))
 }
 
-fn warnings(statement: &Statement, request: &QueryRequest) -> Vec<String> {
+fn warnings(inner: &Inner, statement: &Statement, request: &QueryRequest) -> Vec<String> {
     // InfluxDB says nothing about DELETE.
     if !request.read_only || statement.is_read_only() || matches!(statement, Statement::Delete(_)) {
         return Vec::new();
     }
+    let statement = statements::in_full(inner, statement, request);
     let text = format!("deprecated use of '{statement}' in a read only context, please use a POST request instead");
     vec![text]
 }

@@ -1,12 +1,15 @@
 //! What each kind of statement does: queries over data go to `query`, the rest is done here on the catalog and the figures.
 //!
-//! `names` lets `query` see the catalog and the engine; `delete` deletes rows and drops shards; `policies` makes and changes databases and policies; `show` lists
+//! `names` lets `query` see the catalog and the engine; `delete` deletes rows and drops shards; `into` writes
+//! what a SELECT answers, `qualify` puts in names that it leaves out; `policies` makes and changes databases and policies; `show` lists
 //! them, `inspect` shows what goes on inside; `rows` turns lists into items. Answers stream into the sink in order.
 
 mod delete;
 mod inspect;
+mod into;
 mod names;
 mod policies;
+mod qualify;
 mod rows;
 mod show;
 
@@ -20,6 +23,13 @@ use query::show::Counted;
 use query::{Context, Deadline, QueryError, Sink};
 use rows::{Cell, Rows};
 
+/// A write statement as the warning about it tells it.
+pub(crate) fn in_full(inner: &Inner, statement: &Statement, request: &QueryRequest) -> String {
+    let state = inner.catalog.state();
+    let (database, policy) = (request.database.as_deref(), request.policy.as_deref());
+    qualify::Names { state: &state, database, policy }.in_full(statement)
+}
+
 /// Runs one statement.
 pub(crate) fn run(
     inner: &Inner,
@@ -31,6 +41,7 @@ pub(crate) fn run(
         return Ok(outcome?);
     }
     match statement {
+        Statement::Select(select) => into::run(inner, select, request, sink),
         Statement::CreateDatabase(_)
         | Statement::DropDatabase(_)
         | Statement::CreateRetentionPolicy(_)
@@ -70,7 +81,7 @@ fn over_data(
         |what, show: &ShowCardinality| query::show::show_cardinality(what, show, &names, &context, &mut *sink);
     Some(match statement {
         Statement::Explain(explain) => explained(inner, explain, (&names, &context), sink),
-        Statement::Select(select) => query::select(select, &names, &context, sink),
+        Statement::Select(select) if select.target.is_none() => query::select(select, &names, &context, sink),
         Statement::ShowMeasurements(show) => query::show::show_measurements(show, &names, &context, sink),
         Statement::ShowTagKeys(show) => query::show::show_tag_keys(show, &names, &context, sink),
         Statement::ShowTagValues(show) => query::show::show_tag_values(show, &names, &context, sink),

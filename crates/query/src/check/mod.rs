@@ -131,8 +131,9 @@ fn check_level(
     check_mixture(&checked, &found)?;
     (checked.depth, checked.extra) = (found.depth, found.extra);
     checked.has_calls = found.calls > 0;
-    // Nulls of empty buckets would be left out by the outer SELECT anyway.
-    if outer.is_some() && checked.has_calls && checked.fill == Fill::Null {
+    // Nulls of empty buckets would be left out by the outer SELECT, or by INTO, anyway; counts of 0 are so too.
+    let is_kept = outer.is_some() || select.target.is_some();
+    if is_kept && checked.has_calls && checked.fill == Fill::Null {
         checked.fill = Fill::None;
     }
     checked.not_executed = not_executed(select, found.not_executed);
@@ -168,9 +169,6 @@ fn inherit(select: &Select, outer: &Checked, checked: &mut Checked) -> Result<bo
 
 /// Clauses and functions that are parsed but not executed.
 fn not_executed(select: &Select, function: Option<String>) -> Option<String> {
-    if select.target.is_some() {
-        return Some("SELECT INTO".to_owned());
-    }
     if select.location.is_some() {
         return Some("tz()".to_owned());
     }

@@ -117,7 +117,8 @@ impl Plan {
         expanded: Expanded,
         schema: &Schema,
     ) -> Result<Plan, QueryError> {
-        let named = Select { fields: expanded.fields, ..select.clone() };
+        // Tags of `top` and `bottom` are columns for INTO too, which makes tags of them.
+        let named = Select { fields: expanded.fields, target: None, ..select.clone() };
         let mut columns = vec![Text::from(checked.time_name.as_bytes())];
         columns.extend(named.column_names().into_iter().map(|name| Text::from(name.into_bytes())));
         let mut plan = Plan {
