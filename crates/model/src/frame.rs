@@ -47,7 +47,7 @@ impl FrameColumn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
     /// The texts; a missing one is printed as null.
-    pub texts: Texts,
+    pub texts: Arc<Texts>,
     /// For each row its text's place.
     pub rows: Arc<[u32]>,
 }
@@ -88,6 +88,9 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// What a text takes beside its bytes (bytes).
+    pub const PLACE: usize = size_of::<u32>() + size_of::<bool>();
+
     /// Appends a text, or that there is none.
     pub fn push(&mut self, text: Option<&[u8]>) {
         self.strings.push(text.unwrap_or_default());

@@ -18,8 +18,6 @@ use std::sync::Arc;
 /// Columns that a SELECT may have once `*` is written out: planning looks at them in pairs, and that cannot be stopped.
 const MOST_COLUMNS: usize = 20_000;
 
-/// Series of which rows are read on a thread that has other work to do.
-const AT_ONCE: usize = 4_096;
 /// Rows of a frame between two SELECTs.
 const FRAME: usize = 1 << 14;
 
@@ -115,11 +113,10 @@ pub(crate) fn execute(
     plan.dimensions.dedup();
     let (select, checked) = (&prepared.select, &prepared.checked);
     for table in &tables(prepared, &plan, context)? {
+        exec::check_cancel(context)?;
         let bound = Bound::new(&plan, checked, table)?;
-        let set = table.source.series(&table.name, &bound.tags)?;
-        if set.len() > AT_ONCE && context.deadline.is_some() {
-            return Err(QueryError::Late);
-        }
+        let set = table.source.series(&table.name, &bound.tags, context)?;
+        exec::admit(context, set.len())?;
         let job = Job { select, checked, plan: &plan, bound: &bound, table, set: &set, context };
         let by_rows = !checked.has_calls || plan.is_stream();
         let flow = if by_rows { exec::raw::run(&job, sink)? } else { exec::aggregate::run(&job, sink)? };
@@ -152,7 +149,7 @@ fn each_below(
     for table in &prepared.stored {
         exec::check_cancel(context)?;
         let bound = Bound::new(plan, checked, table)?;
-        let set = table.source.series(&table.name, &bound.tags)?;
+        let set = table.source.series(&table.name, &bound.tags, context)?;
         give(&Job { select, checked, plan, bound: &bound, table, set: &set, context }, depth)?;
     }
     Ok(())

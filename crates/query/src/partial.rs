@@ -151,14 +151,23 @@ impl Partial {
     }
 
     /// All values are there: what the function makes of them takes their place. What adds up stays as it is.
-    pub(crate) fn finish(&mut self, function: Function, ascending: bool) {
+    ///
+    /// # Errors
+    /// `check` fails, which is asked now and then.
+    pub(crate) fn finish<E>(
+        &mut self,
+        function: Function,
+        ascending: bool,
+        check: &dyn Fn() -> Result<(), E>,
+    ) -> Result<(), E> {
         *self = match std::mem::take(self) {
-            Partial::Collected(values) => values.finish(function, ascending),
-            Partial::Seen(values) if function.entry.kernel == Kernel::Many(Many::Distinct) => values.finish(),
+            Partial::Collected(values) => values.finish(function, ascending, check)?,
+            Partial::Seen(values) if function.entry.kernel == Kernel::Many(Many::Distinct) => values.finish(check)?,
             Partial::Seen(values) => Partial::Count(values.len() as u64),
             Partial::Ranked(points) => points.finish(ascending),
             other => other,
         };
+        Ok(())
     }
 
     /// The function's result, if it is one value.

@@ -37,8 +37,8 @@ pub use loss::{Loss, MissingSegment, Stray};
 pub use schema::{FieldId, FieldKey};
 pub use segment::Reads;
 pub use view::{
-    Band, Block, Bounds, Cut, Footprint, LastRows, NumberStats, Scalar, Scan, SeriesRows, SeriesSet, Stats, Sweep,
-    TagCondition, TagTest, View,
+    Band, Block, Bounds, Check, Cut, Footprint, LastRows, NumberStats, Scalar, Scan, SeriesRows, SeriesSet, Stats,
+    Sweep, TagCondition, TagTest, View,
 };
 
 /// A shard's number: given out by the catalog, never used again.

@@ -84,8 +84,11 @@ impl<'a, 'b> Batch<'a, 'b> {
         if matches!(job.bound.filter, Predicate::Always(true)) {
             lone.sort_unstable();
             let bytes = lone.len() * (job.bound.scan.len() + 3) * size_of::<u64>();
-            self.memory.resize(bytes as u64).map_err(|error| QueryError::Memory(error.to_string()))?;
-            self.last_rows = scan.last_rows(shard, &lone)?;
+            // Without them cuts are read, one after the other.
+            if self.memory.resize(bytes as u64).is_err() {
+                return Ok(());
+            }
+            self.last_rows = scan.last_rows(shard, &lone, job.context)?;
             let known = lone.into_iter().zip(&self.last_rows.rows);
             self.last = known.filter_map(|(series, row)| Some((series, (*row)?))).collect();
         }
@@ -240,7 +243,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         }
         gathered.pad(self.job);
         let mut none = vec![None; self.job.plan.references.len()];
-        let outputs = columns::shown(self.job, &series, (&gathered, &rows), &mut none)?;
+        let (outputs, _memory) = columns::shown(self.job, &series, (&gathered, &rows), &mut none)?;
         let times = rows.iter().map(|&row| gathered.times[row as usize]).collect();
         let frame = whole_frame(times, outputs);
         let shown = groups.iter().filter(|(_, part)| !part.is_empty());

@@ -99,7 +99,7 @@ impl Cells {
                 }
                 let most = cell.bytes() + cell.bytes_to_finish();
                 memory.change(cell.bytes(), most)?;
-                cell.finish(call.function, ascending);
+                cell.finish(call.function, ascending, &|| job.check_cancel())?;
                 memory.change(most, cell.bytes())?;
             }
         }

@@ -1,8 +1,8 @@
 //! The columns of a raw answer: gathered values in the answer's order, tags as labels, expressions, fill.
 
-use super::Job;
 use super::emit::Made;
 use super::gather::Gathered;
+use super::{Job, Meter};
 use crate::QueryError;
 use crate::datum::Datum;
 use crate::partial::fill_value;
@@ -14,24 +14,26 @@ use model::{FieldType, Labels};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The columns of the answer in some rows; `series` has those of the members.
+/// The columns of the answer in some rows, and the memory of the tags in them; `series` has those of the members.
 pub(super) fn shown(
     job: &Job<'_>,
     series: &[usize],
     (gathered, rows): (&Gathered, &[u32]),
     carried: &mut [Option<Datum>],
-) -> Result<Vec<Made>, QueryError> {
+) -> Result<(Vec<Made>, Meter), QueryError> {
+    let mut memory = Meter::new(job.context)?;
     let label = |output: &Output| label_key(job, output);
     let others = job.plan.outputs.iter().filter(|output| label(output).is_none());
     let mut needed = vec![false; gathered.vectors.len()];
     others.for_each(|output| output.node.each_input(&mut |input| needed[input] = true));
-    let vectors = shown_vectors(job, series, (gathered, rows), &needed, carried);
+    let vectors = shown_vectors(job, series, (gathered, rows), &needed, (carried, &mut memory))?;
     let mut owners = None;
     let mut outputs = Vec::with_capacity(job.plan.outputs.len());
     for output in &job.plan.outputs {
         outputs.push(if let Some(key) = label(output) {
             let (shown, places) = owners.get_or_insert_with(|| shown_members(gathered, rows));
-            let texts = job.set.tag_of(key, shown.iter().map(|&member| series[member as usize]));
+            let shown = shown.iter().map(|&member| series[member as usize]);
+            let texts = Arc::new(job.set.tag_of(key, shown, &mut memory)?);
             Made::Labels(Labels { texts, rows: Arc::clone(places) })
         } else {
             let operand = evaluate(&output.node, rows.len(), &mut |input| {
@@ -40,7 +42,7 @@ pub(super) fn shown(
             Made::Vector(operand.into_vector(rows.len(), output.field_type).without_nan())
         });
     }
-    Ok(outputs)
+    Ok((outputs, memory))
 }
 
 /// The key of the tag that a column of the answer shows, as it is.
@@ -74,26 +76,35 @@ fn shown_vectors(
     series: &[usize],
     (gathered, rows): (&Gathered, &[u32]),
     needed: &[bool],
-    carried: &mut [Option<Datum>],
-) -> Vec<Vector> {
-    let vectors =
-        gathered.vectors.iter().zip(&job.bound.inputs).zip(needed).map(|((vector, input), needed)| match input {
+    (carried, memory): (&mut [Option<Datum>], &mut Meter),
+) -> Result<Vec<Vector>, QueryError> {
+    let inputs = gathered.vectors.iter().zip(&job.bound.inputs).zip(needed).zip(carried);
+    let shown = |(((vector, input), needed), carried): (((&Vector, &Input), &bool), &mut Option<Datum>)| {
+        let vector = match input {
             _ if !needed => Vector::new(vector.values.field_type()),
             Input::Field(..) => vector.take(rows),
-            Input::Tag(key) => tag_vector(job, key, series, (gathered, rows)),
+            Input::Tag(key) => tag_vector(job, key, series, (gathered, rows), memory)?,
             Input::Missing => Vector::missing(vector.values.field_type(), rows.len()),
-        });
-    vectors.zip(carried).map(|(vector, carried)| filled(vector, job.plan.fill, carried)).collect()
+        };
+        Ok(filled(vector, job.plan.fill, carried))
+    };
+    inputs.map(shown).collect()
 }
 
-fn tag_vector(job: &Job<'_>, key: &[u8], series: &[usize], (gathered, rows): (&Gathered, &[u32])) -> Vector {
+fn tag_vector(
+    job: &Job<'_>,
+    key: &[u8],
+    series: &[usize],
+    (gathered, rows): (&Gathered, &[u32]),
+    memory: &mut Meter,
+) -> Result<Vector, QueryError> {
     let mut vector = Vector::new(FieldType::String);
     let member = |&row: &u32| gathered.members[row as usize] as usize;
-    let texts = job.set.tag_of(key, rows.iter().map(|row| series[member(row)]));
+    let texts = job.set.tag_of(key, rows.iter().map(|row| series[member(row)]), memory)?;
     for row in 0..texts.len() {
         vector.push(texts.get(row).map(model::Value::String));
     }
-    vector
+    Ok(vector)
 }
 
 fn filled(vector: Vector, fill: Fill, carried: &mut Option<Datum>) -> Vector {

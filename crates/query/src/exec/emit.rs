@@ -620,7 +620,7 @@ fn parts(outputs: &[Made], part: &Range<usize>) -> Vec<FrameColumn> {
                     places = rows[part.clone()].into();
                 }
                 last = Some(rows);
-                FrameColumn::Labels(Labels { texts: texts.clone(), rows: Arc::clone(&places) })
+                FrameColumn::Labels(Labels { texts: Arc::clone(texts), rows: Arc::clone(&places) })
             }
         });
     }

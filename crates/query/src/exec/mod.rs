@@ -148,6 +148,17 @@ pub(crate) fn check_cancel(context: &Context) -> Result<(), QueryError> {
     }
 }
 
+/// Series or values that are looked at in one go where the thread has other work to do.
+const AT_ONCE: usize = 4_096;
+
+/// Fails as [`check_cancel`] does, and before work on many series or values where the thread has other work to do.
+pub(crate) fn admit(context: &Context, work: usize) -> Result<(), QueryError> {
+    if work > AT_ONCE && context.deadline.is_some() {
+        return Err(QueryError::Late);
+    }
+    check_cancel(context)
+}
+
 /// The client went away, or goes on listening.
 pub(crate) enum Flow {
     /// Go on.

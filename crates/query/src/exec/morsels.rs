@@ -9,6 +9,9 @@
 use super::cells::{Cells, Chunk, Wanted, accumulate, collect};
 use super::{Group, Job, sweep};
 use crate::QueryError;
+use crate::functions::Kernel;
+use crate::plan::Call;
+use crate::predicate::Predicate;
 use parking_lot::Mutex;
 use platform::clock::{Clock, SystemClock};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,16 +68,30 @@ pub(crate) fn accumulate_all(
         return Cells::joined(parts).map_or_else(|| accumulate(job, groups, chunk, wanted), Ok);
     }
     let cells = groups.len() * chunk.count * calls.len();
-    if cells > FEW {
+    if cells > FEW || is_total(job, groups, &chunk, wanted) {
         return accumulate(job, groups, chunk, wanted);
     }
     let morsels = by_series(groups);
-    let _grant = job.take((morsels.len() - 1).saturating_mul(cells).saturating_mul(Cells::CELL))?;
+    let _grant = job.take(morsels.len().saturating_sub(1).saturating_mul(cells).saturating_mul(Cells::CELL))?;
     let mut parts = each(job, &morsels, &|morsel: &Vec<Group>| collect(job, morsel, chunk, wanted))?.into_iter();
     let Some(mut all) = parts.next() else { return accumulate(job, groups, chunk, wanted) };
-    parts.for_each(|part| all.add(job, part));
+    for part in parts {
+        job.check_cancel()?;
+        all.add(job, part);
+    }
     all.finish(job)?;
     Ok(all)
+}
+
+/// Whether statistics of whole segments are likely to answer, which are of all series.
+fn is_total(job: &Job<'_>, groups: &[Group], chunk: &Chunk, wanted: &Wanted) -> bool {
+    let [group] = groups else { return false };
+    let suffices = |call: &Call| {
+        let function = call.function;
+        matches!(function.entry.kernel, Kernel::Adding(_) | Kernel::Selecting(_)) && wanted.suffices(function)
+    };
+    let is_all = group.series.len() == job.set.len() && matches!(job.bound.filter, Predicate::Always(true));
+    is_all && chunk.count == 1 && job.plan.calls.iter().all(suffices)
 }
 
 /// The same groups again and again, each time with a part of the series of each.
@@ -84,7 +101,8 @@ fn by_series(groups: &[Group]) -> Vec<Vec<Group>> {
         let series = group.series.iter().skip(number * share).take(share).copied().collect();
         Group { values: Vec::new(), series }
     };
-    (0..MORSELS).map(|number| groups.iter().map(|group| part(group, number)).collect()).collect()
+    let morsels = (0..MORSELS).map(|number| groups.iter().map(|group| part(group, number)).collect());
+    morsels.filter(|groups: &Vec<Group>| groups.iter().any(|group| !group.series.is_empty())).collect()
 }
 
 /// Gives each morsel to some thread, and what comes of them, in their order; the first error if there is one.
@@ -138,7 +156,7 @@ mod tests {
         let group = |series: std::ops::Range<usize>| Group { values: Vec::new(), series: series.collect() };
         for groups in [vec![group(0..400), group(400..401), group(401..401)], vec![group(0..33)]] {
             let morsels = by_series(&groups);
-            assert!(morsels.len() <= MORSELS);
+            assert!(morsels.iter().all(|groups| groups.iter().any(|group| !group.series.is_empty())));
             for (at, group) in groups.iter().enumerate() {
                 let parts: Vec<usize> = morsels.iter().flat_map(|morsel| morsel[at].series.clone()).collect();
                 assert_eq!(parts, group.series);

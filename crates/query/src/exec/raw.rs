@@ -201,7 +201,8 @@ fn run_shard(
     let (mut pieces, members) = pieces_of(job, group, (scan, shard), &mut memory)?;
     // What is left of the query's range, from where the walk stands.
     let mut range = job.reach(0);
-    let needed = usize::try_from(state.wanted()).unwrap_or(usize::MAX);
+    // Functions over points read some more than they give.
+    let needed = usize::try_from(state.left.saturating_add(state.skip)).unwrap_or(usize::MAX);
     let most = most_rows(job);
     let mut rows = needed.max(LEAST).min(most);
     // How long a stretch may be (ns).
@@ -289,6 +290,6 @@ pub(super) fn emit(
         }
     }
     let times: Vec<i64> = rows.iter().map(|&row| gathered.times[row as usize]).collect();
-    let outputs = columns::shown(job, &group.series, (gathered, rows), &mut state.carried)?;
+    let (outputs, _memory) = columns::shown(job, &group.series, (gathered, rows), &mut state.carried)?;
     give_in_frames(job, times, outputs, sink)
 }

@@ -27,20 +27,33 @@ const MANY: usize = 1 << 14;
 const SEVERAL: usize = 16;
 /// Such a LIMIT, with OFFSET (rows).
 const SMALL: u64 = 4_096;
-/// Of so many series between those of a group one must be its own.
-const DENSE: usize = 8;
+/// Series that may lie between two of a group for storage to be asked for both together.
+const NEAR: usize = 8;
 /// A pass that did not fit is tried again with one so many times fewer rows; one that found few is followed by one for more.
 const LESS: usize = 4;
 /// Rows that may be gathered beyond twice those that are kept.
 const SLACK: usize = 1_024;
 
-/// Whether a group is walked like this. Storage is asked for all series between the first and the last of a group, so these must not be
-/// many more than are its own; and rows of another SELECT may have series and time in common.
+/// Whether a group is walked like this. Rows of another SELECT may have series and time in common.
 pub(super) fn is_better(job: &Job<'_>, group: &Group, state: &State<'_>) -> bool {
     let series = group.series.len();
     let is_many = series > MANY || (series > SEVERAL && state.wanted() <= SMALL);
-    let span = group.series.last().zip(group.series.first()).map_or(0, |(last, first)| last - first + 1);
-    is_many && span / DENSE <= series && job.table.source.is_stored()
+    is_many && job.table.source.is_stored()
+}
+
+/// Those of some series (ascending) that may have a row in a range, and perhaps some that lie between them.
+fn reaching(
+    job: &Job<'_>,
+    (scan, shard): (&Scan<'_>, usize),
+    range: &TimeRange,
+    series: &[usize],
+) -> Result<Vec<usize>, QueryError> {
+    let mut found = Vec::new();
+    for near in series.chunk_by(|left, right| right - left <= NEAR) {
+        job.check_cancel()?;
+        found.extend(scan.reaching(shard, range, near[0]..=near[near.len() - 1])?);
+    }
+    Ok(found)
 }
 
 /// The rows of one shard.
@@ -54,6 +67,7 @@ pub(super) fn run_shard(
     let ascending = job.checked.ascending;
     let spread = scan.spread(shard);
     let mut most = most_rows(job);
+    let highest = most;
     let mut range = job.reach(0);
     let mut expected = (most / 2) as u64;
     // The member behind which the walk stands at the first instant of the range.
@@ -73,6 +87,8 @@ pub(super) fn run_shard(
         if let Flow::Stop = emit(job, group, &pass.gathered, state, sink)? {
             return Ok(Flow::Stop);
         }
+        // Rows here may be long, and short again behind.
+        most = most.saturating_mul(2).min(highest);
         if let Some((time, member)) = last {
             range = if ascending { TimeRange::new(time, range.end) } else { TimeRange::new(range.start, time) };
             behind = Some(member);
@@ -157,7 +173,7 @@ impl<'a, 'b> Pass<'a, 'b> {
                 false => members.end.saturating_sub(step).max(members.start)..members.end,
             };
             let series = &self.group.series[chunk.clone()];
-            let mut reaching = scan.reaching(shard, &self.open(), series[0]..=series[series.len() - 1])?;
+            let mut reaching = reaching(self.job, (scan, shard), &self.open(), series)?;
             if !ascending {
                 reaching.reverse();
             }

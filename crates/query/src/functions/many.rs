@@ -3,6 +3,7 @@
 //! The rows of `top` and `bottom` have their points' own times, whatever the buckets are; those of `distinct` that of their
 //! bucket. No empty bucket is ever filled.
 
+use super::collecting::sort_by;
 use crate::datum::order;
 use crate::partial::Partial;
 use hashbrown::HashTable;
@@ -106,19 +107,27 @@ impl Seen {
 
     /// The values in the order in which they came first, those of one time by value. The order takes no more memory than the
     /// table, which goes before.
-    pub(crate) fn finish(self) -> Partial {
+    ///
+    /// # Errors
+    /// `check` fails, which is asked now and then.
+    pub(crate) fn finish<E>(self, check: &dyn Fn() -> Result<(), E>) -> Result<Partial, E> {
         let Self { values, times, places, ascending, .. } = self;
         drop(places);
-        let order = in_order(&values, &times, ascending);
-        Partial::Listed(Box::new(Listed { values, order }))
+        let order = in_order(&values, &times, ascending, check)?;
+        Ok(Partial::Listed(Box::new(Listed { values, order })))
     }
 }
 
 /// The places of values in order of their times (backwards if not `ascending`), those of one time by value.
-fn in_order(values: &Values, times: &[i64], ascending: bool) -> Vec<u32> {
+fn in_order<E>(
+    values: &Values,
+    times: &[i64],
+    ascending: bool,
+    check: &dyn Fn() -> Result<(), E>,
+) -> Result<Vec<u32>, E> {
     let mut places: Vec<u32> = (0u32..).take(times.len()).collect();
     // Values come in order of series and time: the sort finds long runs.
-    places.sort_by(|&left, &right| {
+    let compare = |&left: &u32, &right: &u32| {
         let (left, right) = (left as usize, right as usize);
         let by_time = times[left].cmp(&times[right]);
         let by_time = if ascending { by_time } else { by_time.reverse() };
@@ -126,8 +135,9 @@ fn in_order(values: &Values, times: &[i64], ascending: bool) -> Vec<u32> {
             let both = values.get(left).zip(values.get(right));
             both.and_then(|(left, right)| order(left, right)).unwrap_or(Ordering::Equal)
         })
-    });
-    places
+    };
+    sort_by(&mut places, compare, check)?;
+    Ok(places)
 }
 
 /// Different values in order of the answer.
@@ -160,7 +170,7 @@ mod tests {
     fn shown(seen: Seen) -> Vec<(i64, Datum)> {
         let mut times = seen.times.clone();
         times.sort_unstable_by_key(|&time| if seen.ascending { time } else { -time });
-        match seen.finish() {
+        match seen.finish::<()>(&|| Ok(())).unwrap() {
             Partial::Listed(listed) => times.into_iter().zip(listed.values().map(Datum::from)).collect(),
             other => panic!("{other:?}"),
         }
@@ -184,7 +194,9 @@ mod tests {
             let before = seen.bytes();
             // Sorting takes as much as the order once more, for a while.
             let sorting = values.len() * size_of::<u32>();
-            assert!(seen.finish().bytes() + values.len() * size_of::<i64>() + sorting <= before);
+            assert!(
+                seen.finish::<()>(&|| Ok(())).unwrap().bytes() + values.len() * size_of::<i64>() + sorting <= before
+            );
         }
     }
 

@@ -64,8 +64,8 @@ proptest! {
             let mut pieces = held(function, &values, 0..cut);
             pieces.merge(function, held(function, &values, cut..len));
             let mut expected = held(function, &values, 0..len);
-            pieces.finish(function, true);
-            expected.finish(function, true);
+            pieces.finish::<()>(function, true, &|| Ok(())).unwrap();
+            expected.finish::<()>(function, true, &|| Ok(())).unwrap();
             prop_assert!(format!("{pieces:?}") == format!("{expected:?}"), "{name} {pieces:?} {expected:?}");
         }
     }

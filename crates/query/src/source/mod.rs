@@ -5,9 +5,10 @@
 
 pub(crate) mod rows;
 
-use crate::QueryError;
+use crate::exec::{Meter, admit};
 use crate::predicate::tags_fulfil;
 use crate::trace::{Count, Guard, Stage, Trace, count, enter};
+use crate::{Context, QueryError};
 use model::{Column, FieldType, TagSet, Text, Texts, TimeRange};
 use rows::{RowCut, RowSet};
 use std::cell::Cell;
@@ -54,11 +55,16 @@ impl Source {
     }
 
     /// The series that fulfil a condition, in order of their tags.
-    pub(crate) fn series(&self, measurement: &[u8], condition: &TagCondition) -> Result<Series, QueryError> {
+    pub(crate) fn series(
+        &self,
+        measurement: &[u8],
+        condition: &TagCondition,
+        context: &Context,
+    ) -> Result<Series, QueryError> {
         match self {
             Self::Stored(view, trace) => {
                 let _stage = enter(trace, Stage::Series);
-                let set = view.series(measurement, condition)?;
+                let set = view.series_with(measurement, condition, &|work| admit(context, work))?;
                 if let Some(trace) = trace {
                     trace.add_set(&set);
                 }
@@ -125,16 +131,24 @@ impl Series {
         }
     }
 
-    /// The values of a tag of some series, of those that have it.
-    pub(crate) fn tag_of(&self, key: &[u8], series: impl Iterator<Item = usize>) -> Texts {
+    /// The values of a tag of some series, of those that have it; their memory is counted before it is taken.
+    pub(crate) fn tag_of(
+        &self,
+        key: &[u8],
+        mut series: impl Iterator<Item = usize>,
+        memory: &mut Meter,
+    ) -> Result<Texts, QueryError> {
+        let mut texts = Texts::default();
+        let mut give = |text: Option<&[u8]>| {
+            memory.add(Texts::PLACE + text.map_or(0, <[u8]>::len))?;
+            texts.push(text);
+            Ok::<_, QueryError>(())
+        };
         match self {
-            Self::Stored(set) => set.tag_of(key, series),
-            Self::Rows(rows, chosen) => {
-                let mut texts = Texts::default();
-                series.for_each(|at| texts.push(rows.tags(chosen[at]).get(key)));
-                texts
-            }
+            Self::Stored(set) => set.tag_of(key, series, give)?,
+            Self::Rows(rows, chosen) => series.try_for_each(|at| give(rows.tags(chosen[at]).get(key)))?,
         }
+        Ok(texts)
     }
 
     /// The different values of a tag, ascending, and for each series which it has; one that has none has the empty one.
@@ -275,16 +289,17 @@ impl Scan<'_> {
                 let _stage = enter(trace, Stage::Cuts);
                 Ok(scan.reaching(shard, range, series)?)
             }
-            Self::Rows { .. } => Ok(series.collect()),
+            // Those of a SELECT are read as they are.
+            Self::Rows { .. } => Ok(Vec::new()),
         }
     }
 
     /// The last rows of some series, of those that have any without a cut; see [`storage::Scan::last_rows`].
-    pub(crate) fn last_rows(&self, shard: usize, series: &[usize]) -> Result<LastRows, QueryError> {
+    pub(crate) fn last_rows(&self, shard: usize, series: &[usize], context: &Context) -> Result<LastRows, QueryError> {
         match self {
             Self::Stored(scan, trace) => {
                 let _stage = enter(trace, Stage::Reading);
-                let rows = scan.last_rows(shard, series)?;
+                let rows = scan.last_rows(shard, series, &|work| admit(context, work))?;
                 count(trace, Count::Rows, rows.times.len());
                 Ok(rows)
             }
@@ -296,7 +311,7 @@ impl Scan<'_> {
     pub(crate) fn spread(&self, shard: usize) -> Vec<(TimeRange, u64)> {
         match self {
             Self::Stored(scan, _) => scan.spread(shard),
-            Self::Rows { rows, .. } => rows.spread(),
+            Self::Rows { .. } => Vec::new(),
         }
     }
 }

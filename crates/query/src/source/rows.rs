@@ -67,12 +67,6 @@ impl RowSet {
         blocks.map(|block| range(&block.times)).reduce(|left, right| left.union(&right))
     }
 
-    /// Bounds of the times of each block, and its rows.
-    pub(super) fn spread(&self) -> Vec<(TimeRange, u64)> {
-        let blocks = self.series.iter().flat_map(|series| &series.blocks);
-        blocks.map(|block| (range(&block.times), block.times.len() as u64)).collect()
-    }
-
     /// Where fields are found: columns first.
     pub(super) fn reads(&self, fields: &[(Text, FieldType)]) -> Arc<[Read]> {
         let read = |field: &(Text, FieldType)| match self.columns.iter().position(|column| column == field) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod functions;
+mod late;
 mod memory;
 mod raw;
 mod sequences;

@@ -97,15 +97,16 @@ struct Ask {
     ascending: bool,
     limit: usize,
     offset: usize,
-    /// Whether each series is a group.
-    grouped: bool,
+    /// By which tag rows are grouped, if by any: each series, or every third one together.
+    grouped: Option<&'static str>,
 }
 
 fn ask_strategy() -> impl Strategy<Value = Ask> {
     let bounds = (prop_oneof![Just(-1i64), 0i64..4_000], prop_oneof![Just(100_000i64), 0i64..6_000]);
     let limits =
         (prop_oneof![1usize..30, Just(1), Just(1_000), Just(0)], prop_oneof![3 => Just(0usize), 1 => 1usize..200]);
-    let shape = (0u8..6, 0u8..4, any::<bool>(), any::<bool>());
+    let grouped = prop_oneof![2 => Just(None), 1 => Just(Some("h")), 1 => Just(Some("p"))];
+    let shape = (0u8..6, 0u8..4, any::<bool>(), grouped);
     (bounds, shape, limits).prop_map(|((from, to), (filter, columns, ascending, grouped), (limit, offset))| Ask {
         from,
         to,
@@ -134,17 +135,22 @@ impl Ask {
             self.from,
             self.to,
             filters[self.filter as usize],
-            if self.grouped { " GROUP BY h" } else { "" }
+            self.grouped.map_or(String::new(), |tag| format!(" GROUP BY {tag}"))
         )
     }
 
     fn answer(&self, model: &Model) -> String {
-        if !self.grouped {
-            return self.rows(model.iter(), "");
-        }
-        let of = |series: u16| model.iter().filter(move |((_, one), _)| *one == series);
-        let mut groups: Vec<String> =
-            (0..SERIES).map(|series| self.rows(of(series), &format!("{series:02}"))).collect();
+        let mut groups: Vec<String> = match self.grouped {
+            None => return self.rows(model.iter(), ""),
+            Some("h") => {
+                let of = |series: u16| model.iter().filter(move |((_, one), _)| *one == series);
+                (0..SERIES).map(|series| self.rows(of(series), &format!("{series:02}"))).collect()
+            }
+            Some(_) => {
+                let of = |part: u16| model.iter().filter(move |((_, one), _)| *one % 3 == part);
+                (0..3).map(|part| self.rows(of(part), &format!("p{part}"))).collect()
+            }
+        };
         if !self.ascending {
             groups.reverse();
         }
@@ -177,7 +183,10 @@ impl Ask {
             let shown = match self.columns {
                 0 => number(a),
                 1 => format!("{} {}", number(a), host(series)),
-                2 if self.grouped => format!("{} {} {}", number(a), number(b), text(format!("p{}", series % 3))),
+                2 if self.grouped == Some("h") => {
+                    format!("{} {} {}", number(a), number(b), text(format!("p{}", series % 3)))
+                }
+                2 if self.grouped.is_some() => format!("{} {} {}", number(a), number(b), host(series)),
                 2 => format!("{} {} {} {}", number(a), number(b), host(series), text(format!("p{}", series % 3))),
                 _ => number(b),
             };
@@ -286,7 +295,7 @@ fn last_rows_are_right_after_any_change() {
                 ascending: false,
                 limit: 1,
                 offset: 0,
-                grouped: true,
+                grouped: Some("h"),
             };
             [(-1, 100_000), (-1, 2_500), (2_500, 100_000)].map(ask)
         })
@@ -332,5 +341,39 @@ fn rows_of_a_subquery_at_one_time_are_all_there() {
         let some = ask(&names, &format!("SELECT d FROM {inner}{order} LIMIT 7 OFFSET 2"));
         let wanted: Vec<&str> = all.trim_start_matches("[]").split_inclusive(';').skip(2).take(7).collect();
         assert_eq!(some, format!("[]{}", wanted.concat()), "{order}");
+    }
+}
+
+/// Series of a group that lie far apart among those of others, each with rows of its own at the first times and late ones.
+#[test]
+fn groups_that_lie_apart_have_their_own_rows() {
+    const GROUPS: usize = 20;
+    let names = Stored(engine());
+    let line = |series: usize, row: usize| {
+        let time = row * 100 + (series * 7 % 50);
+        format!("m,h={series:03},g=g{:02} v={}i {time}\n", series % GROUPS, series + 1_000 * row)
+    };
+    for (rows, all) in [(0..3, 3), (3..5, 5)] {
+        write(&names.0, rows.flat_map(|row| (0..600).map(move |series| line(series, row))).collect());
+        for (order, limit, offset) in [("ASC", 3, 0), ("ASC", 40, 7), ("DESC", 3, 0), ("DESC", 40, 7)] {
+            let query = format!("SELECT v FROM m GROUP BY g ORDER BY time {order} LIMIT {limit} OFFSET {offset}");
+            let mut groups: Vec<String> = Vec::new();
+            for group in 0..GROUPS {
+                let own = (0..all).flat_map(|row| (group..600).step_by(GROUPS).map(move |series| (row, series)));
+                let mut rows: Vec<(usize, usize, usize)> =
+                    own.map(|(row, series)| (row * 100 + (series * 7 % 50), series, series + 1_000 * row)).collect();
+                rows.sort_unstable();
+                if order == "DESC" {
+                    rows.reverse();
+                }
+                let shown = rows.iter().skip(offset).take(limit).map(|(time, _, value)| format!(" {time} {value};"));
+                groups.push(format!("[g{group:02}]{}", shown.collect::<String>()));
+            }
+            if order == "DESC" {
+                groups.reverse();
+            }
+            assert_eq!(ask(&names, &query), groups.concat(), "{query}");
+        }
+        names.0.flush().unwrap();
     }
 }

@@ -157,18 +157,29 @@ pub(super) struct Joined<'a> {
     /// What is printed, and where each place's begins and ends there; `None`: not printed yet.
     printed: Vec<u8>,
     spans: Vec<Option<(usize, usize)>>,
+    /// The least place of a row, of which the first span is: a frame of many may have few of the texts.
+    first: usize,
 }
 
 impl<'a> Joined<'a> {
     fn new(labels: &'a Labels) -> Self {
-        let spans = vec![None; labels.texts.len()];
-        Self { columns: vec![&labels.texts], rows: &labels.rows, next: 0, printed: Vec::new(), spans }
+        let bounds = |(low, high): (u32, u32), &place: &u32| (low.min(place), high.max(place));
+        let (low, high) = labels.rows.iter().fold((u32::MAX, 0), bounds);
+        let places = if low > high { 0 } else { (high - low) as usize + 1 };
+        Self {
+            columns: vec![&labels.texts],
+            rows: &labels.rows,
+            next: 0,
+            printed: Vec::new(),
+            spans: vec![None; places],
+            first: low as usize,
+        }
     }
 
     fn push(&mut self, print: &impl Print, out: &mut Vec<u8>) {
         let place = self.rows.get(self.next).map_or(usize::MAX, |&place| place as usize);
         self.next += 1;
-        let known = self.spans.get(place).copied().flatten();
+        let known = self.spans.get(place.wrapping_sub(self.first)).copied().flatten();
         let (start, end) = known.unwrap_or_else(|| self.print(place, print));
         out.extend_from_slice(&self.printed[start..end]);
     }
@@ -185,7 +196,7 @@ impl<'a> Joined<'a> {
             }
         }
         let span = (start, self.printed.len());
-        if let Some(known) = self.spans.get_mut(place) {
+        if let Some(known) = self.spans.get_mut(place.wrapping_sub(self.first)) {
             *known = Some(span);
         }
         span
@@ -205,7 +216,7 @@ mod tests {
     }
 
     fn labels(texts: &[Option<&str>], rows: &Arc<[u32]>) -> FrameColumn {
-        FrameColumn::Labels(Labels { texts: spelled_out(texts), rows: Arc::clone(rows) })
+        FrameColumn::Labels(Labels { texts: spelled_out(texts).into(), rows: Arc::clone(rows) })
     }
 
     /// The same answer with labels as columns of strings.
@@ -257,7 +268,7 @@ mod tests {
         let mut numbers = Column::new(FieldType::Integer);
         [0, 2, 4].into_iter().for_each(|row| assert!(numbers.push(row, Value::Integer(i64::from(row)))));
         numbers.seal(5);
-        let texts = spelled_out(&[Some("a"), None, Some("c")]);
+        let texts = spelled_out(&[Some("a"), None, Some("c")]).into();
         let columns = vec![
             FrameColumn::Times(vec![5, 4, 3, 2, 1]),
             FrameColumn::Labels(Labels { texts, rows }),

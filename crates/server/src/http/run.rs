@@ -271,7 +271,12 @@ pub(super) fn at_once(job: &mut Job, (gzip, layout): (bool, Layout)) -> Option<R
     let begin = shared.node.monotonic();
     let ended = job.run(&mut out, Some(shapes::DEADLINE));
     let took = shared.node.monotonic().saturating_sub(begin);
-    shared.shapes.took(shape, if matches!(ended, Ended::Late) { Duration::MAX } else { took });
+    let is_late = matches!(ended, Ended::Late);
+    shared.shapes.took(shape, if is_late { Duration::MAX } else { took });
+    if is_late {
+        // What took so long is in caches now: how fast it is again says nothing of the next one.
+        job.shape = None;
+    }
     matches!(ended, Ended::Whole).then(|| answer(reply::whole(out.whole()), gzip, layout))
 }
 

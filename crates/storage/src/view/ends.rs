@@ -6,6 +6,7 @@
 
 use super::scan::Scan;
 use super::source::{Opened, page_id};
+use super::{Check, LOOK};
 use crate::cache::{Key, Kind};
 use crate::error::StorageError;
 use crate::segment::Segment;
@@ -17,6 +18,11 @@ use std::sync::Arc;
 const MOST: usize = 8_192;
 /// And as many as one in so many of them must be asked for.
 const PART: usize = 8;
+
+/// How many times as long as a look at a series it takes to read a page.
+const PAGE: usize = 16;
+/// Pages between two looks at whether the work is wanted any longer.
+const LOOK_PAGES: usize = 64;
 
 /// The last rows of some series.
 #[derive(Debug, Default)]
@@ -49,11 +55,19 @@ impl Scan<'_> {
     /// cut.
     ///
     /// # Errors
-    /// A file cannot be read or is damaged.
-    pub fn last_rows(&self, shard: usize, series: &[usize]) -> Result<LastRows, StorageError> {
+    /// A file cannot be read or is damaged, or `check` fails.
+    pub fn last_rows<E: From<StorageError>>(
+        &self,
+        shard: usize,
+        series: &[usize],
+        check: Check<'_, E>,
+    ) -> Result<LastRows, E> {
         let mut ends: Vec<End> = Vec::new();
         let mut last = LastRows::default();
-        for &one in series {
+        for (at, &one) in series.iter().enumerate() {
+            if at % LOOK == 0 {
+                check(0)?;
+            }
             let end = self.end_of(shard, one, series.len()).filter(|(time, _)| self.range.contains(*time));
             last.rows.push(end.map(|(time, end)| {
                 last.times.push(time);
@@ -62,7 +76,7 @@ impl Scan<'_> {
             }));
         }
         for (field, &field_type) in self.fields.iter().enumerate() {
-            last.columns.push(self.end_column((field, field_type), &ends)?);
+            last.columns.push(self.end_column((field, field_type), &ends, check)?);
         }
         Ok(last)
     }
@@ -110,7 +124,12 @@ impl Scan<'_> {
     }
 
     /// The values of a field at some ends.
-    fn end_column(&self, (field, field_type): (usize, FieldType), ends: &[End]) -> Result<Column, StorageError> {
+    fn end_column<E: From<StorageError>>(
+        &self,
+        (field, field_type): (usize, FieldType),
+        ends: &[End],
+        check: Check<'_, E>,
+    ) -> Result<Column, E> {
         let (mut values, mut present) = (Values::new(field_type), Vec::new());
         // Ends follow each other in the same group.
         let mut known: Option<(usize, usize, Option<Arc<Values>>)> = None;
@@ -124,7 +143,8 @@ impl Scan<'_> {
                 }
                 At::Group(group, place) => {
                     if known.as_ref().is_none_or(|(source, other, _)| (*source, *other) != (end.source, group)) {
-                        known = Some((end.source, group, self.kept_ends(end.source, group, (field, field_type))?));
+                        known =
+                            Some((end.source, group, self.kept_ends((end.source, group), (field, field_type), check)?));
                     }
                     if let Some((_, _, Some(all))) = &known {
                         values.extend_range(all, place..place + 1);
@@ -145,19 +165,19 @@ impl Scan<'_> {
     }
 
     /// The last values of a field of all series of a column group of a segment, if that has the field.
-    fn kept_ends(
+    fn kept_ends<E: From<StorageError>>(
         &self,
-        source: usize,
-        group: usize,
+        (source, group): (usize, usize),
         (field, field_type): (usize, FieldType),
-    ) -> Result<Option<Arc<Values>>, StorageError> {
+        check: Check<'_, E>,
+    ) -> Result<Option<Arc<Values>>, E> {
         let Some(Opened::Segment { segment, measurement, directory, columns }) = self.opened[source].as_deref() else {
             return Ok(None);
         };
         let Some(column) = columns[group].get(field) else { return Ok(None) };
         let place = [*measurement as u32, group as u32, column, 0];
         let key = Key { owner: segment.owner(), kind: Kind::Ends, place };
-        let ends = || read(segment, directory, (*measurement, group, column), field_type);
+        let ends = || read(segment, directory, (*measurement, group, column), (field_type, check));
         segment.cache().get_or(key, ends).map(Some)
     }
 }
@@ -170,15 +190,20 @@ fn is_kept(group: &Group, all: usize) -> bool {
 }
 
 /// The last values of all series of a column group, and their bytes.
-fn read(
+fn read<E: From<StorageError>>(
     segment: &Arc<Segment>,
     directory: &Arc<Directory>,
     (measurement, group, column): (usize, usize, u32),
-    field_type: FieldType,
-) -> Result<(Values, u64), StorageError> {
+    (field_type, check): (FieldType, Check<'_, E>),
+) -> Result<(Values, u64), E> {
     let series = &directory.groups[group];
     let mut values = Values::new(field_type);
+    // Each is a page.
+    check(series.series.len().saturating_mul(PAGE))?;
     for place in 0..series.series.len() {
+        if place % LOOK_PAGES == 0 {
+            check(0)?;
+        }
         let page = series.pages_of(place).end - 1;
         let read = segment.column(directory, page_id(measurement, group as u32, column, page as u32), field_type)?;
         values.extend_range(&read.values, read.values.len() - 1..read.values.len());

@@ -55,6 +55,13 @@ use source::{Source, SourceKind};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
+/// Asked before work that may take long, with about how many series or values it looks at, and now and then meanwhile, with 0: fails if the
+/// work is not wanted, or not here.
+pub type Check<'c, E> = &'c dyn Fn(usize) -> Result<(), E>;
+
+/// Series between two looks at whether the work is wanted any longer.
+const LOOK: usize = 1 << 12;
+
 /// The sources of one shard.
 #[derive(Clone, Debug)]
 pub(crate) struct ShardSource {
@@ -218,12 +225,25 @@ impl View {
     /// # Errors
     /// A file cannot be read or is damaged.
     pub fn series(&self, measurement: &[u8], condition: &TagCondition) -> Result<SeriesSet, StorageError> {
+        self.series_with(measurement, condition, &|_| Ok(()))
+    }
+
+    /// The same; `check` is asked before each part of the work with about how many series it looks at.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged, or `check` fails.
+    pub fn series_with<E: From<StorageError>>(
+        &self,
+        measurement: &[u8],
+        condition: &TagCondition,
+        check: Check<'_, E>,
+    ) -> Result<SeriesSet, E> {
         let mut sources = Vec::new();
         for source in self.sources(measurement)? {
-            let index = self.index(&source)?;
+            let index = self.index_with(&source, check)?;
             sources.push((source, index));
         }
-        SeriesSet::merge(measurement, sources, condition, &self.inner.cache)
+        SeriesSet::merge(measurement, sources, condition, (&self.inner.cache, check))
     }
 
     /// The distinct values that a tag has in the series of a measurement that fulfil a condition, sorted; the first `most`.
@@ -313,8 +333,12 @@ impl View {
     }
 
     fn index(&self, source: &Source) -> Result<Arc<TagIndex>, StorageError> {
+        self.index_with(source, &|_| Ok(()))
+    }
+
+    fn index_with<E: From<StorageError>>(&self, source: &Source, check: Check<'_, E>) -> Result<Arc<TagIndex>, E> {
         let (run, at) = match &source.kind {
-            SourceKind::Segment(segment, at) => return segment.index(*at),
+            SourceKind::Segment(segment, at) => return Ok(segment.index(*at)?),
             SourceKind::Run(run, at) => (run, *at),
         };
         let owner = Arc::as_ptr(run).addr() as u64;
@@ -324,7 +348,19 @@ impl View {
         {
             return Ok(known.index.clone());
         }
-        let index = Arc::new(TagIndex::build(run.tables[at].series.keys()));
+        check(run.tables[at].starts.len())?;
+        // An index of a million series takes a second.
+        let mut failed = None;
+        let keys = run.tables[at].series.keys().enumerate().map_while(|(number, key)| {
+            if number % LOOK == 0 {
+                failed = check(0).err();
+            }
+            failed.is_none().then_some(key)
+        });
+        let index = Arc::new(TagIndex::build(keys));
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
         let entry = RunIndex { run: Arc::downgrade(run), index: index.clone() };
         self.inner.cache.put(key, Arc::new(entry), index.bytes());
         Ok(index)

@@ -5,13 +5,14 @@
 //! series lists only those. So a set costs memory by the different indexes, not by sources, and what was found for some
 //! indexes and a condition is kept in the cache: indexes do not change.
 
+use super::Check;
 use super::condition::{TagCondition, fingerprint, matching};
 use super::source::{Source, SourceKind};
 use super::union::union;
 use crate::cache::{Cache, Key, Kind};
 use crate::error::StorageError;
 use crate::segment::index::{TagColumn, TagIndex, Walk};
-use model::{TagSet, Text, Texts};
+use model::{TagSet, Text};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Weak};
@@ -94,13 +95,13 @@ impl SeriesSet {
     /// The series that fulfil the condition, out of sources with their indexes.
     ///
     /// # Errors
-    /// A file cannot be read or is damaged.
-    pub(super) fn merge(
+    /// A file cannot be read or is damaged, or `check` fails.
+    pub(super) fn merge<E: From<StorageError>>(
         measurement: &[u8],
         sources: Vec<(Source, Arc<TagIndex>)>,
         condition: &TagCondition,
-        cache: &Cache,
-    ) -> Result<Self, StorageError> {
+        (cache, check): (&Cache, Check<'_, E>),
+    ) -> Result<Self, E> {
         let mut tag_keys: Vec<Text> = Vec::new();
         for (source, index) in &sources {
             tag_keys.extend(source.tag_keys(index)?);
@@ -111,7 +112,7 @@ impl SeriesSet {
         codec::put_bytes(&mut name, measurement);
         let lasts = fingerprint(condition, &mut name) && sources.iter().all(|(source, _)| source.deleted.is_none());
         let (sources, indexes): (Vec<Source>, Vec<Arc<TagIndex>>) = sources.into_iter().unzip();
-        let find = || find(measurement, &sources, &indexes, condition);
+        let find = || find(measurement, &sources, &indexes, (condition, check));
         let found = if lasts { kept(name, &indexes, cache, find)? } else { Arc::new(find()?) };
         let indexes = found.parts.iter().map(|(first, _)| indexes[*first].clone()).collect();
         Ok(Self { inner: Arc::new(Inner { measurement: measurement.into(), sources, tag_keys, indexes, found }) })
@@ -200,17 +201,23 @@ impl SeriesSet {
         index.tags(local)
     }
 
-    /// The values of a tag of some series, of those that have it.
-    #[must_use]
-    pub fn tag_of(&self, key: &[u8], series: impl Iterator<Item = usize>) -> Texts {
+    /// Gives the values of a tag of some series, of those that have it.
+    ///
+    /// # Errors
+    /// Those of `give`.
+    pub fn tag_of<E>(
+        &self,
+        key: &[u8],
+        series: impl Iterator<Item = usize>,
+        mut give: impl FnMut(Option<&[u8]>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let columns: Vec<Option<&TagColumn>> = self.inner.indexes.iter().map(|index| index.column(key)).collect();
-        let mut texts = Texts::default();
         for series in series {
             let (part, local) = self.inner.found.known(series);
             let value = columns[part as usize].map_or(&[][..], |column| column.value(local as usize));
-            texts.push((!value.is_empty()).then_some(value));
+            give((!value.is_empty()).then_some(value))?;
         }
-        texts
+        Ok(())
     }
 
     /// The tag keys that some series of the measurement has, sorted.
@@ -363,12 +370,12 @@ impl Locals {
 }
 
 /// What the cache has of these indexes and this condition, else what `find` gives.
-fn kept(
+fn kept<E>(
     condition: Vec<u8>,
     indexes: &[Arc<TagIndex>],
     cache: &Cache,
-    find: impl FnOnce() -> Result<Found, StorageError>,
-) -> Result<Arc<Found>, StorageError> {
+    find: impl FnOnce() -> Result<Found, E>,
+) -> Result<Arc<Found>, E> {
     let addresses: Vec<usize> = indexes.iter().map(|index| Arc::as_ptr(index).addr()).collect();
     let hash = ahash::RandomState::with_seeds(9, 10, 11, 12).hash_one((&condition, &addresses));
     let key = Key { owner: hash, kind: Kind::Series, place: [indexes.len() as u32, 0, 0, 0] };
@@ -388,12 +395,12 @@ fn kept(
 }
 
 /// Finds the series that fulfil a condition and have a row left, of sources with their indexes.
-fn find(
+fn find<E: From<StorageError>>(
     measurement: &[u8],
     sources: &[Source],
     indexes: &[Arc<TagIndex>],
-    condition: &TagCondition,
-) -> Result<Found, StorageError> {
+    (condition, check): (&TagCondition, Check<'_, E>),
+) -> Result<Found, E> {
     // Equal indexes make one part, unless deletes leave them different series.
     let mut by_digest: HashMap<u64, Vec<u32>> = HashMap::new();
     let mut parts: Vec<(usize, Vec<u32>)> = Vec::new();
@@ -412,30 +419,31 @@ fn find(
         }
         alike.into_iter().for_each(|alike| alike.push(parts.len() as u32));
         part_of.push(parts.len() as u32);
+        check(index.series)?;
         let mut series = matching(index, condition);
         source.retain_live(&mut series)?;
         parts.push((at, series));
     }
-    Ok(unite(measurement, indexes, parts, part_of))
+    unite(measurement, indexes, (parts, part_of), check)
 }
 
-fn unite(
+fn unite<E>(
     measurement: &[u8],
     indexes: &[Arc<TagIndex>],
-    mut chosen: Vec<(usize, Vec<u32>)>,
-    part_of: Vec<u32>,
-) -> Found {
+    (mut chosen, part_of): (Vec<(usize, Vec<u32>)>, Vec<u32>),
+    check: Check<'_, E>,
+) -> Result<Found, E> {
     if chosen.len() <= 1 {
         let len = chosen.first().map_or(0, |(_, series)| series.len());
         let whole = |(first, series): (usize, Vec<u32>)| match series.len() == indexes[first].series {
             true => (first, Locals::All),
             false => (first, Locals::Each(series)),
         };
-        return Found { part_of, parts: chosen.drain(..).map(whole).collect(), known: None, len };
+        return Ok(Found { part_of, parts: chosen.drain(..).map(whole).collect(), known: None, len });
     }
     let pairs: Vec<(&Arc<TagIndex>, &[u32])> =
         chosen.iter().map(|(first, series)| (&indexes[*first], series.as_slice())).collect();
-    let union = union(measurement, &pairs);
+    let union = union(measurement, &pairs, check)?;
     let len = union.known.len();
     let locals = |(places, series): (Vec<u32>, Vec<u32>)| match places.len() == len {
         true => Locals::Each(series),
@@ -444,5 +452,5 @@ fn unite(
     let firsts = chosen.into_iter().map(|(first, _)| first);
     let parts: Vec<(usize, Locals)> = firsts.zip(union.places.into_iter().map(locals)).collect();
     let first_has_all = matches!(parts[0].1, Locals::Each(_));
-    Found { part_of, known: (!first_has_all).then_some(union.known), parts, len }
+    Ok(Found { part_of, known: (!first_has_all).then_some(union.known), parts, len })
 }

@@ -4,6 +4,7 @@
 //! few comparisons of numbers. Only where two differ the bytes of the first differing tag are looked at, and whole keys
 //! where one value begins with the other or one series lacks the tag.
 
+use super::{Check, LOOK};
 use crate::segment::index::{TagColumn, TagIndex, Walk};
 use model::Text;
 use std::cmp::{Ordering, Reverse};
@@ -20,16 +21,69 @@ pub(super) struct Union {
     pub(super) places: Vec<(Vec<u32>, Vec<u32>)>,
 }
 
+/// Series that are told apart by their keys, if dictionaries have many times as many values.
+const FEW: usize = 1 << 12;
+const TIMES: usize = 8;
+
 /// The union of some series of each index, ascending.
-pub(super) fn union(measurement: &[u8], indexes: &[(&Arc<TagIndex>, &[u32])]) -> Union {
-    let dictionaries = Dictionaries::new(measurement, indexes);
+///
+/// # Errors
+/// `check` fails, which is asked now and then.
+pub(super) fn union<E>(
+    measurement: &[u8],
+    indexes: &[(&Arc<TagIndex>, &[u32])],
+    check: Check<'_, E>,
+) -> Result<Union, E> {
+    let chosen: usize = indexes.iter().map(|(_, chosen)| chosen.len()).sum();
+    let columns = |index: &Arc<TagIndex>| {
+        index.keys.iter().filter_map(|key| index.column(key)).map(|column| column.values.len()).sum::<usize>()
+    };
+    let values: usize = indexes.iter().map(|(index, _)| columns(index)).sum();
+    if chosen <= FEW && chosen < values / TIMES {
+        return Ok(by_keys(measurement, indexes));
+    }
+    check(values)?;
+    by_numbers(measurement, indexes, check)
+}
+
+/// The union by the keys themselves: its cost is that of the series.
+fn by_keys(measurement: &[u8], indexes: &[(&Arc<TagIndex>, &[u32])]) -> Union {
+    let mut all: Vec<(Vec<u8>, u32, u32)> = Vec::new();
+    for (number, (index, chosen)) in (0u32..).zip(indexes) {
+        for &series in *chosen {
+            let mut key = Vec::new();
+            index.push_key(measurement, series as usize, &mut key);
+            all.push((key, number, series));
+        }
+    }
+    all.sort_unstable();
+    let mut union = Union { known: Vec::new(), places: vec![Default::default(); indexes.len()] };
+    for same in all.chunk_by(|left, right| left.0 == right.0) {
+        for &(_, number, series) in same {
+            let (places, known) = &mut union.places[number as usize];
+            places.push(union.known.len() as u32);
+            known.push(series);
+        }
+        union.known.push((same[0].1, same[0].2));
+    }
+    union
+}
+
+/// The union by the numbers that values have over all dictionaries.
+fn by_numbers<E>(measurement: &[u8], indexes: &[(&Arc<TagIndex>, &[u32])], check: Check<'_, E>) -> Result<Union, E> {
+    let dictionaries = Dictionaries::new(measurement, indexes, check)?;
     let mut heap: BinaryHeap<Reverse<Head>> = BinaryHeap::new();
     for at in 0..indexes.len() {
         heap.extend(Head::new(&dictionaries, at).map(Reverse));
     }
     let mut union = Union { known: Vec::new(), places: vec![Default::default(); indexes.len()] };
     let mut last: Vec<u32> = Vec::new();
+    let mut steps = 0;
     while let Some(mut top) = heap.peek_mut() {
+        steps += 1;
+        if steps % LOOK == 0 {
+            check(0)?;
+        }
         let head = &mut top.0;
         if union.known.is_empty() || head.ids != last {
             union.known.push((head.index as u32, head.series));
@@ -42,7 +96,7 @@ pub(super) fn union(measurement: &[u8], indexes: &[(&Arc<TagIndex>, &[u32])]) ->
             PeekMut::pop(top);
         }
     }
-    union
+    Ok(union)
 }
 
 /// A column of an index, and for each of its ids the number of the value over all indexes.
@@ -61,13 +115,18 @@ struct Dictionaries<'a> {
 }
 
 impl<'a> Dictionaries<'a> {
-    fn new(measurement: &'a [u8], indexes: &'a [(&'a Arc<TagIndex>, &'a [u32])]) -> Self {
+    fn new<E>(
+        measurement: &'a [u8],
+        indexes: &'a [(&'a Arc<TagIndex>, &'a [u32])],
+        check: Check<'_, E>,
+    ) -> Result<Self, E> {
         let mut keys: Vec<&Text> = indexes.iter().flat_map(|(index, _)| &index.keys).collect();
         keys.sort_unstable();
         keys.dedup();
         let mut columns: Vec<Vec<_>> = indexes.iter().map(|_| Vec::with_capacity(keys.len())).collect();
         let mut ordered = Vec::with_capacity(keys.len());
         for key in &keys {
+            check(0)?;
             let of_key: Vec<Option<&TagColumn>> = indexes.iter().map(|(index, _)| index.column(key)).collect();
             let (numbers, is_ordered) = numbers(&of_key);
             ordered.push(is_ordered);
@@ -75,7 +134,7 @@ impl<'a> Dictionaries<'a> {
                 columns[at].push(of_key[at].map(|known| (known, column)));
             }
         }
-        Self { measurement, indexes, keys, columns, ordered }
+        Ok(Self { measurement, indexes, keys, columns, ordered })
     }
 
     /// The value of a series' tag (the key's place), if it has it.
@@ -227,7 +286,8 @@ mod tests {
             let indexes: Vec<_> = keys.iter().map(|keys| Arc::new(TagIndex::build(keys.iter().map(Vec::as_slice)))).collect();
             let chosen: Vec<Vec<u32>> = keys.iter().map(|keys| (0..keys.len() as u32).step_by(step).collect()).collect();
             let pairs: Vec<_> = indexes.iter().zip(&chosen).map(|(index, chosen)| (index, chosen.as_slice())).collect();
-            let union = union(b"c pu", &pairs);
+            let numbers = by_numbers::<()>(b"c pu", &pairs, &|_| Ok(())).unwrap();
+            for union in [numbers, by_keys(b"c pu", &pairs)] {
             let key = |index: usize, series: u32| &keys[index][series as usize];
             let expected: BTreeSet<_> = (0..keys.len()).flat_map(|at| chosen[at].iter().map(move |&series| key(at, series))).collect();
             let found: Vec<_> = union.known.iter().map(|&(index, series)| key(index as usize, series)).collect();
@@ -235,6 +295,7 @@ mod tests {
             for (index, (places, series)) in union.places.iter().enumerate() {
                 prop_assert_eq!(series, &chosen[index]);
                 prop_assert!(places.iter().zip(series).all(|(&place, &series)| found[place as usize] == key(index, series)));
+            }
             }
         }
     }
