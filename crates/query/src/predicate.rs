@@ -7,7 +7,7 @@
 use crate::QueryError;
 use crate::datum::{Datum, order};
 use crate::pattern::Pattern;
-use crate::plan::literal;
+use crate::plan::{literal, math_kernel};
 use crate::resolve::{Reference, Schema};
 use crate::vector::{Node, Operand, compare, evaluate, passes};
 use crate::when::Part;
@@ -341,6 +341,17 @@ fn operandum(expr: &Expr, schema: &Schema, intern: &mut Intern<'_>) -> Result<Op
             };
             let (left, right) = (side(lhs)?, side(rhs)?);
             Ok(Operandum::Other(Node::Binary(*op, Box::new(left), Box::new(right)), None))
+        }
+        Expr::Call { name, args } if let Some(kernel) = math_kernel(name) => {
+            let mut nodes = Vec::with_capacity(args.len());
+            for arg in args {
+                nodes.push(match operandum(arg, schema, intern)? {
+                    Operandum::Other(node, _) => node,
+                    // What is no number.
+                    Operandum::Tag(_) | Operandum::Text(_) => Node::Literal(Datum::String(Text::default())),
+                });
+            }
+            Ok(Operandum::Other(Node::Math(kernel, nodes.into()), None))
         }
         other => Err(QueryError::NotExecuted(format!("{other} in WHERE"))),
     }

@@ -5,6 +5,7 @@
 //! vector holds any value. The length of `values` is always the number of rows, and so is that of the mask.
 
 use crate::datum::{self, Datum};
+use crate::functions::math::Math;
 use influxql::ast::BinaryOp;
 use model::{Column, FieldType, Presence, Value, Values};
 use std::borrow::Cow;
@@ -38,6 +39,8 @@ pub(crate) enum Node {
     Input(usize),
     /// An operator.
     Binary(BinaryOp, Box<Node>, Box<Node>),
+    /// A function of single values.
+    Math(Math, Box<[Node]>),
 }
 
 impl Node {
@@ -46,6 +49,7 @@ impl Node {
         let inner = match self {
             Node::Literal(Datum::String(text)) => text.len(),
             Node::Binary(_, left, right) => left.bytes() + right.bytes(),
+            Node::Math(_, arguments) => arguments.iter().map(Node::bytes).sum(),
             _ => 0,
         };
         size_of::<Self>() + inner
@@ -60,6 +64,7 @@ impl Node {
                 left.each_input(give);
                 right.each_input(give);
             }
+            Node::Math(_, arguments) => arguments.iter().for_each(|argument| argument.each_input(give)),
         }
     }
 }
@@ -343,7 +348,60 @@ pub(crate) fn evaluate<'a, E>(
             let right = evaluate(right, rows, input)?;
             Ok(arithmetic(*op, &left, &right, rows))
         }
+        Node::Math(kernel, arguments) => {
+            let mut operands = Vec::with_capacity(arguments.len());
+            for argument in arguments {
+                operands.push(evaluate(argument, rows, input)?);
+            }
+            Ok(kernel.apply(&operands, rows))
+        }
     }
+}
+
+/// A function of floats, row by row; what is no number is missing.
+pub(crate) fn map_floats<'a>(operand: &Operand<'_>, f: impl Fn(f64) -> f64) -> Operand<'a> {
+    let (values, valid) = match floats(operand) {
+        None => return Operand::One(None),
+        Some(Side::One(value)) => return Operand::One(Some(Datum::Float(f(value)))),
+        Some(Side::Slice(values)) => (values.iter().map(|&value| f(value)).collect(), operand.valid()),
+    };
+    Operand::Rows(Cow::Owned(Vector { values: Values::Float(values), valid: valid.map(<[bool]>::to_vec) }))
+}
+
+/// A function that keeps the type of numbers, row by row; unsigned ones stay as they are, and what is no number is missing.
+pub(crate) fn map_numbers<'a>(
+    operand: &Operand<'_>,
+    of_floats: impl Fn(f64) -> f64,
+    of_integers: impl Fn(i64) -> i64,
+) -> Operand<'a> {
+    match operand {
+        Operand::One(Some(Datum::Integer(value))) => Operand::One(Some(Datum::Integer(of_integers(*value)))),
+        Operand::One(Some(Datum::Unsigned(value))) => Operand::One(Some(Datum::Unsigned(*value))),
+        Operand::Rows(vector) => match &vector.values {
+            Values::Integer(values) => {
+                let values = Values::Integer(values.iter().map(|&value| of_integers(value)).collect());
+                Operand::Rows(Cow::Owned(Vector { values, valid: vector.valid.clone() }))
+            }
+            Values::Unsigned(_) => Operand::Rows(Cow::Owned(vector.clone().into_owned())),
+            _ => map_floats(operand, of_floats),
+        },
+        Operand::One(_) => map_floats(operand, of_floats),
+    }
+}
+
+/// A function of two floats, row by row; where one of both is no number the result is missing.
+pub(crate) fn zip_floats<'a>(
+    left: &Operand<'_>,
+    right: &Operand<'_>,
+    rows: usize,
+    f: impl Fn(f64, f64) -> f64,
+) -> Operand<'a> {
+    let (Some(first), Some(second)) = (floats(left), floats(right)) else { return Operand::One(None) };
+    if let (Side::One(left), Side::One(right)) = (&first, &second) {
+        return Operand::One(Some(Datum::Float(f(*left, *right))));
+    }
+    let values = Values::Float(zip(&first, &second, rows, f));
+    Operand::Rows(Cow::Owned(Vector { values, valid: both_valid(left.valid(), right.valid()) }))
 }
 
 /// One side of an operator as a slice or as one value.

@@ -2,8 +2,11 @@
 
 use super::invalid;
 use crate::QueryError;
+use crate::datum::Datum;
 use crate::functions::many::Many;
 use crate::functions::{self, Arguments, Entry, Kernel};
+use crate::plan::{literal, math_kernel};
+use crate::vector::{Node, Operand, evaluate};
 use influxql::ast::{Expr, WildcardKind};
 
 /// What the fields call for.
@@ -31,15 +34,14 @@ pub(super) struct Found {
 }
 
 /// Checks a side of a comparison in WHERE.
-pub(super) fn check_operand(expr: &Expr, found: &mut Found) -> Result<(), QueryError> {
+pub(super) fn check_operand(expr: &Expr) -> Result<(), QueryError> {
     if let Expr::Call { name, args } = expr {
         match functions::named(name).map(|entry| (entry.kernel, entry.arguments)) {
-            Some((Kernel::Math, Arguments::Expressions(expected))) => check_count(name, args, expected)?,
+            Some((Kernel::Math(_), Arguments::Expressions(expected))) => check_count(name, args, expected)?,
             _ => return invalid(format!("invalid function call in condition: {expr}")),
         }
-        found.not_executed.get_or_insert_with(|| format!("function {name}() in WHERE"));
     }
-    expr.children().into_iter().try_for_each(|child| check_operand(child, found))
+    expr.children().into_iter().try_for_each(check_operand)
 }
 
 fn is_literal(expr: &Expr) -> bool {
@@ -52,7 +54,63 @@ fn is_literal(expr: &Expr) -> bool {
 fn is_constant(expr: &Expr) -> bool {
     match expr.without_parens() {
         Expr::Binary { lhs, rhs, .. } => is_constant(lhs) && is_constant(rhs),
+        Expr::Call { name, args } => math_kernel(name).is_some() && !args.is_empty() && args.iter().all(is_argument),
         other => is_literal(other),
+    }
+}
+
+/// Whether an argument of a function of single values is constant: a regex is not asked about fields there.
+fn is_argument(expr: &Expr) -> bool {
+    matches!(expr, Expr::Regex(_)) || is_constant(expr)
+}
+
+/// An expression in which functions of constants are the numbers that they come to, as InfluxDB names columns by what is left.
+pub(super) fn reduced(expr: &Expr) -> Expr {
+    match expr {
+        Expr::Call { name, args } => {
+            if let Some(datum) = constant(expr) {
+                return number(&datum).unwrap_or_else(|| expr.clone());
+            }
+            Expr::Call { name: name.clone(), args: args.iter().map(reduced).collect() }
+        }
+        Expr::Binary { op, lhs, rhs } => {
+            let folded = constant(expr).as_ref().and_then(number);
+            folded.unwrap_or_else(|| Expr::binary(*op, reduced(lhs), reduced(rhs)))
+        }
+        Expr::Paren(inner) => match reduced(inner) {
+            literal @ (Expr::Integer(_) | Expr::Unsigned(_) | Expr::Number(_)) => literal,
+            other => Expr::Paren(Box::new(other)),
+        },
+        other => other.clone(),
+    }
+}
+
+fn number(datum: &Datum) -> Option<Expr> {
+    Some(match datum {
+        Datum::Integer(value) => Expr::Integer(*value),
+        Datum::Unsigned(value) => Expr::Unsigned(*value),
+        Datum::Float(value) => Expr::Number(*value),
+        Datum::String(_) | Datum::Boolean(_) => return None,
+    })
+}
+
+/// What an expression over literals comes to.
+fn constant(expr: &Expr) -> Option<Datum> {
+    fn node(expr: &Expr) -> Option<Node> {
+        match expr.without_parens() {
+            Expr::Binary { op, lhs, rhs } => Some(Node::Binary(*op, Box::new(node(lhs)?), Box::new(node(rhs)?))),
+            Expr::Call { name, args } => {
+                let nodes = args.iter().map(node).collect::<Option<Vec<Node>>>()?;
+                Some(Node::Math(math_kernel(name)?, nodes.into()))
+            }
+            Expr::Duration(_) => None,
+            other => literal(other).map(Node::Literal),
+        }
+    }
+    let none = &mut |_| Err(());
+    match evaluate(&node(expr)?, 1, none) {
+        Ok(Operand::One(datum)) => datum,
+        _ => None,
     }
 }
 
@@ -96,7 +154,7 @@ fn check_call(name: &str, args: &[Expr], wildcards: bool, found: &mut Found) -> 
     }
     if let Arguments::Expressions(expected) = entry.arguments {
         check_count(name, args, expected)?;
-        return args.iter().filter(|arg| !is_constant(arg)).try_for_each(|arg| check_expr(arg, false, found));
+        return args.iter().filter(|arg| !is_argument(arg)).try_for_each(|arg| check_expr(arg, wildcards, found));
     }
     found.calls += 1;
     found.aggregates |= !entry.is_selector();

@@ -7,7 +7,7 @@ mod calls;
 use crate::when::{self, Part};
 use crate::windows::Windows;
 use crate::{Context, QueryError};
-use calls::{Found, check_expr, check_operand};
+use calls::{Found, check_expr, check_operand, reduced};
 use influxql::ast::{Expr, Field, Fill, Select, Source};
 use model::TimeRange;
 
@@ -95,7 +95,7 @@ fn check_level(
     }
     let when = when::split(select.condition.as_ref(), context.now)?;
     let mut found = Found { limit: select.limit, has_target: select.target.is_some(), ..Found::default() };
-    check_condition(&when.rest, &mut found)?;
+    check_condition(&when.rest)?;
     let windows = check_dimensions(&select.dimensions, context)?;
     let mut checked = Checked {
         range: when.range,
@@ -126,7 +126,7 @@ fn check_level(
             continue;
         }
         check_expr(&field.expr, true, &mut found)?;
-        checked.fields.push(field.clone());
+        checked.fields.push(Field { expr: reduced(&field.expr), alias: field.alias.clone() });
     }
     check_mixture(&checked, &found)?;
     (checked.depth, checked.extra) = (found.depth, found.extra);
@@ -175,11 +175,11 @@ fn not_executed(select: &Select, function: Option<String>) -> Option<String> {
     function
 }
 
-fn check_condition(part: &Part, found: &mut Found) -> Result<(), QueryError> {
+fn check_condition(part: &Part) -> Result<(), QueryError> {
     match part {
         Part::True | Part::Time(_) => Ok(()),
-        Part::And(parts) | Part::Or(parts) => parts.iter().try_for_each(|part| check_condition(part, found)),
-        Part::Other(expr) => check_operand(expr, found),
+        Part::And(parts) | Part::Or(parts) => parts.iter().try_for_each(check_condition),
+        Part::Other(expr) => check_operand(expr),
     }
 }
 

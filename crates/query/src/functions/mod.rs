@@ -4,12 +4,14 @@
 //! A kernel belongs to a class, and each class has one way of working and one file:
 //! [`adding`] what is known of two sets of values adds up, and a page's statistics tell it; [`selecting`] one point is chosen,
 //! pair by pair; [`collecting`] every value of a bucket is needed, and looked at once at the end; [`many`] a bucket gives
-//! several rows; [`transform`] points in order of time are made others, one by one. [`crate::partial::Partial`] is what all but the last know of some values: it is filled from statistics or from
+//! several rows; [`transform`] points in order of time are made others, one by one; [`math`] each row's value is made another. [`crate::partial::Partial`] is what all but the last know of some values: it is filled from statistics or from
 //! slices of a column, merged, and finished. A new member of a class is an entry here and a branch in the class's file.
 
 pub mod adding;
 pub mod collecting;
+pub(crate) mod elementary;
 pub mod many;
+pub mod math;
 pub(crate) mod ranked;
 pub mod selecting;
 pub mod transform;
@@ -18,6 +20,7 @@ use crate::datum::is_number;
 use adding::Adding;
 use collecting::Collecting;
 use many::Many;
+use math::Math;
 use model::FieldType;
 use selecting::Selecting;
 use transform::Transform;
@@ -35,8 +38,8 @@ pub enum Kernel {
     Many(Many),
     /// Points, one after the other, are made points.
     Transform(Transform),
-    /// A function of single values; not executed yet.
-    Math,
+    /// A function of single values.
+    Math(Math),
     /// A selector that is not executed yet.
     LaterSelector,
     /// Any other function that is not executed yet.
@@ -118,8 +121,8 @@ const fn entry(
     Entry { name, kernel, takes, gives, arguments, doc }
 }
 
-const fn math(name: &'static str, arguments: usize, doc: &'static str) -> Entry {
-    entry(name, Kernel::Math, Takes::Numbers, Gives::Float, Arguments::Expressions(arguments), doc)
+const fn math(name: &'static str, kernel: Math, arguments: usize, doc: &'static str) -> Entry {
+    entry(name, Kernel::Math(kernel), Takes::Numbers, Gives::Float, Arguments::Expressions(arguments), doc)
 }
 
 const fn later(name: &'static str, takes: Takes, arguments: (usize, usize), doc: &'static str) -> Entry {
@@ -262,24 +265,24 @@ pub const FUNCTIONS: &[Entry] = {
         later("kaufmans_efficiency_ratio", Numbers, (2, 3), "Change against volatility."),
         later("kaufmans_adaptive_moving_average", Numbers, (2, 3), "A mean that adapts to volatility."),
         later("chande_momentum_oscillator", Numbers, (2, 4), "Rises minus falls, over their sum."),
-        math("abs", 1, "Absolute value."),
-        math("floor", 1, "The greatest whole number that is not greater."),
-        math("ceil", 1, "The least whole number that is not less."),
-        math("round", 1, "The nearest whole number, halves away from zero."),
-        math("sin", 1, "Sine."),
-        math("cos", 1, "Cosine."),
-        math("tan", 1, "Tangent."),
-        math("atan", 1, "Arc tangent."),
-        math("exp", 1, "Power of e."),
-        math("ln", 1, "Natural logarithm."),
-        math("log2", 1, "Logarithm of base 2."),
-        math("log10", 1, "Logarithm of base 10."),
-        math("sqrt", 1, "Square root."),
-        math("asin", 1, "Arc sine."),
-        math("acos", 1, "Arc cosine."),
-        math("atan2", 2, "Arc tangent of a quotient."),
-        math("pow", 2, "Power."),
-        math("log", 2, "Logarithm of a base."),
+        math("abs", Math::Abs, 1, "Absolute value."),
+        math("floor", Math::Floor, 1, "The greatest whole number that is not greater."),
+        math("ceil", Math::Ceil, 1, "The least whole number that is not less."),
+        math("round", Math::Round, 1, "The nearest whole number, halves away from zero."),
+        math("sin", Math::Sin, 1, "Sine."),
+        math("cos", Math::Cos, 1, "Cosine."),
+        math("tan", Math::Tan, 1, "Tangent."),
+        math("atan", Math::Atan, 1, "Arc tangent."),
+        math("exp", Math::Exp, 1, "Power of e."),
+        math("ln", Math::Ln, 1, "Natural logarithm."),
+        math("log2", Math::Log2, 1, "Logarithm of base 2."),
+        math("log10", Math::Log10, 1, "Logarithm of base 10."),
+        math("sqrt", Math::Sqrt, 1, "Square root."),
+        math("asin", Math::Asin, 1, "Arc sine."),
+        math("acos", Math::Acos, 1, "Arc cosine."),
+        math("atan2", Math::Atan2, 2, "Arc tangent of a quotient."),
+        math("pow", Math::Pow, 2, "Power."),
+        math("log", Math::Log, 2, "Logarithm of a base."),
     ]
 };
 
@@ -293,7 +296,7 @@ impl Entry {
     /// Whether it is executed.
     #[must_use]
     pub fn is_executed(&self) -> bool {
-        !matches!(self.kernel, Kernel::Math | Kernel::Later | Kernel::LaterSelector)
+        !matches!(self.kernel, Kernel::Later | Kernel::LaterSelector)
     }
 
     /// Whether it returns stored points, so that their other columns may stand beside it.

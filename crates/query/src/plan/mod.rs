@@ -8,8 +8,9 @@ mod calls;
 use crate::QueryError;
 use crate::check::Checked;
 use crate::datum::{Datum, is_number};
-use crate::functions::Function;
+use crate::functions::math::Math;
 use crate::functions::transform::Transform;
+use crate::functions::{self, Function, Kernel};
 use crate::predicate::Predicate;
 use crate::resolve::{Expanded, Reference, Schema, Table, converts};
 use crate::vector::Node;
@@ -159,9 +160,44 @@ impl Plan {
         };
         let is_tag = reference.is_some_and(|at| matches!(self.references[at], Reference::Tag(_)));
         let (is_known, name) = (field_type.is_some(), Text::from(name.as_bytes()));
-        let field_type = field_type.unwrap_or(FieldType::Float);
+        let field_type = self.made_type(&node).or(field_type).unwrap_or(FieldType::Float);
         self.outputs.push(Output { node, field_type, name, is_known, is_tag, is_beside });
         Ok(())
+    }
+
+    /// The type of the values of an expression, if functions of single values are part of it: to InfluxDB's checks it may have another.
+    fn made_type(&self, node: &Node) -> Option<FieldType> {
+        let kernel = |field_type: Option<FieldType>| field_type.filter(|field_type| is_number(*field_type));
+        match node {
+            Node::Math(math, arguments) if math.keeps_type() => kernel(self.value_type(&arguments[0])),
+            Node::Math(..) => Some(FieldType::Float),
+            Node::Binary(op, left, right) if self.made_type(left).or(self.made_type(right)).is_some() => {
+                match (self.value_type(left)?, self.value_type(right)?) {
+                    (FieldType::Integer, FieldType::Integer) if *op == BinaryOp::Div => Some(FieldType::Float),
+                    (left, right) if left == right => Some(left),
+                    _ => Some(FieldType::Float),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn value_type(&self, node: &Node) -> Option<FieldType> {
+        match node {
+            Node::Literal(datum) => Some(datum.field_type()),
+            Node::Input(at) => match self.variables.get(*at) {
+                Some(Variable::Call(at)) => Some(self.calls[*at].result),
+                Some(Variable::Transform(at)) => Some(self.transforms[*at].result),
+                Some(Variable::Reference(at)) => self.reference_type(*at),
+                None => self.reference_type(*at),
+            },
+            Node::Binary(op, left, right) => self.made_type(node).or_else(|| {
+                let (left, right) = (self.value_type(left)?, self.value_type(right)?);
+                let is_ratio = (left, right, op) == (FieldType::Integer, FieldType::Integer, &BinaryOp::Div);
+                Some(if left == right && !is_ratio { left } else { FieldType::Float })
+            }),
+            Node::Math(..) => self.made_type(node),
+        }
     }
 
     /// Whether functions read raw points in order of time.
@@ -209,6 +245,7 @@ impl Plan {
                 let input = if scope.calls { self.variable(Variable::Reference(reference)) } else { reference };
                 Ok((Node::Input(input), field_type))
             }
+            Expr::Call { name, args } if let Some(kernel) = math_kernel(name) => self.math(kernel, name, args, scope),
             Expr::Call { name, args } => {
                 let (variable, result) = match self.feed(name, args, scope, 0)? {
                     Feed::Transform(at) => {
@@ -225,7 +262,10 @@ impl Plan {
                 let (right, right_type) = self.node(rhs, scope)?;
                 let literals = (matches!(left, Node::Literal(_)), matches!(right, Node::Literal(_)));
                 let field_type = match (left_type, right_type) {
-                    (Some(l), Some(r)) => Some(binary_type(*op, (l, r), literals, &|| typed(expr, scope.schema))?),
+                    (Some(l), Some(r)) => {
+                        let names = (type_name(lhs, l, scope.schema), type_name(rhs, r, scope.schema));
+                        Some(binary_type(*op, (l, r), literals, (names, &|| typed(expr, scope.schema)))?)
+                    }
                     // What is not known takes the type of the other side.
                     (known, None) | (None, known) => known,
                 };
@@ -239,8 +279,45 @@ impl Plan {
         }
     }
 
+    /// A function of single values. Its type is for checks; that of its values is [`Plan::type_of`].
+    fn math(
+        &mut self,
+        kernel: Math,
+        name: &str,
+        args: &[Expr],
+        scope: Scope<'_>,
+    ) -> Result<(Node, Option<FieldType>), QueryError> {
+        let (mut nodes, mut types) = (Vec::with_capacity(args.len()), Vec::with_capacity(args.len()));
+        for arg in args {
+            // A duration is no number.
+            let (node, field_type) = match arg.without_parens() {
+                Expr::Duration(_) | Expr::Regex(_) => (Node::Literal(Datum::String(Text::default())), None),
+                _ => self.node(arg, scope)?,
+            };
+            nodes.push(node);
+            types.push(field_type);
+        }
+        let field_type = match (types[0], kernel, types.get(1)) {
+            (None, Math::Atan2 | Math::Pow, Some(Some(other))) if !is_number(*other) => {
+                let text = format!("invalid argument type for the second argument in {name}(): {}", other.name());
+                return Err(QueryError::Invalid(text));
+            }
+            (None, _, _) => (!kernel.keeps_type()).then_some(FieldType::Float),
+            (first, _, _) => first,
+        };
+        Ok((Node::Math(kernel, nodes.into()), field_type))
+    }
+
     fn variable(&mut self, variable: Variable) -> usize {
         intern(&mut self.variables, variable)
+    }
+}
+
+/// The function of single values that a name calls.
+pub(crate) fn math_kernel(name: &str) -> Option<Math> {
+    match functions::named(name)?.kernel {
+        Kernel::Math(kernel) => Some(kernel),
+        _ => None,
     }
 }
 
@@ -270,6 +347,15 @@ pub(crate) fn literal(expr: &Expr) -> Option<Datum> {
         Expr::Duration(value) => Datum::Integer(*value),
         _ => return None,
     })
+}
+
+/// What InfluxDB calls the type of a side of an operator: that of a call is, to it, mostly that of its first argument.
+fn type_name(expr: &Expr, field_type: FieldType, schema: &Schema) -> &'static str {
+    match expr.without_parens() {
+        Expr::VarRef { name, cast } if matches!(schema.resolve(name, *cast), Reference::Tag(_)) => "tag",
+        Expr::Call { name, args } if math_kernel(name).is_some() => type_name(&args[0], field_type, schema),
+        _ => field_type.name(),
+    }
 }
 
 /// The expression with the type of each reference, as InfluxDB prints it in type errors.
@@ -304,12 +390,12 @@ fn binary_type(
     op: BinaryOp,
     (left, right): (FieldType, FieldType),
     literals: (bool, bool),
-    text: &dyn Fn() -> String,
+    ((left_name, right_name), text): ((&str, &str), &dyn Fn() -> String),
 ) -> Result<FieldType, QueryError> {
     use FieldType::{Boolean, Float, Integer, Unsigned};
     let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
     let incompatible = || {
-        let types = format!("incompatible types: {} and {}", left.name(), right.name());
+        let types = format!("incompatible types: {left_name} and {right_name}");
         Err(QueryError::Invalid(format!("type error: {}: {types}", text())))
     };
     match (left, right) {
