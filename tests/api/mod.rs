@@ -1,6 +1,7 @@
 //! What holds of the HTTP API beside the answers of statements: status codes, headers, bodies, and that nothing a client
 //! sends takes the server down.
 
+mod auth;
 mod csv;
 mod ends;
 mod explain;

@@ -2,6 +2,7 @@
 //! is reported instead of served.
 
 mod damage;
+mod keeps;
 mod kills;
 mod salvage;
 mod stops;

@@ -28,6 +28,8 @@ pub enum FrameColumn {
     Values(Column),
     /// Texts of which few differ.
     Labels(Labels),
+    /// A list of texts for each row, as SHOW SUBSCRIPTIONS has one.
+    Lists(Vec<Vec<Text>>),
 }
 
 impl FrameColumn {
@@ -35,7 +37,7 @@ impl FrameColumn {
     #[must_use]
     pub fn get(&self, row: usize) -> Option<Value<'_>> {
         match self {
-            Self::Times(_) => None,
+            Self::Times(_) | Self::Lists(_) => None,
             Self::Values(column) => column.get(row),
             Self::Labels(labels) => labels.get(row).map(Value::String),
         }

@@ -3,10 +3,11 @@
 //! answer.
 //!
 //! [`node`] opens and closes it; [`write`] takes a batch through policy and shards to storage; [`read`] takes one statement
-//! to items; `catalog/` holds names; `statements/` executes what is not a query over data; `background/` steps storage and
+//! to items; `catalog/` holds names; `statements/` executes what is not a query over data; `accounts/` knows who may do what; `background/` steps storage and
 //! retention on threads of its own; `queries` knows what runs; [`inspect`] describes what is on disk; `health` tells operators how
 //! the node is, `salvage` what is lost; [`figures`] counts for SHOW STATS and `/debug/vars`.
 
+mod accounts;
 mod background;
 mod catalog;
 pub mod figures;
@@ -30,6 +31,7 @@ mod salvage;
 mod statements;
 pub mod write;
 
+pub use accounts::LoginError;
 pub use catalog::CatalogError;
 pub use figures::{DatabaseFigures, ShardFigures};
 pub use health::Health;

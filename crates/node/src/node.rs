@@ -4,6 +4,7 @@
 //! shard that the catalog has dropped, and no batch is taken once closing has begun. Order at the end: gate shut, threads
 //! joined, then the engine commits what waits, flushes and closes.
 
+use crate::accounts::Accounts;
 use crate::background::Threads;
 use crate::catalog::{Catalog, CatalogError, State};
 use crate::figures::{DatabaseFigures, FiguresCache, ShardFigures};
@@ -159,6 +160,7 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) gate: RwLock<Gate>,
     pub(crate) queries: Queries,
+    pub(crate) accounts: Accounts,
     pub(crate) writes: write::Counters,
     pub(crate) counted: Arc<Counted>,
     pub(crate) figures: FiguresCache,
@@ -344,14 +346,14 @@ impl Inner {
             catalog.freeze(why);
         }
         health::tell(&engine, &state)?;
-        let queries = Queries::new(&options);
+        let (queries, accounts) = (Queries::new(&options), Accounts::new(&world));
         let writes = write::Counters::new(&options.stats);
         let started = (world.clock.wall_ns(), world.clock.monotonic_ns());
         reserve::renew(&*world.disk);
         let gate = RwLock::new(Gate::Open);
         let figures = FiguresCache::default();
         let counted = Arc::new(Counted::new(options.limits));
-        Ok(Self { world, options, catalog, engine, gate, queries, writes, counted, figures, started })
+        Ok(Self { world, options, catalog, engine, gate, queries, accounts, writes, counted, figures, started })
     }
 
     /// Time since the node was opened.

@@ -18,6 +18,10 @@ use std::time::Duration;
 pub(crate) struct Running {
     pub(crate) text: String,
     pub(crate) database: String,
+    /// The client's address.
+    pub(crate) client: String,
+    /// Who asked; empty if nobody had to say so.
+    pub(crate) user: String,
     /// When it began (monotonic ns).
     pub(crate) started: u64,
     pub(crate) killed: bool,
@@ -83,6 +87,8 @@ impl Queries {
         let query = Running {
             text: statement.to_string(),
             database: request.database.clone().unwrap_or_default(),
+            client: request.client.clone(),
+            user: request.user.clone().unwrap_or_default(),
             started: now,
             killed: false,
             cancel: request.cancel.clone(),

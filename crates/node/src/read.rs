@@ -19,6 +19,10 @@ pub struct QueryRequest {
     pub database: Option<String>,
     /// The policy of the request (`rp=`).
     pub policy: Option<String>,
+    /// Who asks, if anybody has to say so.
+    pub user: Option<String>,
+    /// The client's address, for SHOW QUERIES.
+    pub client: String,
     /// Whether the request may not change anything (GET): it does so all the same, with a warning.
     pub read_only: bool,
     /// Set by the caller when the client hangs up, by the node when the query is killed or times out.
@@ -32,7 +36,16 @@ pub struct QueryRequest {
 
 impl Default for QueryRequest {
     fn default() -> Self {
-        Self { database: None, policy: None, read_only: false, cancel: Arc::default(), frame_rows: 4096, within: None }
+        Self {
+            database: None,
+            policy: None,
+            user: None,
+            client: String::new(),
+            read_only: false,
+            cancel: Arc::default(),
+            frame_rows: 4096,
+            within: None,
+        }
     }
 }
 
@@ -98,11 +111,13 @@ pub(crate) fn execute(
 }
 
 fn warnings(inner: &Inner, statement: &Statement, request: &QueryRequest) -> Vec<String> {
+    let mut warnings: Vec<String> = statements::promise(statement).map(str::to_owned).into_iter().collect();
     // InfluxDB says nothing about DELETE.
     if !request.read_only || statement.is_read_only() || matches!(statement, Statement::Delete(_)) {
-        return Vec::new();
+        return warnings;
     }
     let statement = statements::in_full(inner, statement, request);
     let text = format!("deprecated use of '{statement}' in a read only context, please use a POST request instead");
-    vec![text]
+    warnings.push(text);
+    warnings
 }

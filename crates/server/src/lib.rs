@@ -14,4 +14,4 @@ mod listen;
 mod settings;
 
 pub use listen::{Server, run};
-pub use settings::Settings;
+pub use settings::{Secret, Settings};

@@ -97,6 +97,9 @@ fn serve(shared: Arc<Shared>, accepted: Accepted, graceful: &GracefulShutdown) {
     });
 }
 
+/// How the error about a query begins that is none.
+const UNPARSED: &str = "error parsing query";
+
 /// Serves a request, counts it, and writes one line of log. The URL's parameters may hold a password or a statement with one:
 /// only the database is told.
 async fn logged(
@@ -109,7 +112,7 @@ async fn logged(
         (request.method().clone(), request.uri().path().to_owned(), database)
     });
     let started = shared.node.monotonic();
-    let reply = route(Arc::clone(&shared), request).await;
+    let reply = route(Arc::clone(&shared), client.ip(), request).await;
     let status = reply.status();
     shared.counters.requests.inc();
     if status.is_client_error() {
@@ -122,6 +125,8 @@ async fn logged(
         let status = status.as_u16();
         let header = |name: &str| reply.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (error, id) = (header("x-influxdb-error"), header("request-id"));
+        // A statement that cannot be parsed may have a password where it is not sought.
+        let error = if error.starts_with(UNPARSED) { UNPARSED } else { error };
         if error.is_empty() {
             info!(target: "http", %client, %db, took_us, "{method} {path} {status}");
         } else {

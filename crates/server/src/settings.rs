@@ -1,6 +1,17 @@
 //! The bounds and switches of the HTTP API, as the configuration gives them.
 
+use std::fmt;
 use std::time::Duration;
+
+/// A text that is never printed.
+#[derive(Clone, Default)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("[REDACTED]")
+    }
+}
 
 /// Bounds and switches of the HTTP API.
 #[derive(Clone, Debug)]
@@ -32,6 +43,12 @@ pub struct Settings {
     pub log_requests: bool,
     /// Origins of web pages that may call the API; others may not.
     pub allowed_origins: Vec<String>,
+    /// Whether requests must say who asks.
+    pub auth_enabled: bool,
+    /// Whether that holds for `/ping`, `/status`, `/health` and `/metrics` too.
+    pub ping_auth: bool,
+    /// What tokens are signed with; empty: none are taken.
+    pub shared_secret: Secret,
     /// The API level that clients are told, `X-Influxdb-Version`.
     pub api_version: String,
 }
@@ -52,6 +69,9 @@ impl Default for Settings {
             stop_timeout: Duration::from_secs(10),
             log_requests: true,
             allowed_origins: Vec::new(),
+            auth_enabled: false,
+            ping_auth: false,
+            shared_secret: Secret::default(),
             api_version: "1.13.2".to_owned(),
         }
     }

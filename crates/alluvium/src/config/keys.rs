@@ -134,6 +134,15 @@ pub(crate) const KEYS: &[Key] = &[
     }),
     key("http", "auth-enabled", |config, value| {
         config.auth_enabled = Some(value.boolean()?);
+        config.http.auth_enabled = config.auth_enabled == Some(true);
+        Ok(())
+    }),
+    key("http", "ping-auth-enabled", |config, value| {
+        config.http.ping_auth = value.boolean()?;
+        Ok(())
+    }),
+    key("http", "shared-secret", |config, value| {
+        config.http.shared_secret = server::Secret(value.text()?);
         Ok(())
     }),
     key("http", "https-enabled", |config, value| {
@@ -249,11 +258,9 @@ pub(crate) const KEYS: &[Key] = &[
     unused("http", "pprof-enabled"),
     unused("http", "pprof-auth-enabled"),
     unused("http", "debug-pprof-enabled"),
-    unused("http", "ping-auth-enabled"),
     unused("http", "prom-read-auth-enabled"),
     unused("http", "https-certificate"),
     unused("http", "https-private-key"),
-    unused("http", "shared-secret"),
     missed("http", "unix-socket-enabled"),
     unused("http", "unix-socket-permissions"),
     unused("http", "bind-socket"),

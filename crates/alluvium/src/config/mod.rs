@@ -172,16 +172,11 @@ impl Config {
         Ok(())
     }
 
-    /// Refuses what must not run: authentication that is not built yet, and an open door that nobody asked for.
+    /// Refuses what must not run: TLS that is not built yet, and an open door that nobody asked for.
     ///
     /// # Errors
     /// A text for the operator.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.auth_enabled == Some(true) {
-            bail!(
-                "auth-enabled = true, but this version has no authentication yet: it refuses to run without what you ask for"
-            );
-        }
         if self.https_enabled {
             bail!("https-enabled = true, but this version has no TLS yet: put a proxy before it, or switch it off");
         }
@@ -190,8 +185,8 @@ impl Config {
         }
         if self.auth_enabled.is_none() && !is_loopback(&self.bind_address) {
             bail!(
-                "{} can be reached from other machines and there is no authentication: \
-                 if that is what you want, say so with auth-enabled = false in [http] or ALLUVIUM_HTTP_AUTH_ENABLED=false",
+                "{} can be reached from other machines and nobody is asked who they are: switch authentication on with \
+                 auth-enabled = true in [http], or say with auth-enabled = false (ALLUVIUM_HTTP_AUTH_ENABLED=false) that you want it so",
                 self.bind_address
             );
         }
@@ -244,7 +239,7 @@ mod tests {
         let open = Config { bind_address: "0.0.0.0:8086".to_owned(), ..Config::default() };
         assert!(open.check().is_err());
         assert!(Config { auth_enabled: Some(false), ..open.clone() }.check().is_ok());
-        assert!(Config { auth_enabled: Some(true), ..Config::default() }.check().is_err());
+        assert!(Config { auth_enabled: Some(true), ..open.clone() }.check().is_ok());
         assert!(Config { https_enabled: true, ..Config::default() }.check().is_err());
         let portless = Config { bind_address: "8086".to_owned(), ..Config::default() };
         assert!(portless.check().unwrap_err().to_string().contains("HOST:PORT"));

@@ -43,6 +43,8 @@ impl State {
             name: create.name.clone(),
             default_policy: String::new(),
             policies: Vec::new(),
+            continuous_queries: Vec::new(),
+            subscriptions: Vec::new(),
         };
         if autocreate || create.with_policy {
             let duration = create.duration.unwrap_or(0);
@@ -64,10 +66,13 @@ impl State {
         Ok(())
     }
 
-    /// DROP DATABASE; returns its shards. No error if there is none of that name.
+    /// DROP DATABASE; returns its shards. No error if there is none of that name. What users were granted on it goes too.
     pub(crate) fn drop_database(&mut self, name: &str) -> Vec<ShardId> {
         let shards = self.database(name).map(Database::shard_ids).unwrap_or_default();
         self.databases.retain(|database| database.name != name);
+        for user in &mut self.users {
+            user.grants.remove(name);
+        }
         shards
     }
 
@@ -137,6 +142,7 @@ impl State {
         let Ok(database) = self.database_mut(database) else { return Vec::new() };
         let shards = database.policy(name).map(Policy::shard_ids).unwrap_or_default();
         database.policies.retain(|policy| policy.name != name);
+        database.subscriptions.retain(|subscription| subscription.policy != name);
         shards
     }
 
@@ -194,7 +200,7 @@ impl State {
         self.database(name).ok_or_else(|| CatalogError::DatabaseNotFound(name.to_owned()))
     }
 
-    fn database_mut(&mut self, name: &str) -> Result<&mut Database, CatalogError> {
+    pub(super) fn database_mut(&mut self, name: &str) -> Result<&mut Database, CatalogError> {
         let found = self.databases.iter_mut().find(|database| database.name == name);
         found.map(Arc::make_mut).ok_or_else(|| CatalogError::DatabaseNotFound(name.to_owned()))
     }

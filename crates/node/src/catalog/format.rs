@@ -11,13 +11,20 @@
 //!         { "id": 2, "name": "autogen", "duration_ns": 0, "shard_duration_ns": 604800000000000, "replication": 1,
 //!           "future_limit_ns": 0, "past_limit_ns": 0,
 //!           "shards": [[7, 1499644800000000000, 1500249599999999999]] } ],   [id, first ns, last ns], ascending by time
-//!       "continuous_queries": [], "subscriptions": [] } ],   reserved: empty in format 1
-//!   "users": [] }                                            reserved: empty in format 1
+//!       "continuous_queries": [            in order of creation; the statement in full, as SHOW CONTINUOUS QUERIES tells it
+//!         { "name": "c", "query": "CREATE CONTINUOUS QUERY c ON telegraf BEGIN .. END" } ],
+//!       "subscriptions": [                 in order of creation; mode is ALL or ANY
+//!         { "policy": "autogen", "name": "s", "mode": "ALL", "destinations": ["udp://h:9090"] } ] } ],
+//!   "users": [                             in order of creation
+//!     { "name": "u", "admin": false,
+//!       "hash": "$argon2id$v=19$..",       of the password, as a PHC string; see `users/password`
+//!       "grants": { "telegraf": "READ" } } ] }   by database: READ, WRITE, ALL PRIVILEGES or NO PRIVILEGES
 //! ```
 //!
 //! A member that is missing or unknown is damage: a later release that needs more raises `format`.
 
-use super::{CatalogError, Database, Policy, Shard, State};
+use super::{CatalogError, ContinuousQuery, Database, Granted, Policy, Shard, State, StoredHash, Subscription, User};
+use influxql::ast::DestinationMode;
 use model::TimeRange;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +40,7 @@ struct CatalogRecord {
     next_id: u64,
     next_shard: u64,
     databases: Vec<DatabaseRecord>,
-    users: [(); 0],
+    users: Vec<UserRecord>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,8 +50,33 @@ struct DatabaseRecord {
     name: String,
     default_policy: String,
     policies: Vec<PolicyRecord>,
-    continuous_queries: [(); 0],
-    subscriptions: [(); 0],
+    continuous_queries: Vec<QueryRecord>,
+    subscriptions: Vec<SubscriptionRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QueryRecord {
+    name: String,
+    query: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubscriptionRecord {
+    policy: String,
+    name: String,
+    mode: String,
+    destinations: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserRecord {
+    name: String,
+    admin: bool,
+    hash: String,
+    grants: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,7 +106,7 @@ pub(super) fn encode(state: &State) -> Vec<u8> {
         next_id: state.next_id,
         next_shard: state.next_shard,
         databases: state.databases.iter().map(|database| database_record(database)).collect(),
-        users: [],
+        users: state.users.iter().map(user_record).collect(),
     };
     serde_json::to_vec(&record).expect("strings, numbers and lists of them always have a JSON form")
 }
@@ -85,8 +117,30 @@ fn database_record(database: &Database) -> DatabaseRecord {
         name: database.name.clone(),
         default_policy: database.default_policy.clone(),
         policies: database.policies.iter().map(policy_record).collect(),
-        continuous_queries: [],
-        subscriptions: [],
+        continuous_queries: database
+            .continuous_queries
+            .iter()
+            .map(|one| QueryRecord { name: one.name.clone(), query: one.query.clone() })
+            .collect(),
+        subscriptions: database.subscriptions.iter().map(subscription_record).collect(),
+    }
+}
+
+fn subscription_record(subscription: &Subscription) -> SubscriptionRecord {
+    SubscriptionRecord {
+        policy: subscription.policy.clone(),
+        name: subscription.name.clone(),
+        mode: subscription.mode.word().to_owned(),
+        destinations: subscription.destinations.clone(),
+    }
+}
+
+fn user_record(user: &User) -> UserRecord {
+    UserRecord {
+        name: user.name.clone(),
+        admin: user.admin,
+        hash: user.hash.text().to_owned(),
+        grants: user.grants.iter().map(|(database, granted)| (database.clone(), granted.word().to_owned())).collect(),
     }
 }
 
@@ -117,7 +171,11 @@ pub(super) fn decode(version: u64, payload: &[u8]) -> Result<State, CatalogError
     for database in record.databases {
         databases.push(Arc::new(database_state(database).map_err(damaged)?));
     }
-    let state = State { cluster_id, next_id: record.next_id, next_shard: record.next_shard, databases };
+    let mut users = Vec::with_capacity(record.users.len());
+    for user in record.users {
+        users.push(user_state(user).map_err(damaged)?);
+    }
+    let state = State { cluster_id, next_id: record.next_id, next_shard: record.next_shard, databases, users };
     check(&state).map_err(damaged)?;
     Ok(state)
 }
@@ -134,7 +192,36 @@ fn database_state(record: DatabaseRecord) -> Result<Database, String> {
     for policy in record.policies {
         policies.push(policy_state(policy)?);
     }
-    Ok(Database { id: record.id, name: record.name, default_policy: record.default_policy, policies })
+    let mut subscriptions = Vec::with_capacity(record.subscriptions.len());
+    for subscription in record.subscriptions {
+        subscriptions.push(subscription_state(subscription)?);
+    }
+    let query = |record: QueryRecord| ContinuousQuery { name: record.name, query: record.query };
+    Ok(Database {
+        id: record.id,
+        name: record.name,
+        default_policy: record.default_policy,
+        policies,
+        continuous_queries: record.continuous_queries.into_iter().map(query).collect(),
+        subscriptions,
+    })
+}
+
+fn subscription_state(record: SubscriptionRecord) -> Result<Subscription, String> {
+    let modes = [DestinationMode::All, DestinationMode::Any];
+    let mode = modes.into_iter().find(|mode| mode.word() == record.mode);
+    let mode = mode.ok_or_else(|| format!("subscription `{}` has no mode", record.name))?;
+    Ok(Subscription { policy: record.policy, name: record.name, mode, destinations: record.destinations })
+}
+
+fn user_state(record: UserRecord) -> Result<User, String> {
+    let mut grants = BTreeMap::new();
+    for (database, word) in record.grants {
+        let granted = Granted::named(&word);
+        let granted = granted.ok_or_else(|| format!("user `{}` has an unknown privilege", record.name))?;
+        grants.insert(database, granted);
+    }
+    Ok(User { name: record.name, admin: record.admin, hash: StoredHash::new(record.hash), grants })
 }
 
 fn policy_state(record: PolicyRecord) -> Result<Policy, String> {
@@ -181,6 +268,11 @@ fn check(state: &State) -> Result<(), String> {
                 return Err(format!("id {id} stands twice or was never given out"));
             }
         }
+        for subscription in &database.subscriptions {
+            if database.policy(&subscription.policy).is_none() {
+                return Err(format!("subscription `{}` belongs to no policy", subscription.name));
+            }
+        }
         for policy in &database.policies {
             if !names.insert((database.name.as_str(), Some(policy.name.as_str()))) {
                 return Err(format!("policy `{}` of `{}` stands twice", policy.name, database.name));
@@ -192,5 +284,9 @@ fn check(state: &State) -> Result<(), String> {
             }
         }
     }
-    Ok(())
+    let mut users = BTreeSet::new();
+    match state.users.iter().find(|user| !users.insert(&user.name)) {
+        Some(user) => Err(format!("user `{}` stands twice", user.name)),
+        None => Ok(()),
+    }
 }

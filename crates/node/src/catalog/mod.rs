@@ -1,4 +1,4 @@
-//! The catalog: databases, retention policies and shards of a node, as one chain of versions in the folder `catalog`.
+//! The catalog: databases, retention policies, shards, users, continuous queries and subscriptions of a node, as one chain of versions in the folder `catalog`.
 //!
 //! A change takes the latest [`State`], makes the next one (`apply`), writes it whole as the chain's next entry (`format`,
 //! `commit`), and only when that is durable shows it to readers, who hold an `Arc` of an immutable state (`view`). Where a
@@ -10,13 +10,17 @@
 mod apply;
 mod commit;
 mod format;
+mod services;
 pub(crate) mod span;
+mod users;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use commit::Catalog;
+pub(crate) use services::{ContinuousQuery, Subscription};
+pub(crate) use users::{Granted, StoredHash, User};
 pub(crate) use view::{Database, Policy, Shard, State};
 
 /// Any bytes as the payload of a catalog entry, for the fuzz targets.
@@ -58,6 +62,33 @@ pub enum CatalogError {
     /// A duration below the shard duration.
     #[error("retention policy duration must be greater than the shard duration")]
     DurationBelowShard,
+    /// No such user.
+    #[error("user not found")]
+    UserNotFound,
+    /// A user of this name exists, with another password or role.
+    #[error("user already exists")]
+    UserExists,
+    /// A password that is empty or longer than 1,024 bytes.
+    #[error("a password must have 1 to 1024 bytes")]
+    Password,
+    /// Too many passwords are hashed.
+    #[error("too many passwords are being set or checked, try again later")]
+    Busy,
+    /// A user without a name.
+    #[error("username required")]
+    UserNameRequired,
+    /// A continuous query of this name exists and is another.
+    #[error("continuous query already exists")]
+    ContinuousQueryExists,
+    /// A subscription of this name exists.
+    #[error("subscription already exists")]
+    SubscriptionExists,
+    /// No such subscription.
+    #[error("subscription not found")]
+    SubscriptionNotFound,
+    /// A destination that is no URL with a scheme, a host and a port.
+    #[error("invalid subscription URL: {0}")]
+    SubscriptionUrl(String),
     /// The chain cannot be read or extended.
     #[error(transparent)]
     Chain(#[from] ChainError),

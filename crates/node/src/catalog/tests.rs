@@ -1,6 +1,7 @@
 //! The catalog as a whole: rules of names and durations as InfluxDB 1.13.2 answers, round trips, restarts, damage.
 
 use super::*;
+use influxql::ast::{Grantee, Privilege};
 use influxql::{Params, Statement, parse_query};
 use model::TimeRange;
 use model::time::{HOUR, SECOND, rfc3339};
@@ -240,9 +241,12 @@ fn payloads_that_break_a_rule_are_damage() {
     let whole = r#"{"format":1,"cluster_id":"000102030405060708090a0b0c0d0e0f","next_id":3,"next_shard":3,"databases":[
         {"id":1,"name":"t","default_policy":"p","policies":[{"id":2,"name":"p","duration_ns":0,"shard_duration_ns":9,
         "replication":1,"future_limit_ns":0,"past_limit_ns":0,"shards":[[1,0,8],[2,9,17]]}],
-        "continuous_queries":[],"subscriptions":[]}],"users":[]}"#;
+        "continuous_queries":[{"name":"c","query":"CREATE .."}],
+        "subscriptions":[{"policy":"p","name":"s","mode":"ANY","destinations":["udp://h:1"]}]}],
+        "users":[{"name":"u","admin":true,"hash":"$argon2id$","grants":{"t":"READ"}}]}"#;
     let state = format::decode(1, whole.as_bytes()).unwrap();
-    assert_eq!((state.cluster_id[15], state.databases.len()), (15, 1));
+    assert_eq!((state.cluster_id[15], state.databases.len(), state.users.len()), (15, 1, 1));
+    assert_eq!(format::decode(2, &format::encode(&state)).unwrap(), state);
     for (from, to) in [
         ("\"format\":1", "\"format\":2"),
         ("[2,9,17]", "[2,8,17]"),
@@ -253,8 +257,12 @@ fn payloads_that_break_a_rule_are_damage() {
         ("\"id\":2", "\"id\":3"),
         ("\"shard_duration_ns\":9", "\"shard_duration_ns\":0"),
         ("0a0b", "0a0"),
-        ("\"users\":[]", "\"users\":[],\"more\":1"),
-        ("\"users\":[]", "\"users\":[1]"),
+        ("\"users\":[", "\"more\":1,\"users\":["),
+        ("\"users\":[", "\"users\":[1,"),
+        ("\"users\":[", "\"users\":[{\"name\":\"u\",\"admin\":false,\"hash\":\"\",\"grants\":{}},"),
+        ("\"READ\"", "\"READS\""),
+        ("\"ANY\"", "\"ONE\""),
+        ("\"policy\":\"p\"", "\"policy\":\"q\""),
     ] {
         let broken = whole.replacen(from, to, 1);
         assert!(format::decode(1, broken.as_bytes()).is_err(), "{from} -> {to}");
@@ -276,6 +284,10 @@ proptest! {
             state.create_database(&create, true).unwrap();
             let (database, policy) = state.policy(name, None).map(|(database, policy)| (database.id, policy.id)).unwrap();
             state.ensure_shards(database, policy, times.iter().copied()).unwrap();
+            state.create_user(name, StoredHash::new(name.repeat(3)), hours % 2 == 0).unwrap();
+            let (user, on) = (name.clone(), names.first().unwrap_or(name).clone());
+            let _ = state.grant(&Grantee { privilege: Privilege::Write, database: on, user });
+            state.create_continuous_query(name, "c", "CREATE CONTINUOUS QUERY ..").unwrap();
             prop_assert!(times.iter().all(|time| state.policy(name, None).unwrap().1.shard_at(*time).is_some()));
         }
         prop_assert_eq!(format::decode(1, &format::encode(&state)).unwrap(), state);

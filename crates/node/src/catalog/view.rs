@@ -1,6 +1,6 @@
 //! What the catalog holds: an immutable state, and how to find things in it.
 
-use super::{CatalogError, span};
+use super::{CatalogError, ContinuousQuery, Subscription, User, span};
 use model::TimeRange;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub(crate) struct State {
     pub(crate) next_shard: ShardId,
     /// In order of creation.
     pub(crate) databases: Vec<Arc<Database>>,
+    /// In order of creation.
+    pub(crate) users: Vec<User>,
 }
 
 /// A database.
@@ -28,6 +30,10 @@ pub(crate) struct Database {
     pub(crate) default_policy: String,
     /// In order of creation.
     pub(crate) policies: Vec<Policy>,
+    /// In order of creation.
+    pub(crate) continuous_queries: Vec<ContinuousQuery>,
+    /// In order of creation; each names a policy that is there.
+    pub(crate) subscriptions: Vec<Subscription>,
 }
 
 /// A retention policy.
@@ -64,7 +70,7 @@ impl Shard {
 impl State {
     /// The state of a new data folder.
     pub(crate) fn new(cluster_id: [u8; 16]) -> Self {
-        Self { cluster_id, next_id: 1, next_shard: 1, databases: Vec::new() }
+        Self { cluster_id, next_id: 1, next_shard: 1, databases: Vec::new(), users: Vec::new() }
     }
 
     pub(crate) fn database(&self, name: &str) -> Option<&Database> {

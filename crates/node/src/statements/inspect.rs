@@ -17,13 +17,13 @@ pub(super) fn queries(inner: &Inner, sink: &mut dyn Sink) -> ControlFlow<()> {
     for (id, query) in inner.queries.list() {
         let status = if query.killed { "killed" } else { "running" };
         rows.rows.push(vec![
-            "".into(),
+            query.client.into(),
             id.into(),
             query.text.into(),
             query.database.into(),
             duration::go(coarse(now.saturating_sub(query.started))).into(),
             status.into(),
-            "".into(),
+            query.user.into(),
         ]);
     }
     rows.send(sink)

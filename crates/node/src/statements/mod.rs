@@ -2,7 +2,7 @@
 //!
 //! `names` lets `query` see the catalog and the engine; `delete` deletes rows and drops shards; `into` writes
 //! what a SELECT answers, `qualify` puts in names that it leaves out; `policies` makes and changes databases and policies; `show` lists
-//! them, `inspect` shows what goes on inside; `rows` turns lists into items. Answers stream into the sink in order.
+//! them, `users` and `services` do what is about users, continuous queries and subscriptions, `inspect` shows what goes on inside; `rows` turns lists into items. Answers stream into the sink in order.
 
 mod delete;
 mod inspect;
@@ -11,7 +11,9 @@ mod names;
 mod policies;
 mod qualify;
 mod rows;
+mod services;
 mod show;
+mod users;
 
 use crate::catalog::CatalogError;
 use crate::node::{Inner, NodeError};
@@ -22,6 +24,7 @@ use names::NodeNames;
 use query::show::Counted;
 use query::{Context, Deadline, QueryError, Sink};
 use rows::{Cell, Rows};
+pub(crate) use services::promise;
 
 /// A write statement as the warning about it tells it.
 pub(crate) fn in_full(inner: &Inner, statement: &Statement, request: &QueryRequest) -> String {
@@ -50,17 +53,27 @@ pub(crate) fn run(
         Statement::Delete(_) | Statement::DropSeries(_) | Statement::DropMeasurement(_) | Statement::DropShard(_) => {
             delete::run(inner, statement, request)
         }
-        Statement::ShowDatabases => done(show::databases(inner, sink)),
+        Statement::ShowDatabases => done(show::databases(inner, request, sink)),
         Statement::ShowRetentionPolicies { database } => {
             show::policies(inner, named(database.as_deref(), request)?, sink)
         }
         Statement::ShowShards => done(show::shards(inner, sink)),
         Statement::ShowShardGroups => done(show::shard_groups(inner, sink)),
-        Statement::ShowContinuousQueries => done(show::continuous_queries(inner, sink)),
-        // There are none until they can be made.
-        Statement::ShowSubscriptions => Ok(()),
-        Statement::ShowUsers => done(show::users(sink)),
-        Statement::ShowGrants(_) => Err(ExecuteError::Invalid("user not found".to_owned())),
+        Statement::CreateUser(_)
+        | Statement::DropUser(_)
+        | Statement::SetPassword { .. }
+        | Statement::Grant(_)
+        | Statement::GrantAdmin(_)
+        | Statement::Revoke(_)
+        | Statement::RevokeAdmin(_) => users::run(inner, statement),
+        Statement::CreateContinuousQuery(_)
+        | Statement::DropContinuousQuery { .. }
+        | Statement::CreateSubscription(_)
+        | Statement::DropSubscription { .. } => services::run(inner, statement, request),
+        Statement::ShowContinuousQueries => done(services::continuous_queries(inner, request, sink)),
+        Statement::ShowSubscriptions => done(services::subscriptions(inner, sink)),
+        Statement::ShowUsers => done(users::list(inner, sink)),
+        Statement::ShowGrants(name) => users::grants(inner, name, sink),
         Statement::ShowQueries => done(inspect::queries(inner, sink)),
         Statement::KillQuery { id, .. } => inspect::kill(inner, *id),
         Statement::ShowStats { module } => done(inspect::stats(inner, module.as_deref(), sink)),

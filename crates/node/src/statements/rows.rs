@@ -10,6 +10,7 @@ pub(super) enum Cell {
     Text(String),
     Integer(i64),
     Boolean(bool),
+    List(Vec<String>),
 }
 
 impl From<&str> for Cell {
@@ -45,7 +46,7 @@ impl From<bool> for Cell {
 impl Cell {
     fn field_type(&self) -> FieldType {
         match self {
-            Self::Text(_) => FieldType::String,
+            Self::Text(_) | Self::List(_) => FieldType::String,
             Self::Integer(_) => FieldType::Integer,
             Self::Boolean(_) => FieldType::Boolean,
         }
@@ -54,6 +55,8 @@ impl Cell {
     fn value(&self) -> Value<'_> {
         match self {
             Self::Text(text) => Value::String(text.as_bytes()),
+            // A column of lists is made of none but these.
+            Self::List(_) => Value::String(b""),
             Self::Integer(number) => Value::Integer(*number),
             Self::Boolean(truth) => Value::Boolean(*truth),
         }
@@ -88,8 +91,17 @@ impl Rows {
         if self.rows.is_empty() {
             return ControlFlow::Continue(());
         }
-        let columns = (0..self.columns.len()).map(|index| FrameColumn::Values(self.column(index))).collect();
+        let columns = (0..self.columns.len()).map(|index| self.frame_column(index)).collect();
         sink.item(Item::Rows(Frame { rows: self.rows.len(), columns }))
+    }
+
+    fn frame_column(&self, index: usize) -> FrameColumn {
+        let list = |row: &Vec<Cell>| match row.get(index) {
+            Some(Cell::List(texts)) => Some(texts.iter().map(|text| text.as_bytes().into()).collect()),
+            _ => None,
+        };
+        let lists: Option<Vec<Vec<Text>>> = self.rows.iter().map(list).collect();
+        lists.map_or_else(|| FrameColumn::Values(self.column(index)), FrameColumn::Lists)
     }
 
     fn column(&self, index: usize) -> Column {

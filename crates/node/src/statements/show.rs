@@ -3,7 +3,8 @@
 use super::rows::Rows;
 use crate::catalog::{CatalogError, Policy, Shard};
 use crate::node::Inner;
-use crate::read::ExecuteError;
+use crate::read::{ExecuteError, QueryRequest};
+use influxql::ast::Privilege;
 use model::duration;
 use model::time::{SECOND, rfc3339};
 use query::Sink;
@@ -15,9 +16,14 @@ const SHARD: [&str; 8] =
     ["id", "database", "retention_policy", "shard_group", "start_time", "end_time", "expiry_time", "owners"];
 const SHARD_GROUP: [&str; 6] = ["id", "database", "retention_policy", "start_time", "end_time", "expiry_time"];
 
-pub(super) fn databases(inner: &Inner, sink: &mut dyn Sink) -> ControlFlow<()> {
+/// The databases that the user may read or write.
+pub(super) fn databases(inner: &Inner, request: &QueryRequest, sink: &mut dyn Sink) -> ControlFlow<()> {
+    let state = inner.catalog.state();
+    let may = |privilege, name: &str| state.may(request.user.as_deref(), privilege, name);
+    let seen = |name: &str| may(Privilege::Read, name) || may(Privilege::Write, name);
     let mut rows = Rows::new("databases", &["name"]);
-    rows.rows = inner.catalog.state().databases.iter().map(|database| vec![database.name.clone().into()]).collect();
+    let databases = state.databases.iter().filter(|database| seen(&database.name));
+    rows.rows = databases.map(|database| vec![database.name.clone().into()]).collect();
     rows.send(sink)
 }
 
@@ -97,17 +103,4 @@ pub(super) fn shard_groups(inner: &Inner, sink: &mut dyn Sink) -> ControlFlow<()
         }
     }
     rows.send(sink)
-}
-
-/// Every database with the columns, none with a row: continuous queries cannot be made yet.
-pub(super) fn continuous_queries(inner: &Inner, sink: &mut dyn Sink) -> ControlFlow<()> {
-    for database in &inner.catalog.state().databases {
-        Rows::new("", &["name", "query"]).send_as(&database.name, None, sink)?;
-    }
-    ControlFlow::Continue(())
-}
-
-/// The columns alone: users cannot be made yet.
-pub(super) fn users(sink: &mut dyn Sink) -> ControlFlow<()> {
-    Rows::new("", &["user", "admin"]).send(sink)
 }

@@ -294,6 +294,8 @@ fn columns_of(frame: Frame) -> (Vec<i64>, Vec<Option<Column>>) {
             FrameColumn::Times(found) => times = found,
             FrameColumn::Values(found) => columns.push(Some(found)),
             FrameColumn::Labels(labels) => columns.push(Some(labels.to_column())),
+            // No SELECT makes them.
+            FrameColumn::Lists(_) => columns.push(None),
         }
     }
     (times, columns)

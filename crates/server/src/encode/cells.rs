@@ -1,7 +1,7 @@
 //! An answer's items, and a frame's columns row after row: what of a column is printed next, for every form of answer alike.
 
 use super::number::push_integer;
-use model::{Column, Frame, FrameColumn, Header, Item, Labels, Presence, Texts, Values};
+use model::{Column, Frame, FrameColumn, Header, Item, Labels, Presence, Text, Texts, Values};
 
 /// How an answer takes series and their rows.
 pub(super) trait Take {
@@ -45,6 +45,9 @@ pub(super) trait Print {
     fn text(&self, text: &[u8], out: &mut Vec<u8>);
     /// A value that is missing.
     fn missing(&self, out: &mut Vec<u8>);
+
+    /// A list of texts.
+    fn list(&self, texts: &[Text], out: &mut Vec<u8>);
 
     /// What stands between two cells of a row.
     fn between(&self, out: &mut Vec<u8>) {
@@ -93,6 +96,7 @@ pub(super) enum Cell<'a> {
     },
     /// Several columns.
     Joined(Joined<'a>),
+    Lists(std::slice::Iter<'a, Vec<Text>>),
 }
 
 impl<'a> Cell<'a> {
@@ -116,6 +120,7 @@ impl<'a> Cell<'a> {
         match column {
             FrameColumn::Times(times) => Self::Times(times.iter()),
             FrameColumn::Labels(labels) => Self::Joined(Joined::new(labels)),
+            FrameColumn::Lists(lists) => Self::Lists(lists.iter()),
             FrameColumn::Values(Column { values, presence: Presence::Dense }) => Self::Dense { values, next: 0 },
             FrameColumn::Values(Column { values, presence: Presence::Sparse(rows) }) => {
                 Self::Sparse { values, rows, row: 0, next: 0 }
@@ -144,6 +149,10 @@ impl<'a> Cell<'a> {
                 *row += 1;
             }
             Self::Joined(joined) => joined.push(print, out),
+            Self::Lists(lists) => match lists.next() {
+                Some(texts) => print.list(texts, out),
+                None => print.missing(out),
+            },
         }
     }
 }
@@ -283,6 +292,7 @@ mod tests {
                 FrameColumn::Times(times) => FrameColumn::Times(own.iter().map(|&row| times[row as usize]).collect()),
                 FrameColumn::Values(column) => FrameColumn::Values(column.take(&own)),
                 FrameColumn::Labels(labels) => FrameColumn::Values(labels.to_column().take(&own)),
+                FrameColumn::Lists(_) => unreachable!("none is made here"),
             });
             single.push(Item::Series(header(at)));
             single.push(Item::Rows(Frame { rows: count, columns: columns.collect() }));

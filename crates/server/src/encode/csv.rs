@@ -171,6 +171,10 @@ impl Print for TimeForm {
         push_field(text, out);
     }
 
+    fn list(&self, texts: &[Text], out: &mut Vec<u8>) {
+        push_field(&texts.join(&b' '), out);
+    }
+
     fn missing(&self, _: &mut Vec<u8>) {}
 }
 

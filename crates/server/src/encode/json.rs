@@ -342,6 +342,17 @@ impl Print for Printed {
         push_string(text, out);
     }
 
+    fn list(&self, texts: &[Text], out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (index, text) in texts.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            push_string(text, out);
+        }
+        out.push(b']');
+    }
+
     fn missing(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"null");
     }

@@ -44,6 +44,7 @@ fn rows_of(column: &FrameColumn) -> usize {
     match column {
         FrameColumn::Times(times) => times.len(),
         FrameColumn::Labels(labels) => labels.rows.len(),
+        FrameColumn::Lists(lists) => lists.len(),
         FrameColumn::Values(Column { values, presence: model::Presence::Dense }) => values.len(),
         FrameColumn::Values(Column { presence: model::Presence::Sparse(_), .. }) => unreachable!("rows come by times"),
     }

@@ -2,6 +2,7 @@
 
 use super::TimeForm;
 use super::cells::Print;
+use model::Text;
 
 /// Number of the extension that is an instant.
 const INSTANT: i8 = 5;
@@ -63,6 +64,11 @@ impl Print for Packed {
 
     fn text(&self, text: &[u8], out: &mut Vec<u8>) {
         push_text(text, out);
+    }
+
+    fn list(&self, texts: &[Text], out: &mut Vec<u8>) {
+        push_list(u32::try_from(texts.len()).unwrap_or(u32::MAX), out);
+        texts.iter().for_each(|text| push_text(text, out));
     }
 
     fn missing(&self, out: &mut Vec<u8>) {

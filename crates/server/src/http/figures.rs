@@ -19,6 +19,8 @@ pub(crate) struct Counters {
     pub(crate) queries: Counter,
     /// Statements that failed.
     pub(crate) query_errors: Counter,
+    /// Requests of which it is not known who asks.
+    pub(crate) auth_failures: Counter,
     /// Replies with a status of 4xx.
     pub(crate) client_errors: Counter,
     /// Replies with a status of 5xx.
@@ -37,6 +39,7 @@ impl Counters {
             write_bytes: counter("writeReqBytes", "Bytes of line protocol, inflated."),
             queries: counter("queryReq", "Requests to query."),
             query_errors: counter("queryErrors", "Statements that failed."),
+            auth_failures: counter("authFail", "Requests without credentials, or with wrong ones."),
             client_errors: counter("clientError", "Replies with a status of 4xx."),
             server_errors: counter("serverError", "Replies with a status of 5xx."),
             connections: stats.gauge("httpd", "connActive", "Connections that are open."),

@@ -2,13 +2,15 @@
 //!
 //! `router` finds the endpoint; `write`, `query` and `status` serve them; `accept` reads in what form an answer is wanted; `parameters` reads URL and form; `body` reads and
 //! inflates what the client sent, within bounds, into `buffers`; `reply` builds replies with the headers that clients look for; `origin`
-//! keeps web pages of others out.
+//! keeps web pages of others out, `auth` asks who is there.
 
 mod accept;
+mod auth;
 mod bind;
 mod body;
 mod buffers;
 mod figures;
+mod jwt;
 mod multipart;
 mod origin;
 mod parameters;

@@ -7,7 +7,7 @@
 
 use super::body::{BodyError, ReadBody};
 use super::parameters::Parameters;
-use super::router::body_status;
+use super::router::{Asker, body_status};
 use super::shapes::Shape;
 use super::{Reply, Shared, accept, bind, body, multipart, reply, run};
 use crate::encode::{Form, Layout, TimeForm};
@@ -37,11 +37,11 @@ const TREE: u64 = 64;
 const DECODED: u64 = 4;
 
 /// Serves a query.
-pub(crate) async fn serve(shared: &Arc<Shared>, request: Request<Incoming>) -> Reply {
+pub(crate) async fn serve(shared: &Arc<Shared>, request: Request<Incoming>, asker: Asker) -> Reply {
     shared.counters.queries.inc();
     let (parts, incoming) = request.into_parts();
     let layout = accept::layout(&parts.headers);
-    let asked = match Asked::read(shared, &parts, incoming, layout).await {
+    let asked = match Asked::read(shared, &parts, incoming, (layout, asker)).await {
         Ok(asked) => asked,
         Err(error) => return reply::error_in(layout, body_status(&error), &error.to_string()),
     };
@@ -74,6 +74,7 @@ struct Asked {
     parameters: Parameters,
     is_get: bool,
     layout: Layout,
+    asker: Asker,
     cancel: Arc<AtomicBool>,
     /// Length of what is to be parsed.
     bytes: usize,
@@ -82,7 +83,12 @@ struct Asked {
 }
 
 impl Asked {
-    async fn read(shared: &Arc<Shared>, parts: &Parts, incoming: Incoming, layout: Layout) -> Result<Self, BodyError> {
+    async fn read(
+        shared: &Arc<Shared>,
+        parts: &Parts,
+        incoming: Incoming,
+        (layout, asker): (Layout, Asker),
+    ) -> Result<Self, BodyError> {
         let mut parameters = Parameters::from_url(parts.uri.query());
         // Held until the text has memory of its own.
         let _body = match parts.method {
@@ -95,7 +101,15 @@ impl Asked {
             return Err(BodyError::TooLarge);
         }
         let grant = shared.texts.try_take(memory)?;
-        Ok(Self { parameters, is_get: parts.method == Method::GET, layout, cancel: Arc::default(), bytes, grant })
+        Ok(Self {
+            parameters,
+            is_get: parts.method == Method::GET,
+            layout,
+            asker,
+            cancel: Arc::default(),
+            bytes,
+            grant,
+        })
     }
 }
 
@@ -142,7 +156,7 @@ pub(super) type Refusal = (StatusCode, String);
 impl Job {
     /// Parses what is asked. Takes a while if that is long.
     fn new(shared: &Arc<Shared>, asked: Asked) -> Result<Self, Refusal> {
-        let Asked { parameters, is_get, layout, cancel, grant, bytes } = asked;
+        let Asked { parameters, is_get, layout, asker, cancel, grant, bytes } = asked;
         let bad = |text: String| (StatusCode::BAD_REQUEST, text);
         let text = parameters.get("q").trim();
         if text.is_empty() {
@@ -156,6 +170,10 @@ impl Job {
         let params = bind::read(parameters.get("params")).map_err(bad)?;
         let statements = shared.node.parse(text, &params);
         let statements = statements.map_err(|error| bad(format!("error parsing query: {error}")))?;
+        if shared.settings.auth_enabled {
+            let allowed = shared.node.authorize(asker.user.as_deref(), &statements, parameters.get("db"));
+            allowed.map_err(|text| (StatusCode::FORBIDDEN, format!("error authorizing query: {text}")))?;
+        }
         let chunked = parameters.get("chunked") == "true";
         let chunk_rows = parameters.get("chunk_size").parse().ok().filter(|&rows| rows > 0);
         let given = |name: &str| Some(parameters.get(name)).filter(|value| !value.is_empty()).map(str::to_owned);
@@ -169,6 +187,8 @@ impl Job {
             request: QueryRequest {
                 database: given("db"),
                 policy: given("rp"),
+                user: asker.user,
+                client: asker.client.to_string(),
                 read_only: is_get,
                 cancel,
                 frame_rows: FRAME_ROWS,

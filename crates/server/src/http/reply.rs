@@ -4,7 +4,9 @@ use super::{Reply, ReplyBody, Shared};
 use crate::encode::Layout;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Method, Response, StatusCode};
 use platform::budget::Grant;
 
@@ -47,6 +49,14 @@ pub(crate) fn error(status: StatusCode, text: &str) -> Reply {
 /// As [`error`], in the form that the client asked for.
 pub(crate) fn error_in(layout: Layout, status: StatusCode, text: &str) -> Reply {
     error_with(status, text, HeaderValue::from_static(layout.media_type()), layout.error(text).into())
+}
+
+/// 401: who is there is not known. InfluxDB does not repeat the text in a header here.
+pub(crate) fn unauthorized(layout: Layout, text: &str) -> Reply {
+    let mut reply =
+        with_type(StatusCode::UNAUTHORIZED, HeaderValue::from_static(layout.media_type()), layout.error(text));
+    reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"InfluxDB\""));
+    reply
 }
 
 /// As [`error`], with memory that is given back when the reply is sent or given up.

@@ -1,9 +1,11 @@
 //! Every endpoint with its methods. What is not in the table is 404, another method is 405.
 
-use super::{Reply, Shared, body, origin, query, reply, status, write};
+use super::{Reply, Shared, accept, auth, body, origin, query, reply, status, write};
+use crate::encode::Layout;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, ORIGIN};
 use hyper::{Method, Request, StatusCode};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What a path leads to.
@@ -35,8 +37,8 @@ const ROUTES: &[(&str, Endpoint, &[Method])] = &[
 const FLUX_OFF: &str =
     "Flux query service disabled. Verify flux-enabled=true in the [http] section of the InfluxDB config.";
 
-/// Serves one request.
-pub(crate) async fn route(shared: Arc<Shared>, request: Request<Incoming>) -> Reply {
+/// Serves one request of a client.
+pub(crate) async fn route(shared: Arc<Shared>, client: IpAddr, request: Request<Incoming>) -> Reply {
     let Some(&(_, endpoint, methods)) = ROUTES.iter().find(|route| route.0 == request.uri().path()) else {
         return reply::not_found();
     };
@@ -50,7 +52,7 @@ pub(crate) async fn route(shared: Arc<Shared>, request: Request<Incoming>) -> Re
     } else if request.method() == Method::OPTIONS {
         hyper::Response::new(reply::whole(""))
     } else {
-        serve(&shared, endpoint, request).await
+        serve(&shared, endpoint, client, request).await
     };
     if !matches!(endpoint, Endpoint::Vars) {
         reply::add_headers(&shared, id, &mut answer);
@@ -61,19 +63,48 @@ pub(crate) async fn route(shared: Arc<Shared>, request: Request<Incoming>) -> Re
     answer
 }
 
-async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, request: Request<Incoming>) -> Reply {
+/// Who asks, and from where.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    /// The user, if anybody has to say so.
+    pub(super) user: Option<String>,
+    /// The address.
+    pub(super) client: IpAddr,
+}
+
+async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, client: IpAddr, request: Request<Incoming>) -> Reply {
+    let mut asker = Asker { user: None, client };
+    if needs_user(shared, endpoint) {
+        let layout = match endpoint {
+            Endpoint::Query => accept::layout(request.headers()),
+            _ => Layout::Json,
+        };
+        match auth::user(shared, request.uri().query(), request.headers(), layout).await {
+            Ok(user) => asker.user = user,
+            Err(reply) => return reply,
+        }
+    }
     match endpoint {
         Endpoint::Ping => {
             let parameters = super::parameters::Parameters::from_url(request.uri().query());
             status::ping(shared, parameters.in_url("verbose"))
         }
         Endpoint::Health => status::health(shared),
-        Endpoint::Write => write::serve(shared, request, write::Version::One).await,
-        Endpoint::WriteV2 => write::serve(shared, request, write::Version::Two).await,
-        Endpoint::Query => query::serve(shared, request).await,
+        Endpoint::Write => write::serve(shared, request, asker.user, write::Version::One).await,
+        Endpoint::WriteV2 => write::serve(shared, request, asker.user, write::Version::Two).await,
+        Endpoint::Query => query::serve(shared, request, asker).await,
         Endpoint::QueryV2 => reply::error(StatusCode::FORBIDDEN, FLUX_OFF),
         Endpoint::Vars => status::vars(shared).await,
         Endpoint::Metrics => status::metrics(shared),
+    }
+}
+
+/// Whether who asks must say so, once authentication is on.
+fn needs_user(shared: &Shared, endpoint: Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Query | Endpoint::QueryV2 | Endpoint::Write | Endpoint::WriteV2 => true,
+        Endpoint::Ping | Endpoint::Health | Endpoint::Metrics => shared.settings.ping_auth,
+        Endpoint::Vars => false,
     }
 }
 

@@ -90,7 +90,11 @@ impl Job {
 /// A statement as the log tells it: passwords left out by its printing, and not longer than a line should be.
 fn shortened(statement: &Statement) -> String {
     const LONGEST: usize = 500;
-    let text = statement.to_string();
+    let text = match statement {
+        // Their addresses may hold passwords.
+        Statement::CreateSubscription(create) => format!("CREATE SUBSCRIPTION {}", create.name),
+        other => other.to_string(),
+    };
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,

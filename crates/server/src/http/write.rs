@@ -30,7 +30,12 @@ struct Target {
 }
 
 /// Serves a write.
-pub(crate) async fn serve(shared: &Arc<Shared>, request: Request<Incoming>, version: Version) -> Reply {
+pub(crate) async fn serve(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    user: Option<String>,
+    version: Version,
+) -> Reply {
     shared.counters.writes.inc();
     let (parts, incoming) = request.into_parts();
     let parameters = Parameters::from_url(parts.uri.query());
@@ -44,6 +49,11 @@ pub(crate) async fn serve(shared: &Arc<Shared>, request: Request<Incoming>, vers
     };
     if let Err(error) = shared.node.check_target(&write_target(&target)) {
         return write_error(&error);
+    }
+    if shared.settings.auth_enabled
+        && let Err(text) = shared.node.authorize_write(user.as_deref(), &target.database)
+    {
+        return reply::error(StatusCode::FORBIDDEN, &text);
     }
     let received = match body::receive(shared, &parts.headers, incoming).await {
         Ok(received) => received,
