@@ -30,6 +30,8 @@ pub(crate) struct Arguments {
     pub(crate) pidfile: Option<PathBuf>,
 }
 
+/// Bytes below which a secret is short.
+const SHORT_SECRET: usize = 32;
 /// Open files below which a warning is due: each segment that was read is one, each connection another.
 const FEW_FILES: u64 = 8_192;
 
@@ -87,6 +89,7 @@ async fn serve(config: Config) -> Result<()> {
     let open = tokio::task::spawn_blocking(move || Node::open(world, options));
     let node = open.await.context("start-up panicked")??;
     greet(&config, &address.to_string());
+    advise(&config, &node);
     info!(version = env!("CARGO_PKG_VERSION"), %address, pid = std::process::id(), "started");
     let server = server::Server { node: Arc::clone(&node), settings: config.http };
     server::run(server, listener, stop_signal()?).await;
@@ -124,6 +127,22 @@ pub(crate) fn node_options(config: &Config) -> node::Options {
             time: String::new(),
         },
         ..node::Options::default()
+    }
+}
+
+/// Tells what is odd about authentication.
+fn advise(config: &Config, node: &Node) {
+    if config.http.auth_enabled && !node.has_admin() {
+        warn!(
+            "auth-enabled = true, but there is no administrator: whoever comes first may make one, \
+             CREATE USER root WITH PASSWORD '..' WITH ALL PRIVILEGES"
+        );
+    }
+    let length = config.http.shared_secret.0.len();
+    if (1..SHORT_SECRET).contains(&length) {
+        warn!(
+            "shared-secret has {length} bytes: whoever guesses it is let in as any user; take {SHORT_SECRET} random ones"
+        );
     }
 }
 

@@ -49,6 +49,9 @@ pub trait Names {
     /// [`QueryError::DatabaseNotFound`], [`QueryError::PolicyNotFound`], or storage's.
     fn view(&self, database: &str, policy: Option<&str>, range: TimeRange) -> Result<View, QueryError>;
 
+    /// The names of the databases that may be read, in order of creation.
+    fn databases(&self) -> Vec<String>;
+
     /// The names of a database's policies, in order of creation.
     ///
     /// # Errors

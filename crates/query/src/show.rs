@@ -44,52 +44,94 @@ pub fn show_measurements(
     context: &Context,
     sink: &mut dyn Sink,
 ) -> Result<(), QueryError> {
-    if statement.database == Some(NameOrAll::All) {
-        return Err(QueryError::NotExecuted("SHOW MEASUREMENTS ON *".into()));
-    }
-    let on = match &statement.database {
-        Some(NameOrAll::Name(name)) => Some(name.clone()),
-        _ => None,
-    };
-    let database = database(on.as_ref(), context)?;
     let when = when::split(statement.condition.as_ref(), context.now)?;
     if when.range != TimeRange::ALL {
         return Err(QueryError::Invalid("SHOW MEASUREMENTS doesn't support time in WHERE clause".into()));
     }
-    check_tags_only(&when.rest, &|expr| format!("{database}: {}", tag_string_wanted(expr)))?;
-    let policies = match names.policies(&database) {
-        Ok(policies) => policies,
-        // InfluxDB says nothing of a database that is not there.
-        Err(QueryError::DatabaseNotFound(_)) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let policies: Vec<String> = match &statement.retention_policy {
-        Some(NameOrAll::Name(wanted)) => policies.into_iter().filter(|policy| policy == wanted).collect(),
-        _ => policies,
-    };
+    let places = places(statement, names, context)?;
+    check_measurement_tags(&when.rest, statement, context, &places)?;
     let keep = MeasurementFilter::new(statement.measurement.as_ref())?;
-    let mut found: BTreeSet<(Text, String)> = BTreeSet::new();
+    let mut found: Vec<[Text; 3]> = Vec::new();
     let mut memory = Meter::new(context)?;
-    for policy in policies {
-        let view = names.view(&database, Some(&policy), TimeRange::ALL)?;
-        for name in keep.of(&view)? {
+    for (database, policy) in &places {
+        let view = names.view(database, Some(policy), TimeRange::ALL)?;
+        let of_policy: BTreeSet<Text> = keep.of(&view)?.into_iter().collect();
+        for name in of_policy {
             check_cancel(context)?;
             if has_tags(&view, &name, &when.rest)? {
                 memory.add(NAME + 2 * name.len())?;
-                found.insert((name, policy.clone()));
+                found.push([name, bytes(database), bytes(policy)]);
             }
         }
     }
-    let Some(_) = &statement.retention_policy else {
-        let names: BTreeSet<Text> = found.into_iter().map(|(name, _)| name).collect();
+    if statement.retention_policy.is_none() {
+        let names: BTreeSet<Text> = found.into_iter().map(|[name, ..]| name).collect();
         let rows = page(names.into_iter().map(|name| vec![name]), statement.limit, statement.offset);
         give_table(b"measurements", &["name"], rows, context, sink);
         return Ok(());
-    };
-    let row = |(name, policy): (Text, String)| vec![name, bytes(&database), bytes(&policy)];
-    let rows = page(found.into_iter().map(row), statement.limit, statement.offset);
+    }
+    let rows = page(found.into_iter().map(Vec::from), statement.limit, statement.offset);
     give_table(b"measurements", &["name", "database", "retention policy"], rows, context, sink);
     Ok(())
+}
+
+/// The databases and policies that a SHOW MEASUREMENTS looks at, in order of creation.
+fn places(
+    statement: &ShowMeasurements,
+    names: &dyn Names,
+    context: &Context,
+) -> Result<Vec<(String, String)>, QueryError> {
+    let databases = match (&statement.database, &statement.retention_policy) {
+        (Some(NameOrAll::All), Some(NameOrAll::All)) => names.databases(),
+        (Some(NameOrAll::All), policy) => {
+            let what = if policy.is_some() { "*.rp" } else { "*" };
+            let text = format!("query 'SHOW MEASUREMENTS ON {what}' not supported. use 'ON *.*' or specify a database");
+            return Err(QueryError::Invalid(text));
+        }
+        (Some(NameOrAll::Name(name)), _) => vec![database(Some(name), context)?],
+        (None, _) => vec![database(None, context)?],
+    };
+    let mut places = Vec::new();
+    for database in databases {
+        let policies = match (names.policies(&database), &statement.retention_policy) {
+            (Ok(policies), _) => policies,
+            (Err(QueryError::DatabaseNotFound(name)), Some(NameOrAll::All)) => {
+                return Err(QueryError::Invalid(format!("unknown database {name}")));
+            }
+            // InfluxDB says nothing of a database that is not there.
+            (Err(QueryError::DatabaseNotFound(_)), _) => Vec::new(),
+            (Err(error), _) => return Err(error),
+        };
+        let wanted = |policy: &String| match &statement.retention_policy {
+            Some(NameOrAll::Name(wanted)) => policy == wanted,
+            _ => true,
+        };
+        places.extend(policies.into_iter().filter(wanted).map(|policy| (database.clone(), policy)));
+    }
+    Ok(places)
+}
+
+/// Whether the condition is on tags; if not, each policy is told that is asked, else the database.
+fn check_measurement_tags(
+    condition: &Part,
+    statement: &ShowMeasurements,
+    context: &Context,
+    places: &[(String, String)],
+) -> Result<(), QueryError> {
+    let database = match &statement.database {
+        Some(NameOrAll::Name(name)) => name,
+        _ => context.database.as_deref().unwrap_or_default(),
+    };
+    let labels: Vec<String> = match (&statement.retention_policy, database) {
+        (Some(NameOrAll::All), _) => places.iter().map(|(database, policy)| format!("{database}.{policy}")).collect(),
+        (Some(NameOrAll::Name(policy)), database) => vec![format!("{database}.{policy}")],
+        (None, database) => vec![database.to_owned()],
+    };
+    let told = |expr: &Expr| {
+        let what = tag_string_wanted(expr);
+        labels.iter().map(|label| format!("{label}: {what}")).collect::<Vec<_>>().join("\n")
+    };
+    if labels.is_empty() { Ok(()) } else { check_tags_only(condition, &told) }
 }
 
 /// SHOW TAG KEYS.

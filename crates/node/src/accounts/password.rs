@@ -76,3 +76,22 @@ impl Hasher {
         Ok(done)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platform::SeededRandom;
+
+    #[test]
+    fn nobody_takes_as_long_as_somebody() {
+        let hasher = Hasher::new(Arc::new(SeededRandom::new(1)));
+        let nobody = PasswordHash::new(hasher.nobody.text()).unwrap();
+        let made = hasher.hash("p").unwrap();
+        let somebody = PasswordHash::new(made.text()).unwrap();
+        assert_eq!((nobody.algorithm, &nobody.params), (somebody.algorithm, &somebody.params));
+        assert_eq!(nobody.hash.unwrap().len(), somebody.hash.unwrap().len());
+        assert_eq!((hasher.verify(Some(&made), "p"), hasher.verify(Some(&made), "q")), (Ok(true), Ok(false)));
+        assert_eq!(hasher.verify(None, "p"), Ok(false));
+        assert_ne!(made, hasher.hash("p").unwrap(), "each has a salt of its own");
+    }
+}

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Runs one of them; others do nothing.
 pub(super) fn run(inner: &Inner, statement: &Statement, request: &QueryRequest) -> Result<(), ExecuteError> {
-    let names = NodeNames::new(inner);
+    let names = NodeNames::new(inner, request);
     let context = context(inner, request);
     let found = match statement {
         Statement::Delete(deletion) => doomed(Verb::Delete, deletion, &names, &context)?,

@@ -76,8 +76,8 @@ pub(crate) fn run(
         Statement::ShowGrants(name) => users::grants(inner, name, sink),
         Statement::ShowQueries => done(inspect::queries(inner, sink)),
         Statement::KillQuery { id, .. } => inspect::kill(inner, *id),
-        Statement::ShowStats { module } => done(inspect::stats(inner, module.as_deref(), sink)),
-        Statement::ShowDiagnostics { module } => done(inspect::diagnostics(inner, module.as_deref(), sink)),
+        Statement::ShowStats { module } => done(inspect::stats(inner, module_of(module), sink)),
+        Statement::ShowDiagnostics { module } => done(inspect::diagnostics(inner, module_of(module), sink)),
         other => Err(QueryError::NotExecuted(other.name().to_owned()).into()),
     }
 }
@@ -89,7 +89,7 @@ fn over_data(
     request: &QueryRequest,
     sink: &mut dyn Sink,
 ) -> Option<Result<(), QueryError>> {
-    let (names, context) = (NodeNames::new(inner), context(inner, request));
+    let (names, context) = (NodeNames::new(inner, request), context(inner, request));
     let mut cardinality =
         |what, show: &ShowCardinality| query::show::show_cardinality(what, show, &names, &context, &mut *sink);
     Some(match statement {
@@ -125,6 +125,11 @@ fn explained(
     // A sink that wants no more ends the statement without an error.
     let _ = rows.send(sink);
     Ok(())
+}
+
+/// The module that is asked for; an empty name is none.
+fn module_of(module: &Option<String>) -> Option<&str> {
+    module.as_deref().filter(|module| !module.is_empty())
 }
 
 /// A sink that wants no more ends a statement without an error.

@@ -3,6 +3,8 @@
 use super::query_error;
 use crate::catalog::{CatalogError, State};
 use crate::node::Inner;
+use crate::read::QueryRequest;
+use influxql::ast::Privilege;
 use model::{Text, TimeRange};
 use query::{Names, QueryError};
 use std::sync::Arc;
@@ -12,11 +14,13 @@ use storage::{ShardId, View};
 pub(super) struct NodeNames<'a> {
     inner: &'a Inner,
     state: Arc<State>,
+    /// Who asks, if anybody has to say so.
+    user: Option<&'a str>,
 }
 
 impl<'a> NodeNames<'a> {
-    pub(super) fn new(inner: &'a Inner) -> Self {
-        Self { inner, state: inner.catalog.state() }
+    pub(super) fn new(inner: &'a Inner, request: &'a QueryRequest) -> Self {
+        Self { inner, state: inner.catalog.state(), user: request.user.as_deref() }
     }
 
     fn shards(&self, database: &str, policy: &str, range: TimeRange) -> Result<Vec<ShardId>, QueryError> {
@@ -29,6 +33,11 @@ impl Names for NodeNames<'_> {
     fn view(&self, database: &str, policy: Option<&str>, range: TimeRange) -> Result<View, QueryError> {
         let (_, policy) = self.state.policy(database, policy).map_err(query_error)?;
         Ok(self.inner.engine.view(&policy.spans_in(range))?)
+    }
+
+    fn databases(&self) -> Vec<String> {
+        let names = self.state.databases.iter().map(|database| database.name.clone());
+        names.filter(|name| self.state.may(self.user, Privilege::Read, name)).collect()
     }
 
     fn policies(&self, database: &str) -> Result<Vec<String>, QueryError> {

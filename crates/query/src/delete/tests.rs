@@ -16,6 +16,10 @@ impl Names for Database {
         panic!("no row need be looked at")
     }
 
+    fn databases(&self) -> Vec<String> {
+        vec!["d".to_owned()]
+    }
+
     fn policies(&self, _: &str) -> Result<Vec<String>, QueryError> {
         Ok(vec!["r1".to_owned(), "r2".to_owned()])
     }

@@ -30,6 +30,10 @@ impl Names for Stored {
         Ok(self.0.view(&SHARDS)?)
     }
 
+    fn databases(&self) -> Vec<String> {
+        vec!["d".to_owned()]
+    }
+
     fn policies(&self, _: &str) -> Result<Vec<String>, QueryError> {
         Ok(vec!["autogen".to_owned()])
     }

@@ -24,6 +24,8 @@ use std::sync::Arc;
 const ROWS: usize = 10_000;
 /// Bytes of one batch.
 const BYTES: usize = 4 << 20;
+/// Memory is taken so many bytes at a time.
+const STEP: u64 = 64 << 10;
 
 /// Runs a SELECT that has a target, and answers with the number of points written.
 pub(super) fn run(
@@ -38,7 +40,7 @@ pub(super) fn run(
     let Some(target) = select.target.clone() else { return Ok(()) };
     let context = context(inner, request);
     let mut writer = Writer::new(inner, &target, &select.fields, &context)?;
-    query::select(&select, &NodeNames::new(inner), &context, &mut writer)?;
+    query::select(&select, &NodeNames::new(inner, request), &context, &mut writer)?;
     let written = writer.finish()?;
     // A sink that wants no more ends the statement without an error.
     let _ = tell(written, sink);
@@ -74,8 +76,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(inner: &'a Inner, target: &'a Target, fields: &'a [Field], context: &Context) -> Result<Self, ExecuteError> {
-        let grant = context.budget.try_take(2 * BYTES as u64);
-        let grant = grant.map_err(|error| QueryError::Memory(error.to_string()))?;
+        let grant = context.budget.try_take(0).map_err(short)?;
         let (header, points) = (Header::default(), Points::default());
         Ok(Self { inner, target, fields, header, points, grant, written: 0, failed: None })
     }
@@ -107,14 +108,19 @@ impl<'a> Writer<'a> {
                     }
                 }
             }
+            self.charge()?;
             if self.points.rows() >= ROWS || self.points.bytes() >= BYTES {
                 self.flush()?;
             }
         }
+        Ok(())
+    }
+
+    /// Takes memory for the points that gather, some at a time; storage has a budget of its own for what it is given.
+    fn charge(&mut self) -> Result<(), ExecuteError> {
         let bytes = self.points.bytes() as u64;
         if bytes > self.grant.bytes() {
-            let more = self.grant.grow(bytes - self.grant.bytes());
-            more.map_err(|error| QueryError::Memory(error.to_string()))?;
+            self.grant.grow(bytes - self.grant.bytes() + STEP).map_err(short)?;
         }
         Ok(())
     }
@@ -190,6 +196,10 @@ impl Sink for Writer<'_> {
             }
         }
     }
+}
+
+fn short(error: platform::budget::Exhausted) -> ExecuteError {
+    QueryError::Memory(error.to_string()).into()
 }
 
 fn no_time() -> ExecuteError {
