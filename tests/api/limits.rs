@@ -1,5 +1,5 @@
 //! Limits on series and on the values of a tag: what is beyond is told and not stored, what is there goes on, also after a restart,
-//! and what was deleted makes room.
+//! and what was deleted makes room. And limits on what one SELECT may ask for.
 
 use super::server_with;
 use testkit::Alluvium;
@@ -87,4 +87,37 @@ fn a_limit_stops_no_writes_where_a_segment_is_lost() {
     server.launch();
     assert_eq!(write(&server, "m,h=c v=1 1").0, 400);
     assert_eq!(write(&server, "m,h=b v=1 2").0, 204);
+}
+
+#[test]
+fn series_and_buckets_of_a_select() {
+    let server = server_with(&[
+        ("ALLUVIUM_COORDINATOR_MAX_SELECT_SERIES", "3"),
+        ("ALLUVIUM_COORDINATOR_MAX_SELECT_BUCKETS", "10"),
+        ("ALLUVIUM_COORDINATOR_LOG_QUERIES_AFTER", "10s"),
+    ]);
+    let lines: Vec<String> = (0..5).map(|at| format!("five,h={at} v=1 {at}000000000")).collect();
+    assert_eq!(write(&server, &lines.join("\n")).0, 204);
+    let series = "max-select-series limit exceeded: (4/3)";
+    for (query, error) in [
+        ("SELECT v FROM five", Some(series)),
+        ("SELECT count(v) FROM five, m", Some(series)),
+        ("SELECT v FROM (SELECT v FROM five)", Some(series)),
+        ("EXPLAIN SELECT v FROM five", Some(series)),
+        ("SELECT count(v) FROM five WHERE h = '1'", None),
+        ("SHOW SERIES", None),
+        ("SELECT mean(v) FROM m WHERE time >= 0 AND time <= 10s GROUP BY time(1s)", None),
+        (
+            "SELECT mean(v) FROM m WHERE time >= 0 AND time < 20s GROUP BY time(1s) LIMIT 2",
+            Some("max-select-buckets limit exceeded: (20/10)"),
+        ),
+        ("SELECT mean(v) FROM m WHERE time < 20s GROUP BY time(1s)", None),
+        ("SELECT count(a) FROM (SELECT mean(v) AS a FROM m WHERE time >= 0 AND time < 20s GROUP BY time(1s))", None),
+    ] {
+        let text = server.client().query("db=d", query).text();
+        match error {
+            Some(error) => assert!(text.contains(&format!("\"error\":\"{error}\"")), "{query}: {text}"),
+            None => assert!(!text.contains("error"), "{query}: {text}"),
+        }
+    }
 }

@@ -22,6 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Debug, Parser)]
 #[command(
     name = "alluvium",
+    bin_name = "alluvium",
     version,
     about = "A time series database that speaks InfluxDB 1.x.",
     disable_help_subcommand = true

@@ -115,6 +115,9 @@ pub(crate) fn node_options(config: &Config) -> node::Options {
         merges: config.merges,
         max_queries: config.max_queries,
         query_timeout: config.query_timeout,
+        select_limits: config.select_limits,
+        log_queries_after: config.log_queries_after,
+        log_timed_out: config.log_timed_out,
         retention_interval: config.retention_enabled.then_some(config.retention_interval),
         on_fatal: Arc::new(|text| {
             eprintln!("alluvium: {text}; the process ends, what was acknowledged is in the log");

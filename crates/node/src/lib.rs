@@ -42,4 +42,4 @@ pub use write::{SeriesLimits, Undecoded, Write, WriteDone, WriteError, WriteErro
 
 // What `server` hands through without knowing the parser or the plans.
 pub use influxql::{BindValue, JsonValue, Params, ParseError, Statement};
-pub use query::Sink;
+pub use query::{Limits, Sink};

@@ -61,6 +61,12 @@ pub struct Options {
     pub max_queries: usize,
     /// How long a query may run; zero for no limit.
     pub query_timeout: Duration,
+    /// What one SELECT may ask for.
+    pub select_limits: query::Limits,
+    /// Queries that take longer are told in the log, zero: none are.
+    pub log_queries_after: Duration,
+    /// Whether queries that have taken too long are told in the log.
+    pub log_timed_out: bool,
     /// How long a write waits for memory or log space before it is refused.
     pub write_wait: Duration,
     /// How many series a database may have, and a tag values.
@@ -93,6 +99,9 @@ impl Default for Options {
             query_bytes: 256 << 20,
             max_queries: 0,
             query_timeout: Duration::ZERO,
+            select_limits: query::Limits::default(),
+            log_queries_after: Duration::ZERO,
+            log_timed_out: false,
             write_wait: Duration::from_secs(5),
             limits: SeriesLimits::default(),
             retention_autocreate: true,

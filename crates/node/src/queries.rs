@@ -25,6 +25,8 @@ pub(crate) struct Running {
     /// When it began (monotonic ns).
     pub(crate) started: u64,
     pub(crate) killed: bool,
+    /// The log was told that it runs for long.
+    told: bool,
     cancel: Arc<AtomicBool>,
     timed_out: Arc<AtomicBool>,
 }
@@ -35,6 +37,8 @@ pub(crate) struct Queries {
     running: Mutex<Table>,
     limit: usize,
     timeout: Duration,
+    log_after: Duration,
+    log_timed_out: bool,
     active: Gauge,
     executed: Counter,
     failed: Counter,
@@ -67,6 +71,8 @@ impl Queries {
             running: Mutex::default(),
             limit: options.max_queries,
             timeout: options.query_timeout,
+            log_after: options.log_queries_after,
+            log_timed_out: options.log_timed_out,
             active: options.stats.gauge("queryExecutor", "queriesActive", "Statements that run."),
             executed: counter("queriesExecuted", "Statements begun."),
             failed: counter("queriesFailed", "Statements that failed."),
@@ -91,6 +97,7 @@ impl Queries {
             user: request.user.clone().unwrap_or_default(),
             started: now,
             killed: false,
+            told: false,
             cancel: request.cancel.clone(),
             timed_out: timed_out.clone(),
         };
@@ -132,13 +139,23 @@ impl Queries {
         }
     }
 
-    /// Stops those that have run for too long at `now` (monotonic ns).
+    /// Stops those that have run for too long at `now` (monotonic ns), and tells the log of those that run for long.
     pub(crate) fn stop_overdue(&self, now: u64) {
-        let Some(limit) = u64::try_from(self.timeout.as_nanos()).ok().filter(|limit| *limit > 0) else { return };
-        for query in self.running.lock().by_id.values() {
-            if now.saturating_sub(query.started) > limit {
-                query.timed_out.store(true, Ordering::Relaxed);
+        let bound = |span: Duration| match span.as_nanos() {
+            0 => u64::MAX,
+            nanos => u64::try_from(nanos).unwrap_or(u64::MAX),
+        };
+        let (limit, long) = (bound(self.timeout), bound(self.log_after));
+        for (id, query) in &mut self.running.lock().by_id {
+            let runs = now.saturating_sub(query.started);
+            if runs > long && !std::mem::replace(&mut query.told, true) {
+                tracing::warn!(id, query = %query.text, db = %query.database, "a query runs for longer than log-queries-after");
+            }
+            if runs > limit && !query.timed_out.swap(true, Ordering::Relaxed) {
                 query.cancel.store(true, Ordering::Relaxed);
+                if self.log_timed_out {
+                    tracing::warn!(id, query = %query.text, db = %query.database, "a query is stopped, as it runs for longer than query-timeout");
+                }
             }
         }
     }

@@ -143,6 +143,7 @@ fn ask(names: &Stored, query: &str) -> usize {
         budget: platform::budget::Budget::new(4 << 30),
         cancel: std::sync::Arc::default(),
         frame_rows: 1_000,
+        limits: Default::default(),
         deadline: None,
         trace: None,
     };

@@ -27,6 +27,22 @@ pub enum QueryError {
     /// The query was to end by a deadline, and has not: to be begun anew where it may take longer.
     #[error("query takes too long for the thread that serves connections")]
     Late,
+    /// The query asks for more buckets than one may.
+    #[error("max-select-buckets limit exceeded: ({buckets}/{limit})")]
+    Buckets {
+        /// How many it asks for.
+        buckets: u64,
+        /// How many it may.
+        limit: u64,
+    },
+    /// The query reads more series than one may.
+    #[error("max-select-series limit exceeded: ({series}/{limit})")]
+    Series {
+        /// How many were counted.
+        series: usize,
+        /// How many it may.
+        limit: usize,
+    },
     /// The query's memory is used up.
     #[error("query memory limit exceeded: {0}")]
     Memory(String),

@@ -106,8 +106,19 @@ pub struct Context {
     pub frame_rows: usize,
     /// Where it is written down what the query does, if somebody wants to know.
     pub trace: Option<Arc<Trace>>,
+    /// What it may ask for.
+    pub limits: Limits,
     /// When it must have ended, if its thread has other work to do: else it fails with [`QueryError::Late`].
     pub deadline: Option<Deadline>,
+}
+
+/// What one SELECT may ask for; 0: no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Series that it reads, in all measurements that it names.
+    pub series: usize,
+    /// Buckets of `GROUP BY time`, where it has a lower bound of time.
+    pub buckets: u64,
 }
 
 /// An instant, and the clock that tells whether it has passed.
@@ -137,6 +148,7 @@ pub trait Sink {
 pub fn select(select: &Select, names: &dyn Names, context: &Context, sink: &mut dyn Sink) -> Result<(), QueryError> {
     let planning = trace::enter(&context.trace, trace::Stage::Planning);
     let checked = check::check(select, context)?;
+    nested::check_buckets(&checked, &context.limits)?;
     let prepared = nested::prepare(select, checked, names, context)?;
     drop(planning);
     nested::execute(&prepared, &[], context, sink)?;

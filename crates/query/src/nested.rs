@@ -10,7 +10,7 @@ use crate::plan::{Bound, Output, Plan};
 use crate::resolve::{self, Schema, Table, Views};
 use crate::source::Source;
 use crate::source::rows::{Collector, RowSet, Shown, together};
-use crate::{Context, Names, QueryError, Sink};
+use crate::{Context, Limits, Names, QueryError, Sink};
 use influxql::ast::{Fill, Select, Source as From};
 use model::{FieldType, Text};
 use std::sync::Arc;
@@ -99,6 +99,30 @@ pub(crate) fn prepare(
     Ok(Prepared { select: select.clone(), checked, plan, stored, inner })
 }
 
+/// Fails if a SELECT asks for more buckets than it may: those from the first instant of its range to its last but one, as InfluxDB counts them.
+pub(crate) fn check_buckets(checked: &Checked, limits: &Limits) -> Result<(), QueryError> {
+    let (windows, range) = (checked.windows, checked.range);
+    if limits.buckets == 0 || windows.interval == 0 || range.is_empty() || range.start == i64::MIN {
+        return Ok(());
+    }
+    let last = range.end.saturating_sub(1).max(range.start);
+    let buckets = windows.index(last).abs_diff(windows.index(range.start)) + 1;
+    match buckets > limits.buckets {
+        true => Err(QueryError::Buckets { buckets, limit: limits.buckets }),
+        false => Ok(()),
+    }
+}
+
+/// Counts series of a SELECT, and fails if there are more than it may read.
+fn check_series(counted: &mut usize, more: usize, limits: &Limits) -> Result<(), QueryError> {
+    *counted = counted.saturating_add(more);
+    match limits.series > 0 && *counted > limits.series {
+        // InfluxDB stops at the first one too many.
+        true => Err(QueryError::Series { series: limits.series + 1, limit: limits.series }),
+        false => Ok(()),
+    }
+}
+
 /// Runs a prepared SELECT, grouped by `pushed` tags beside its own.
 pub(crate) fn execute(
     prepared: &Prepared,
@@ -112,10 +136,14 @@ pub(crate) fn execute(
     plan.dimensions.sort();
     plan.dimensions.dedup();
     let (select, checked) = (&prepared.select, &prepared.checked);
+    let mut counted = 0;
     for table in &tables(prepared, &plan, context)? {
         exec::check_cancel(context)?;
         let bound = Bound::new(&plan, checked, table)?;
         let set = table.source.series(&table.name, &bound.tags, context)?;
+        if table.source.is_stored() {
+            check_series(&mut counted, set.len(), &context.limits)?;
+        }
         exec::admit(context, set.len())?;
         let job = Job { select, checked, plan: &plan, bound: &bound, table, set: &set, context };
         let by_rows = !checked.has_calls || plan.is_stream();
@@ -146,10 +174,12 @@ fn each_below(
         each_below(inner, context, depth + 1, give)?;
     }
     let (Some(plan), Prepared { select, checked, .. }) = (&prepared.plan, prepared) else { return Ok(()) };
+    let mut counted = 0;
     for table in &prepared.stored {
         exec::check_cancel(context)?;
         let bound = Bound::new(plan, checked, table)?;
         let set = table.source.series(&table.name, &bound.tags, context)?;
+        check_series(&mut counted, set.len(), &context.limits)?;
         give(&Job { select, checked, plan, bound: &bound, table, set: &set, context }, depth)?;
     }
     Ok(())

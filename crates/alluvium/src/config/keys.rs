@@ -206,6 +206,22 @@ pub(crate) const KEYS: &[Key] = &[
         config.query_timeout = value.duration()?;
         Ok(())
     }),
+    key("coordinator", "log-queries-after", |config, value| {
+        config.log_queries_after = value.duration()?;
+        Ok(())
+    }),
+    key("coordinator", "log-timedout-queries", |config, value| {
+        config.log_timed_out = value.boolean()?;
+        Ok(())
+    }),
+    key("coordinator", "max-select-series", |config, value| {
+        config.select_limits.series = usize::try_from(value.count()?).unwrap_or(usize::MAX);
+        Ok(())
+    }),
+    key("coordinator", "max-select-buckets", |config, value| {
+        config.select_limits.buckets = value.count()?;
+        Ok(())
+    }),
     key("coordinator", "write-timeout", |config, value| {
         config.write_wait = value.duration()?;
         Ok(())
@@ -239,12 +255,8 @@ pub(crate) const KEYS: &[Key] = &[
     unused("data", "series-file-max-concurrent-snapshot-compactions"),
     unused("data", "tsm-use-madv-willneed"),
     unused("data", "max-concurrent-deletes"),
-    missed("coordinator", "log-queries-after"),
-    missed("coordinator", "log-timedout-queries"),
     unused("coordinator", "termination-query-log"),
     missed("coordinator", "max-select-point"),
-    missed("coordinator", "max-select-series"),
-    missed("coordinator", "max-select-buckets"),
     key("http", "enabled", |_, value| if value.boolean()? { Ok(()) } else { bail!("HTTP is the only way in") }),
     unused("shard-precreation", "enabled"),
     unused("subscriber", "enabled"),

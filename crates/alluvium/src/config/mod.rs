@@ -35,6 +35,12 @@ pub(crate) struct Config {
     pub(crate) max_queries: usize,
     /// Longest time of a query, 0: no bound.
     pub(crate) query_timeout: Duration,
+    /// What one SELECT may ask for.
+    pub(crate) select_limits: node::Limits,
+    /// Queries that take longer are told in the log, 0: none are.
+    pub(crate) log_queries_after: Duration,
+    /// Whether queries that have taken too long are told in the log.
+    pub(crate) log_timed_out: bool,
     /// How long a write waits for memory or log space before it is answered 503.
     pub(crate) write_wait: Duration,
     /// Series of a database and values of a tag, 0: no bound.
@@ -73,6 +79,9 @@ impl Default for Config {
             retention_interval: Duration::from_secs(1_800),
             max_queries: 0,
             query_timeout: Duration::ZERO,
+            select_limits: node::Limits::default(),
+            log_queries_after: Duration::ZERO,
+            log_timed_out: false,
             write_wait: Duration::from_secs(30),
             limits: node::SeriesLimits::default(),
             run_memory: 256 << 20,

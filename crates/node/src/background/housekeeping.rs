@@ -13,7 +13,8 @@ const SHORT_TICK: Duration = Duration::from_millis(50);
 /// Looks at every tick what is due.
 pub(super) fn keep_house(inner: &Inner, stop: &Stop) -> Result<(), String> {
     let clock = &inner.world.clock;
-    let tick = if inner.options.query_timeout.is_zero() { TICK } else { SHORT_TICK };
+    let timed = !inner.options.query_timeout.is_zero() || !inner.options.log_queries_after.is_zero();
+    let tick = if timed { SHORT_TICK } else { TICK };
     let interval = inner.options.retention_interval.map(|span| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
     let mut checked = clock.monotonic_ns();
     while !stop.rest(tick) {

@@ -153,9 +153,10 @@ fn context(inner: &Inner, request: &QueryRequest) -> Context {
         database: request.database.clone(),
         policy: request.policy.clone(),
         now: clock.wall_ns(),
-        budget: inner.options.memory.child("query", inner.options.query_bytes),
+        budget: inner.options.memory.child("one-query-memory", inner.options.query_bytes),
         cancel: request.cancel.clone(),
         frame_rows: request.frame_rows,
+        limits: inner.options.select_limits,
         deadline,
         trace: None,
     }

@@ -273,6 +273,7 @@ mod tests {
             budget: platform::budget::Budget::new(1 << 20),
             cancel: std::sync::Arc::default(),
             frame_rows: 10,
+            limits: Default::default(),
             deadline: None,
             trace: None,
         };

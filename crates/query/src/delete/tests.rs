@@ -45,6 +45,7 @@ fn context() -> Context {
         budget: platform::budget::Budget::new(1 << 20),
         cancel: Arc::default(),
         frame_rows: 1_000,
+        limits: Default::default(),
         deadline: None,
         trace: None,
     }

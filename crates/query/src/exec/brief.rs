@@ -242,12 +242,34 @@ impl<'a, 'b> Batch<'a, 'b> {
             return Ok(Flow::Continue);
         }
         gathered.pad(self.job);
-        let mut none = vec![None; self.job.plan.references.len()];
-        let (outputs, _memory) = columns::shown(self.job, &series, (&gathered, &rows), &mut none)?;
-        let times = rows.iter().map(|&row| gathered.times[row as usize]).collect();
-        let frame = whole_frame(times, outputs);
-        let shown = groups.iter().filter(|(_, part)| !part.is_empty());
-        let series = shown.map(|(group, part)| (self.job.header(group), part.len())).collect();
-        Ok(give(sink, Item::Many(Many { series, frame })))
+        let groups: Vec<(Group, Range<usize>)> = groups.into_iter().filter(|(_, part)| !part.is_empty()).collect();
+        show(self.job, &groups, &series, (&gathered, &rows), sink)
     }
+}
+
+/// Hands the rows of groups over, of half of them at a time where their tags do not fit all at once.
+fn show(
+    job: &Job<'_>,
+    groups: &[(Group, Range<usize>)],
+    series: &[usize],
+    (gathered, rows): (&Gathered, &[u32]),
+    sink: &mut dyn Sink,
+) -> Result<Flow, QueryError> {
+    let (Some((_, first)), Some((_, last))) = (groups.first(), groups.last()) else { return Ok(Flow::Continue) };
+    let shown = &rows[first.start..last.end];
+    let mut none = vec![None; job.plan.references.len()];
+    let (outputs, _memory) = match columns::shown(job, series, (gathered, shown), &mut none) {
+        Err(QueryError::Memory(_)) if groups.len() > 1 => {
+            let (first, rest) = groups.split_at(groups.len() / 2);
+            return match show(job, first, series, (gathered, rows), sink)? {
+                Flow::Stop => Ok(Flow::Stop),
+                Flow::Continue => show(job, rest, series, (gathered, rows), sink),
+            };
+        }
+        shown => shown?,
+    };
+    let times = shown.iter().map(|&row| gathered.times[row as usize]).collect();
+    let frame = whole_frame(times, outputs);
+    let series = groups.iter().map(|(group, part)| (job.header(group), part.len())).collect();
+    Ok(give(sink, Item::Many(Many { series, frame })))
 }

@@ -68,7 +68,7 @@ pub(crate) fn accumulate_all(
         return Cells::joined(parts).map_or_else(|| accumulate(job, groups, chunk, wanted), Ok);
     }
     let cells = groups.len() * chunk.count * calls.len();
-    if cells > FEW || is_total(job, groups, &chunk, wanted) {
+    if cells > FEW || is_total(job, groups, &chunk, wanted)? {
         return accumulate(job, groups, chunk, wanted);
     }
     let morsels = by_series(groups);
@@ -84,14 +84,19 @@ pub(crate) fn accumulate_all(
 }
 
 /// Whether statistics of whole segments are likely to answer, which are of all series.
-fn is_total(job: &Job<'_>, groups: &[Group], chunk: &Chunk, wanted: &Wanted) -> bool {
-    let [group] = groups else { return false };
+fn is_total(job: &Job<'_>, groups: &[Group], chunk: &Chunk, wanted: &Wanted) -> Result<bool, QueryError> {
+    let [group] = groups else { return Ok(false) };
     let suffices = |call: &Call| {
         let function = call.function;
         matches!(function.entry.kernel, Kernel::Adding(_) | Kernel::Selecting(_)) && wanted.suffices(function)
     };
     let is_all = group.series.len() == job.set.len() && matches!(job.bound.filter, Predicate::Always(true));
-    is_all && chunk.count == 1 && job.plan.calls.iter().all(suffices)
+    if !is_all || chunk.count > 1 || !job.plan.calls.iter().all(suffices) {
+        return Ok(false);
+    }
+    // They are not where rows are in memory, or late.
+    let scan = job.table.source.scan(job.set, &job.bound.scan, chunk.range)?;
+    Ok((0..job.table.source.shards().len()).any(|shard| !scan.bands(shard).is_empty()))
 }
 
 /// The same groups again and again, each time with a part of the series of each.

@@ -289,7 +289,29 @@ pub(super) fn emit(
             return Ok(Flow::Stop);
         }
     }
+    show(job, group, (gathered, rows), &mut state.carried, sink)
+}
+
+/// Hands rows over, in halves where their tags do not fit all at once.
+fn show(
+    job: &Job<'_>,
+    group: &Group,
+    (gathered, rows): (&Gathered, &[u32]),
+    carried: &mut Vec<Option<Datum>>,
+    sink: &mut dyn Sink,
+) -> Result<Flow, QueryError> {
+    let before = carried.clone();
+    let (outputs, _memory) = match columns::shown(job, &group.series, (gathered, rows), carried) {
+        Err(QueryError::Memory(_)) if rows.len() > 1 => {
+            *carried = before;
+            let (first, rest) = rows.split_at(rows.len() / 2);
+            return match show(job, group, (gathered, first), carried, sink)? {
+                Flow::Stop => Ok(Flow::Stop),
+                Flow::Continue => show(job, group, (gathered, rest), carried, sink),
+            };
+        }
+        shown => shown?,
+    };
     let times: Vec<i64> = rows.iter().map(|&row| gathered.times[row as usize]).collect();
-    let (outputs, _memory) = columns::shown(job, &group.series, (gathered, rows), &mut state.carried)?;
     give_in_frames(job, times, outputs, sink)
 }

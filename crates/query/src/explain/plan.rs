@@ -19,6 +19,7 @@ use storage::{NumberStats, Scalar, Stats};
 /// As [`crate::select`] before it reads anything.
 pub fn plan(select: &Select, names: &dyn Names, context: &Context) -> Result<Vec<String>, QueryError> {
     let checked = crate::check::check(select, context)?;
+    nested::check_buckets(&checked, &context.limits)?;
     let prepared = nested::prepare(select, checked, names, context)?;
     let mut lines = Vec::new();
     nested::each_stored(&prepared, context, &mut |job, depth| {

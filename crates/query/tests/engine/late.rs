@@ -74,6 +74,8 @@ fn what_may_take_long_is_not_begun() {
     let names = Stored(engine());
     write(&names.0, (0..10_000).map(|row| format!("many,h=h{row} v={row}i {row}\n")).collect());
     write(&names.0, (0..9_000).map(|row| format!("long v={row}i {row}\n")).collect());
+    let hours = |series: usize| (0..8).map(move |row| format!("hosts,h=h{series:03} v={row}i {}\n", row * 1_000));
+    write(&names.0, (0..300).flat_map(hours).collect());
     for (query, is_late) in [
         // The series of a condition are looked for in an index of thousands, in memory or not, until they are in the cache.
         ("SELECT v FROM many WHERE h = 'h7'", true),
@@ -81,6 +83,7 @@ fn what_may_take_long_is_not_begun() {
         // Values are kept and sorted.
         ("SELECT median(v) FROM long", true),
         ("SELECT count(v) FROM long", false),
+        ("SELECT v FROM hosts WHERE h = 'h007'", false),
     ] {
         for _ in 0..2 {
             assert_eq!(by(&names, query, u64::MAX - 1).is_none(), is_late, "{query}");

@@ -125,6 +125,7 @@ fn context(memory: u64) -> Context {
         budget: platform::budget::Budget::new(memory),
         cancel: std::sync::Arc::default(),
         frame_rows: 1_000,
+        limits: Default::default(),
         deadline: None,
         trace: None,
     }

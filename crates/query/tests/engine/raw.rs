@@ -96,3 +96,21 @@ fn a_field_that_is_shown_often_is_charged_as_often() {
     write(&names.0, (0..20).map(|row| format!("l,r={row},{tags} s=\"{text}\" 1\n")).collect());
     assert_eq!(count(&names, "SELECT * FROM l", 8 * MIB).unwrap(), 20);
 }
+
+#[test]
+fn long_tags_are_shown_in_pieces_that_fit() {
+    let names = Stored(engine());
+    let tag = |series: usize| format!("{series:04}").repeat(1_000);
+    write(&names.0, (0..300).map(|series| format!("m,h=h{series},t={} v={series}i {series}\n", tag(series))).collect());
+    for _ in 0..2 {
+        for query in
+            ["SELECT v, t FROM m", "SELECT v, t FROM m LIMIT 300", "SELECT v, t FROM m ORDER BY time DESC LIMIT 300"]
+        {
+            assert_eq!(count(&names, query, MIB / 2).unwrap(), 300, "{query}");
+        }
+        assert_eq!(count(&names, "SELECT v, t FROM m GROUP BY h LIMIT 1", MIB / 2).unwrap(), 300);
+        let filled = "SELECT v, t FROM m fill(previous)";
+        assert_eq!(within(&names, filled, 2 * MIB), ask(&names, filled));
+        names.0.flush().unwrap();
+    }
+}
