@@ -11,6 +11,7 @@ mod msgpack;
 mod query;
 mod short;
 mod status;
+mod v2;
 mod write;
 
 use testkit::{Alluvium, Reply};

@@ -3,7 +3,8 @@
 //! answer.
 //!
 //! [`node`] opens and closes it; [`write`] takes a batch through policy and shards to storage; [`read`] takes one statement
-//! to items; `catalog/` holds names; `statements/` executes what is not a query over data; `accounts/` knows who may do what; `background/` steps storage and
+//! to items; `catalog/` holds names; `statements/` executes what is not a query over data; `accounts/` knows who may do what; [`predicate`] reads
+//! deletes of the API's version 2; `background/` steps storage and
 //! retention on threads of its own; `queries` knows what runs; [`inspect`] describes what is on disk; `health` tells operators how
 //! the node is, `salvage` what is lost; [`figures`] counts for SHOW STATS and `/debug/vars`.
 
@@ -24,6 +25,7 @@ pub mod fuzzing {
 }
 pub mod inspect;
 pub mod node;
+pub mod predicate;
 mod queries;
 pub mod read;
 mod reserve;
@@ -35,11 +37,13 @@ pub use accounts::LoginError;
 pub use catalog::CatalogError;
 pub use figures::{DatabaseFigures, ShardFigures};
 pub use health::Health;
-pub use node::{Build, Node, NodeError, OnFatal, Options};
+pub use node::{Build, Node, NodeError, OnFatal, Options, PolicyInfo};
+pub use predicate::{PredicateError, deletion};
 pub use read::{ExecuteError, QueryRequest};
 pub use salvage::Examination;
 pub use write::{SeriesLimits, Undecoded, Write, WriteDone, WriteError, WriteErrorKind, WriteTarget};
 
 // What `server` hands through without knowing the parser or the plans.
+pub use influxql::ast::{AlterRetentionPolicy, CreateDatabase, CreateRetentionPolicy};
 pub use influxql::{BindValue, JsonValue, Params, ParseError, Statement};
 pub use query::{Limits, Sink};

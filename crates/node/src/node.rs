@@ -6,7 +6,7 @@
 
 use crate::accounts::Accounts;
 use crate::background::Threads;
-use crate::catalog::{Catalog, CatalogError, State};
+use crate::catalog::{Catalog, CatalogError, Database, Policy, State};
 use crate::figures::{DatabaseFigures, FiguresCache, ShardFigures};
 use crate::health;
 use crate::queries::Queries;
@@ -186,6 +186,19 @@ pub(crate) enum Gate {
     Shut,
 }
 
+/// A retention policy, as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyInfo {
+    /// Its database.
+    pub database: String,
+    /// Its name.
+    pub name: String,
+    /// How long rows are kept (ns); 0: for ever.
+    pub duration: i64,
+    /// How long its shards are (ns).
+    pub shard_duration: i64,
+}
+
 impl Node {
     /// Opens the data folder of `world` and starts the background threads.
     ///
@@ -289,6 +302,18 @@ impl Node {
     #[must_use]
     pub fn databases(&self) -> Vec<String> {
         self.inner.catalog.state().databases.iter().map(|database| database.name.clone()).collect()
+    }
+
+    /// Every retention policy, in order of creation of databases and of policies in them.
+    #[must_use]
+    pub fn policies(&self) -> Vec<PolicyInfo> {
+        let info = |(database, policy): (&Database, &Policy)| PolicyInfo {
+            database: database.name.clone(),
+            name: policy.name.clone(),
+            duration: policy.duration,
+            shard_duration: policy.shard_duration,
+        };
+        self.inner.catalog.state().policies().map(info).collect()
     }
 
     /// The registry of counters, for those of the caller.

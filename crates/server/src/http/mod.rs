@@ -20,6 +20,7 @@ mod router;
 mod run;
 mod shapes;
 mod status;
+mod v2;
 mod write;
 
 pub(crate) use parameters::Parameters;

@@ -1,6 +1,6 @@
 //! Every endpoint with its methods. What is not in the table is 404, another method is 405.
 
-use super::{Reply, Shared, accept, auth, body, origin, query, reply, status, write};
+use super::{Reply, Shared, accept, auth, body, origin, query, reply, status, v2, write};
 use crate::encode::Layout;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, ORIGIN};
@@ -17,6 +17,9 @@ enum Endpoint {
     WriteV2,
     Query,
     QueryV2,
+    Delete,
+    Buckets,
+    Bucket,
     Vars,
     Metrics,
 }
@@ -30,19 +33,30 @@ const ROUTES: &[(&str, Endpoint, &[Method])] = &[
     ("/query", Endpoint::Query, &[Method::GET, Method::POST, Method::OPTIONS]),
     ("/api/v2/write", Endpoint::WriteV2, &[Method::POST, Method::OPTIONS]),
     ("/api/v2/query", Endpoint::QueryV2, &[Method::POST, Method::OPTIONS]),
+    ("/api/v2/delete", Endpoint::Delete, &[Method::POST]),
+    (BUCKETS, Endpoint::Buckets, &[Method::GET, Method::POST]),
     ("/debug/vars", Endpoint::Vars, &[Method::GET]),
     ("/metrics", Endpoint::Metrics, &[Method::GET]),
 ];
+
+const BUCKETS: &str = "/api/v2/buckets";
+/// The methods of one bucket, whose path is below that of all.
+const BUCKET_METHODS: &[Method] = &[Method::PATCH, Method::GET, Method::DELETE];
 
 const FLUX_OFF: &str =
     "Flux query service disabled. Verify flux-enabled=true in the [http] section of the InfluxDB config.";
 
 /// Serves one request of a client.
 pub(crate) async fn route(shared: Arc<Shared>, client: IpAddr, request: Request<Incoming>) -> Reply {
-    let Some(&(_, endpoint, methods)) = ROUTES.iter().find(|route| route.0 == request.uri().path()) else {
-        return reply::not_found();
+    let path = request.uri().path();
+    let (endpoint, methods) = match ROUTES.iter().find(|route| route.0 == path) {
+        Some(&(_, endpoint, methods)) => (endpoint, methods),
+        None if below_bucket(path).is_some() => (Endpoint::Bucket, BUCKET_METHODS),
+        None => return reply::not_found(),
     };
-    if !methods.contains(request.method()) {
+    // What is not there has no method, and is told by its name.
+    let is_named = endpoint == Endpoint::Bucket && below_bucket(path).is_some_and(|(_, below)| below.is_some());
+    if !methods.contains(request.method()) && !is_named {
         return reply::not_allowed(methods);
     }
     let id = reply::request_id(&shared, request.headers());
@@ -61,6 +75,20 @@ pub(crate) async fn route(shared: Arc<Shared>, client: IpAddr, request: Request<
         allow_page(page, &mut answer);
     }
     answer
+}
+
+/// The name of a bucket that a path names, and what of it, if the path is one of these: as they are sent, since a name may have a slash that
+/// is escaped.
+fn below_bucket(path: &str) -> Option<(&str, Option<&str>)> {
+    let id = path.strip_prefix(BUCKETS)?.strip_prefix('/')?;
+    match id.split_once('/') {
+        None if id.is_empty() => None,
+        None => Some((id, None)),
+        Some((id, below)) => {
+            let kind = below.split('/').next().filter(|kind| matches!(*kind, "labels" | "members" | "owners"))?;
+            Some((id, Some(kind)))
+        }
+    }
 }
 
 /// Who asks, and from where.
@@ -94,6 +122,19 @@ async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, client: IpAddr, request
         Endpoint::WriteV2 => write::serve(shared, request, asker.user, write::Version::Two).await,
         Endpoint::Query => query::serve(shared, request, asker).await,
         Endpoint::QueryV2 => reply::error(StatusCode::FORBIDDEN, FLUX_OFF),
+        Endpoint::Delete => v2::delete(shared, asker.user, request).await,
+        Endpoint::Buckets => v2::buckets(shared, asker.user, request).await,
+        Endpoint::Bucket => {
+            let path = request.uri().path().to_owned();
+            let (id, kind) = below_bucket(&path).unwrap_or_default();
+            match kind {
+                Some(kind) => {
+                    let text = format!("bucket {kind} not supported in this version");
+                    reply::error(StatusCode::METHOD_NOT_ALLOWED, &text)
+                }
+                None => v2::bucket(shared, asker.user, id, request).await,
+            }
+        }
         Endpoint::Vars => status::vars(shared).await,
         Endpoint::Metrics => status::metrics(shared),
     }
@@ -103,6 +144,7 @@ async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, client: IpAddr, request
 fn needs_user(shared: &Shared, endpoint: Endpoint) -> bool {
     match endpoint {
         Endpoint::Query | Endpoint::QueryV2 | Endpoint::Write | Endpoint::WriteV2 => true,
+        Endpoint::Delete | Endpoint::Buckets | Endpoint::Bucket => true,
         Endpoint::Ping | Endpoint::Health | Endpoint::Metrics => shared.settings.ping_auth,
         Endpoint::Vars => false,
     }

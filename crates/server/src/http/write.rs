@@ -3,7 +3,7 @@
 use super::body::{BodyError, ReadBody, Received};
 use super::parameters::Parameters;
 use super::router::body_error;
-use super::{Reply, Shared, body, reply};
+use super::{Reply, Shared, body, reply, v2};
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use ingest::{Decoded, LineKeys, Options, Precision};
@@ -237,19 +237,7 @@ fn target_of_two(parameters: &Parameters) -> Result<Target, Refusal> {
         "s" => Precision::Second,
         other => return Err(bad_request(format!("invalid precision \"{other}\" (use ns, us, ms or s)"))),
     };
-    let bucket = parameters.get("bucket");
-    let (database, policy) = match bucket.split_once('/') {
-        Some(("", _)) => {
-            let text = format!("bucket name \"{bucket}\" is in db/rp form but has an empty database");
-            return Err((StatusCode::NOT_FOUND, text));
-        }
-        Some((database, policy)) => (database, Some(policy).filter(|policy| !policy.is_empty())),
-        None if bucket.is_empty() => {
-            let text = "bucket name \"\" is missing a slash; not in \"database/retention-policy\" format";
-            return Err((StatusCode::NOT_FOUND, text.to_owned()));
-        }
-        None => (bucket, None),
-    };
+    let (database, policy) = v2::parts_of(parameters.get("bucket")).map_err(|text| (StatusCode::NOT_FOUND, text))?;
     Ok(Target { database: database.to_owned(), policy: policy.map(str::to_owned), precision })
 }
 
