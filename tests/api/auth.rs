@@ -204,3 +204,34 @@ fn a_password_that_is_known_costs_little() {
     let (known, wrong) = (took("Token r:p", 200, 100), took("Token r:x", 401, 10));
     assert!(known * 3 < wrong, "first {first:?}, known {known:?}, wrong {wrong:?}");
 }
+
+#[test]
+fn version_two_asks_as_version_one_does() {
+    let server = server(&[ON]);
+    let client = server.client();
+    let send = |authorization: &str, method: &str, target: &str, body: &str| {
+        let headers = [("Authorization", authorization)];
+        let headers = if authorization.is_empty() { &[][..] } else { &headers[..] };
+        client.request(method, target, headers, body.as_bytes()).expect("an answer")
+    };
+    let delete = "/api/v2/delete?bucket=d";
+    let rows = r#"{"start":"1970-01-01T00:00:00Z","stop":"1970-01-02T00:00:00Z"}"#;
+    assert_eq!(client.write("db=d&u=w&p=p", b"m v=1 1").status, 204);
+    for (target, method, body) in
+        [(delete, "POST", rows), ("/api/v2/buckets", "GET", ""), ("/api/v2/buckets/d%2Fautogen", "DELETE", "")]
+    {
+        refused(&send("", method, target, body), NOBODY, target);
+        refused(&send("Token w:x", method, target, body), WRONG, target);
+    }
+    assert_eq!(send("Token r:p", "POST", delete, rows).status, 403);
+    assert_eq!(send("Token w:p", "POST", "/api/v2/buckets", r#"{"name":"d/x"}"#).status, 403);
+    assert!(ask(&server, "Token r:p", "db=d", "SELECT v FROM m").text().contains("series"));
+    assert_eq!(send("Token w:p", "POST", delete, rows).status, 200);
+    assert!(!ask(&server, "Token r:p", "db=d", "SELECT v FROM m").text().contains("series"));
+    let seen = |authorization: &str| {
+        let text = send(authorization, "GET", "/api/v2/buckets", "").text();
+        ["d/autogen", "e/autogen"].map(|name| text.contains(&format!("\"name\":\"{name}\"")))
+    };
+    assert_eq!((seen("Token root:p"), seen("Token r:p"), seen("Token n:p")), ([true; 2], [true, false], [false; 2]));
+    assert_eq!(send("Token root:p", "POST", "/api/v2/buckets", r#"{"name":"d/x"}"#).status, 201);
+}
