@@ -32,10 +32,10 @@ fn deletes_by_predicate() {
             r#"{{"start":"1970-01-01T00:00:00Z","stop":"1970-01-01T00:00:05Z","predicate":"{}"}}"#,
             predicate.replace('"', "\\\"")
         );
-        post(&client, &format!("{DELETE}{bucket}"), &body)
+        post(client, &format!("{DELETE}{bucket}"), &body)
     };
     let left = |policy: &str| {
-        let text = rows(&client, &format!("SELECT v FROM {policy}././"));
+        let text = rows(client, &format!("SELECT v FROM {policy}././"));
         let values = ["1", "2", "3", "4"].into_iter().filter(|value| text.contains(&format!(",{value}]")));
         values.collect::<String>()
     };
@@ -103,7 +103,7 @@ fn requests_to_delete_that_are_none() {
             "delete - invalid format for stop field \"1970\", please use RFC3339Nano: parsing time \"1970\" as \"2006-01-02T15:04:05.999999999Z07:00\": cannot parse \"\" as \"-\"",
         ),
     ] {
-        assert_eq!(post(&client, &format!("{DELETE}{bucket}"), body), (status, error(text)), "{bucket} {body}");
+        assert_eq!(post(client, &format!("{DELETE}{bucket}"), body), (status, error(text)), "{bucket} {body}");
     }
     let reply = client.get("/api/v2/delete?bucket=d");
     assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")));
@@ -133,7 +133,7 @@ fn buckets_are_policies() {
         assert_eq!(send("POST", "", made), (201, hours.clone() + "\n"));
     }
     assert_eq!(send("POST", "", r#"{"name":"e/own"}"#), (201, bucket("e", "own", 0, 604_800) + "\n"));
-    assert!(rows(&client, "SHOW RETENTION POLICIES ON e").contains(r#"["own","0s","168h0m0s",1,"0s","0s",true]"#));
+    assert!(rows(client, "SHOW RETENTION POLICIES ON e").contains(r#"["own","0s","168h0m0s",1,"0s","0s",true]"#));
     let all = [first.clone(), hours.clone(), bucket("e", "own", 0, 604_800)];
     assert_eq!(get("?limit=0"), list(&all));
     assert_eq!(get("?offset=1&limit=1"), list(&all[1..2]));
