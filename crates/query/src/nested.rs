@@ -146,9 +146,7 @@ pub(crate) fn execute(
         }
         exec::admit(context, set.len())?;
         let job = Job { select, checked, plan: &plan, bound: &bound, table, set: &set, context };
-        let by_rows = !checked.has_calls || plan.is_stream();
-        let flow = if by_rows { exec::raw::run(&job, sink)? } else { exec::aggregate::run(&job, sink)? };
-        if matches!(flow, Flow::Stop) {
+        if matches!(exec::run(&job, sink)?, Flow::Stop) {
             return Ok(Flow::Stop);
         }
     }

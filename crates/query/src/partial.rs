@@ -83,7 +83,7 @@ impl Partial {
                 Some(Partial::Seen(Box::new(Seen::new(field_type, ascending))))
             }
             (Kernel::Collecting(_), _) => Some(Partial::Collected(Box::new(Collected::new(field_type, extra)))),
-            (Kernel::Many(Many::Top | Many::Bottom), Parameter::Count(most)) => {
+            (Kernel::Many(Many::Top | Many::Bottom | Many::Sample), Parameter::Count(most)) => {
                 Some(Partial::Ranked(Box::new(Ranked::new(most))))
             }
             _ => None,

@@ -4,6 +4,8 @@ use super::invalid;
 use crate::QueryError;
 use crate::datum::Datum;
 use crate::functions::many::Many;
+use crate::functions::technical::Technical;
+use crate::functions::transform::Transform;
 use crate::functions::{self, Arguments, Entry, Kernel};
 use crate::plan::{literal, math_kernel};
 use crate::vector::{Node, Operand, evaluate};
@@ -165,8 +167,9 @@ fn check_call(name: &str, args: &[Expr], wildcards: bool, found: &mut Found) -> 
 
 /// How many buckets before the first one a call lets SELECTs that are sources read.
 fn extra(entry: &Entry, args: &[Expr]) -> u32 {
+    use Arguments::{FieldOrCallAndCount, FieldOrCallAndPeriod};
     match (entry.kernel, entry.arguments, args.get(1)) {
-        (Kernel::Transform(_), Arguments::FieldOrCallAndCount, Some(Expr::Integer(count))) => {
+        (Kernel::Transform(_), FieldOrCallAndCount | FieldOrCallAndPeriod, Some(Expr::Integer(count))) => {
             u32::try_from(*count).unwrap_or(0)
         }
         (Kernel::Transform(_), ..) => 1,
@@ -197,35 +200,36 @@ fn check_arguments(entry: &Entry, args: &[Expr], wildcards: bool, found: &mut Fo
             }
             check_symbol(name, &args[0], wildcards, found)
         }
+        Arguments::FieldAndCount => {
+            check_count(name, args, 2)?;
+            match &args[1] {
+                Expr::Integer(count) if *count > 0 => check_symbol(name, &args[0], wildcards, found),
+                Expr::Integer(count) => invalid(format!("{name} window must be greater than 1, got {count}")),
+                _ => invalid(format!("expected integer argument in {name}()")),
+            }
+        }
+        Arguments::FieldAndUnit => {
+            check_between(name, args, 1, 2)?;
+            check_unit(args.get(1), |_| "second argument must be a duration".to_owned())?;
+            check_symbol(name, &args[0], wildcards, found)
+        }
+        Arguments::CallAndForecast => check_forecast(entry, args, wildcards, found),
         Arguments::FieldOrCall => {
             check_count(name, args, 1)?;
-            check_source(name, &args[0], wildcards, found)
+            check_source(entry, &args[0], wildcards, found)
         }
         Arguments::FieldOrCallAndUnit => {
             check_between(name, args, 1, 2)?;
-            match args.get(1) {
-                None => {}
-                Some(Expr::Duration(unit)) if *unit > 0 => {}
-                Some(unit @ Expr::Duration(_)) => {
-                    return invalid(format!("duration argument must be positive, got {unit}"));
-                }
-                Some(other) => {
-                    let kind = literal_kind(other);
-                    return invalid(format!("second argument to {name} must be a duration, got {kind}"));
-                }
-            }
-            check_source(name, &args[0], wildcards, found)
+            check_unit(args.get(1), |kind| format!("second argument to {name} must be a duration, got {kind}"))?;
+            check_source(entry, &args[0], wildcards, found)
         }
         Arguments::FieldOrCallAndCount => {
-            check_count(name, args, 2)?;
-            match &args[1] {
-                Expr::Integer(count) if *count > 1 => check_source(name, &args[0], wildcards, found),
-                Expr::Integer(count) => invalid(format!("{name} window must be greater than 1, got {count}")),
-                other => {
-                    let kind = literal_kind(other);
-                    invalid(format!("second argument for {name} must be an integer, got {kind}"))
-                }
-            }
+            check_window(name, args)?;
+            check_source(entry, &args[0], wildcards, found)
+        }
+        Arguments::FieldOrCallAndPeriod => {
+            check_period(entry, args)?;
+            check_source(entry, &args[0], wildcards, found)
         }
         Arguments::FieldsAndCount => check_ranked(name, args, found),
         Arguments::Expressions(expected) => check_count(name, args, expected),
@@ -249,6 +253,79 @@ fn check_between(name: &str, args: &[Expr], least: usize, most: usize) -> Result
     invalid(format!("invalid number of arguments for {name}, {text}"))
 }
 
+/// How many values are averaged.
+fn check_window(name: &str, args: &[Expr]) -> Result<(), QueryError> {
+    check_count(name, args, 2)?;
+    match &args[1] {
+        Expr::Integer(count) if *count > 1 => Ok(()),
+        Expr::Integer(count) => invalid(format!("{name} window must be greater than 1, got {count}")),
+        other => {
+            let kind = literal_kind(other);
+            invalid(format!("second argument for {name} must be an integer, got {kind}"))
+        }
+    }
+}
+
+/// A unit of time, if there is one; `refusal` makes the error of what is none, given its kind.
+fn check_unit(unit: Option<&Expr>, refusal: impl Fn(&str) -> String) -> Result<(), QueryError> {
+    match unit {
+        None => Ok(()),
+        Some(Expr::Duration(unit)) if *unit > 0 => Ok(()),
+        Some(unit @ Expr::Duration(_)) => invalid(format!("duration argument must be positive, got {unit}")),
+        Some(other) => invalid(refusal(literal_kind(other))),
+    }
+}
+
+/// The arguments of a forecast.
+fn check_forecast(entry: &Entry, args: &[Expr], wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
+    let name = entry.name;
+    check_count(name, args, 3)?;
+    match &args[1] {
+        Expr::Integer(ahead) if *ahead > 0 => {}
+        Expr::Integer(ahead) => return invalid(format!("second arg to {name} must be greater than 0, got {ahead}")),
+        _ => return invalid(format!("expected integer argument as second arg in {name}")),
+    }
+    match &args[2] {
+        Expr::Integer(season) if *season >= 0 => {}
+        Expr::Integer(season) => return invalid(format!("third arg to {name} cannot be negative, got {season}")),
+        _ => return invalid(format!("expected integer argument as third arg in {name}")),
+    }
+    match &args[0] {
+        call @ Expr::Call { .. } => check_source(entry, call, wildcards, found),
+        _ => invalid(format!("must use aggregate function with {name}")),
+    }
+}
+
+/// What a technical function is told beside what it reads.
+fn check_period(entry: &Entry, args: &[Expr]) -> Result<(), QueryError> {
+    let (name, Kernel::Transform(Transform::Technical(kernel))) = (entry.name, entry.kernel) else { return Ok(()) };
+    let warmups = kernel.warmups();
+    check_between(name, args, 2, if warmups.is_empty() { 3 } else { 4 })?;
+    match &args[1] {
+        Expr::Integer(period) if *period >= 1 => {}
+        Expr::Integer(_) => return invalid(format!("{name} period must be greater than or equal to 1")),
+        _ => return invalid(format!("{name} period must be an integer")),
+    }
+    let least = i64::from(kernel == Technical::TripleDerivative);
+    match args.get(2) {
+        None | Some(Expr::Integer(-1)) => {}
+        Some(Expr::Integer(hold)) if *hold >= least => {}
+        Some(Expr::Integer(_)) => {
+            return invalid(format!("{name} hold period must be greater than or equal to {least}"));
+        }
+        Some(_) => return invalid(format!("{name} hold period must be an integer")),
+    }
+    match args.get(3) {
+        None => Ok(()),
+        Some(Expr::String(said)) if warmups.iter().any(|(known, _)| known == said) => Ok(()),
+        Some(Expr::String(_)) => {
+            let names: Vec<String> = warmups.iter().map(|(known, _)| format!("'{known}'")).collect();
+            invalid(format!("{name} warmup type must be one of: {}", names.join(" ")))
+        }
+        Some(_) => invalid(format!("{name} warmup type must be a string")),
+    }
+}
+
 /// The field of an aggregate or selector.
 fn check_symbol(name: &str, argument: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
     match argument {
@@ -267,14 +344,17 @@ fn check_symbol(name: &str, argument: &Expr, wildcards: bool, found: &mut Found)
 }
 
 /// What a function over a sequence of points reads: a field, or a call whose buckets are the points.
-fn check_source(name: &str, source: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
+fn check_source(entry: &Entry, source: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
+    let name = entry.name;
+    // To InfluxDB, `distinct` inside the technical functions stands alone.
+    let nests_distinct = entry.arguments != Arguments::FieldOrCallAndPeriod;
     match source {
         Expr::Call { .. } if found.interval == 0 => invalid(format!("{name} aggregate requires a GROUP BY interval")),
-        Expr::Call { name: inner, args } if inner == "distinct" => check_one_field(args),
+        Expr::Call { name: inner, args } if inner == "distinct" && nests_distinct => check_one_field(args),
         Expr::Call { name: inner, args } => {
             let before = std::mem::take(&mut found.depth);
             check_call(inner, args, wildcards, found)?;
-            let lead = functions::named(name).map_or(0, Entry::lead);
+            let lead = entry.lead();
             found.depth = before.max(found.depth + lead);
             Ok(())
         }

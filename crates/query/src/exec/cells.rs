@@ -127,10 +127,10 @@ impl Wanted {
             .iter()
             .filter_map(|variable| match variable {
                 Variable::Reference(reference) => Some(*reference),
-                Variable::Call(_) | Variable::Transform(_) => None,
+                Variable::Call(_) | Variable::Transform(_) | Variable::Apart(_) => None,
             })
             .collect();
-        let alone = job.plan.calls.len() == 1 && job.plan.calls[0].function.entry.is_selector();
+        let alone = !job.plan.is_part && job.plan.calls.len() == 1 && job.plan.calls[0].function.entry.is_selector();
         let own_time = alone && job.checked.windows.interval == 0;
         Self { point: (own_time || !extra.is_empty()).then_some(extra) }
     }
@@ -463,7 +463,9 @@ impl Walk<'_, '_> {
             let least = kernel == Many::Bottom;
             let best =
                 stats.numbers.and_then(|numbers| key_of(&if least { numbers.min } else { numbers.max }.into(), least));
-            return planned.by.is_empty() && best.is_some_and(|key| !ranked.admits(key, stats.first_time, None));
+            return kernel != Many::Sample
+                && planned.by.is_empty()
+                && best.is_some_and(|key| !ranked.admits(key, stats.first_time, None));
         }
         match Partial::from_stats(planned.function, &stats) {
             Some(Partial::Empty) => true,

@@ -20,6 +20,7 @@ use crate::plan::{Call, Variable};
 use crate::vector::{Node, Operand, Vector, evaluate};
 use influxql::ast::Fill;
 use model::{FieldType, Frame, FrameColumn, Item, Labels};
+use platform::budget::Grant;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -55,6 +56,8 @@ pub(crate) struct Emitter<'g> {
     own_time: bool,
     /// The plan's functions over sequences, as far as this series has got.
     pub(super) running: Vec<Running>,
+    /// What these keep from the beginning.
+    _machines: Grant,
     /// Calls that are columns of their own, or parts of them; others only feed such functions.
     shown: Vec<usize>,
     /// The functions over sequences of which that is true.
@@ -133,6 +136,7 @@ impl<'g> Emitter<'g> {
             }
         }
         let part = usize::try_from(job.context.budget.limit() / KEPT).unwrap_or(HEAVY);
+        let (running, machines) = stream::start(job)?;
         Ok(Self {
             group,
             skip: job.select.offset,
@@ -151,7 +155,8 @@ impl<'g> Emitter<'g> {
             held: (0, 0),
             opened: false,
             own_time: job.checked.windows.interval == 0 && Wanted::new(job).point.is_some(),
-            running: stream::start(job),
+            running,
+            _machines: machines,
             shown: stream::shown(job, job.plan.calls.len(), Variable::Call),
             shown_made: stream::shown(job, job.plan.transforms.len(), Variable::Transform),
         })
@@ -403,13 +408,14 @@ impl<'g> Emitter<'g> {
             let mut value = match variable {
                 Variable::Call(call) => calls[*call].clone(),
                 Variable::Transform(at) => made[*at].clone(),
+                Variable::Apart(_) => None,
                 Variable::Reference(_) => extra.next().cloned().flatten(),
             };
             // A call whose type is that of its field has nothing to fill where no source has such a field.
             let is_missing = match variable {
                 Variable::Call(call) => !job.plan.is_typed(*call),
                 Variable::Transform(at) => !job.plan.transforms[*at].typed,
-                Variable::Reference(_) => false,
+                Variable::Reference(_) | Variable::Apart(_) => false,
             };
             if is_missing {
                 value = None;
@@ -650,9 +656,10 @@ fn is_wanted(job: &Job<'_>, call: usize, index: i64) -> bool {
     index <= windows.index(range.end).saturating_add(lead)
 }
 
-fn variable_type(job: &Job<'_>, variable: Variable) -> FieldType {
+pub(super) fn variable_type(job: &Job<'_>, variable: Variable) -> FieldType {
     match variable {
         Variable::Transform(at) => job.plan.transforms[at].result,
+        Variable::Apart(at) => job.plan.aparts[at].result,
         Variable::Call(call) => job.plan.calls[call].result,
         Variable::Reference(reference) => job.plan.reference_type(reference).unwrap_or(FieldType::Float),
     }

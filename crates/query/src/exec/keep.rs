@@ -8,12 +8,13 @@ use crate::datum::Datum;
 use crate::functions::Kernel;
 use crate::functions::collecting::Collecting;
 use crate::functions::many::Many;
-use crate::functions::ranked::{Ranked, key_at};
+use crate::functions::ranked::{Key, Ranked, key_at};
 use crate::partial::{Partial, Point};
 use crate::plan::{Call, Input};
 use crate::vector::{Rows, Vector};
 use model::{Column, FieldType, Text, Value, Values};
 use std::cell::OnceCell;
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -101,10 +102,12 @@ fn rank(
     row: &dyn Fn(usize) -> usize,
 ) -> Result<(), QueryError> {
     let least = call.function.entry.kernel == Kernel::Many(Many::Bottom);
+    let draws = (call.function.entry.kernel == Kernel::Many(Many::Sample)).then(RandomState::new);
     let tag = |key: &Text| Text::from(beside.reader.tags.get(key).unwrap_or_default());
     let tags = (!call.by.is_empty()).then(|| call.by.iter().map(tag).collect::<Vec<_>>());
     for at in positions {
-        let Some(key) = key_at(values, at, least) else { break };
+        let drawn = draws.as_ref().map(|draws| Key::from(draws.hash_one(at)));
+        let Some(key) = drawn.or_else(|| key_at(values, at, least)) else { break };
         if !ranked.admits(key, time(at), tags.as_deref()) {
             continue;
         }

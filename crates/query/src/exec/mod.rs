@@ -1,4 +1,4 @@
-//! Execution: groups of series, reading of cuts, and the two ways to answer, [`aggregate`] and [`raw`].
+//! Execution: groups of series, reading of cuts, and the ways to answer: [`aggregate`], [`raw`], and [`join`] of these.
 
 pub(crate) mod aggregate;
 mod bands;
@@ -8,6 +8,7 @@ mod columns;
 pub(crate) mod emit;
 mod fold;
 mod gather;
+pub(crate) mod join;
 mod keep;
 mod morsels;
 mod plain;
@@ -175,6 +176,14 @@ pub(crate) fn give(sink: &mut dyn Sink, item: Item) -> Flow {
 /// Hands rows over.
 pub(crate) fn give_rows(sink: &mut dyn Sink, frame: Frame) -> Flow {
     if frame.rows == 0 { Flow::Continue } else { give(sink, Item::Rows(frame)) }
+}
+
+/// Runs a plan over one table.
+pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
+    if job.plan.is_joined() {
+        return join::run(job, sink);
+    }
+    if !job.checked.has_calls || job.plan.is_stream() { raw::run(job, sink) } else { aggregate::run(job, sink) }
 }
 
 /// Series that make one output series.

@@ -16,12 +16,15 @@ use crate::plan::{Applied, Feed, Variable};
 use crate::vector::{Rows, Vector};
 use influxql::ast::Fill;
 use model::{Column, FieldType, Presence};
+use platform::budget::Grant;
 use std::ops::Range;
 
-/// The functions of a plan, at the beginning.
-pub(super) fn start(job: &Job<'_>) -> Vec<Running> {
-    let ascending = job.checked.ascending;
-    job.plan.transforms.iter().map(|applied| Running::new(applied.kernel, applied.parameter, ascending)).collect()
+/// The functions of a plan, at the beginning, and the memory of those that keep values from it on.
+pub(super) fn start(job: &Job<'_>) -> Result<(Vec<Running>, Grant), QueryError> {
+    let bytes = job.plan.transforms.iter().map(|applied| Running::bytes(applied.kernel, applied.parameter));
+    let grant = job.take(bytes.fold(0, usize::saturating_add))?;
+    let start = |applied: &Applied| Running::new(applied.kernel, applied.parameter, job.checked.ascending);
+    Ok((job.plan.transforms.iter().map(start).collect(), grant))
 }
 
 /// Which of so many calls or functions are columns, or parts of them; of no interest where no function reads a sequence.

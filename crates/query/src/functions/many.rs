@@ -1,6 +1,6 @@
-//! Functions of which a bucket gives several rows: the N best points ([`super::ranked`]), and each different value once.
+//! Functions of which a bucket gives several rows: the N best points, or N at random ([`super::ranked`]), and each different value once.
 //!
-//! The rows of `top` and `bottom` have their points' own times, whatever the buckets are; those of `distinct` that of their
+//! The rows of `top`, `bottom` and `sample` have their points' own times, whatever the buckets are; those of `distinct` that of their
 //! bucket. No empty bucket is ever filled.
 
 use super::collecting::sort_by;
@@ -21,6 +21,8 @@ pub enum Many {
     Top,
     /// The least values.
     Bottom,
+    /// Values at random: each point draws a number, and the greatest numbers stay.
+    Sample,
 }
 
 /// Different values, each with the time at which it comes first in order of the answer.

@@ -4,17 +4,22 @@
 //! A kernel belongs to a class, and each class has one way of working and one file:
 //! [`adding`] what is known of two sets of values adds up, and a page's statistics tell it; [`selecting`] one point is chosen,
 //! pair by pair; [`collecting`] every value of a bucket is needed, and looked at once at the end; [`many`] a bucket gives
-//! several rows; [`transform`] points in order of time are made others, one by one; [`math`] each row's value is made another. [`crate::partial::Partial`] is what all but the last know of some values: it is filled from statistics or from
+//! several rows; [`transform`] points in order of time are made others, one by one; [`math`] each row's value is made
+//! another; [`whole`] a sequence is made another one as a whole. [`crate::partial::Partial`] is what all but the last know of some values: it is filled from statistics or from
 //! slices of a column, merged, and finished. A new member of a class is an entry here and a branch in the class's file.
 
 pub mod adding;
 pub mod collecting;
 pub(crate) mod elementary;
+pub(crate) mod holt_winters;
+pub(crate) mod integral;
 pub mod many;
 pub mod math;
 pub(crate) mod ranked;
 pub mod selecting;
+pub mod technical;
 pub mod transform;
+pub mod whole;
 
 use crate::datum::is_number;
 use adding::Adding;
@@ -23,7 +28,9 @@ use many::Many;
 use math::Math;
 use model::FieldType;
 use selecting::Selecting;
+use technical::Technical;
 use transform::Transform;
+use whole::Whole;
 
 /// What a function does with values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +47,8 @@ pub enum Kernel {
     Transform(Transform),
     /// A function of single values.
     Math(Math),
-    /// A selector that is not executed yet.
-    LaterSelector,
+    /// A sequence is made another one as a whole.
+    Whole(Whole),
     /// Any other function that is not executed yet.
     Later,
 }
@@ -79,6 +86,12 @@ pub enum Arguments {
     OneField,
     /// A field, and a number.
     FieldAndPercent,
+    /// A field, and how many.
+    FieldAndCount,
+    /// A field, and perhaps a duration.
+    FieldAndUnit,
+    /// An aggregate, how many values ahead, and how many a season has.
+    CallAndForecast,
     /// A field, tags or fields, and how many.
     FieldsAndCount,
     /// A field or an aggregate.
@@ -87,6 +100,8 @@ pub enum Arguments {
     FieldOrCallAndUnit,
     /// The same, and how many.
     FieldOrCallAndCount,
+    /// The same, a period, and perhaps how many values are held back and how averages begin.
+    FieldOrCallAndPeriod,
     /// Expressions, this many.
     Expressions(usize),
     /// From so many arguments to so many, of which nothing more is checked.
@@ -125,6 +140,11 @@ const fn math(name: &'static str, kernel: Math, arguments: usize, doc: &'static 
     entry(name, Kernel::Math(kernel), Takes::Numbers, Gives::Float, Arguments::Expressions(arguments), doc)
 }
 
+const fn technical(name: &'static str, kernel: Technical, doc: &'static str) -> Entry {
+    let kernel = Kernel::Transform(Transform::Technical(kernel));
+    entry(name, kernel, Takes::Numbers, Gives::Float, Arguments::FieldOrCallAndPeriod, doc)
+}
+
 const fn later(name: &'static str, takes: Takes, arguments: (usize, usize), doc: &'static str) -> Entry {
     entry(name, Kernel::Later, takes, Gives::Float, Arguments::Between(arguments.0, arguments.1), doc)
 }
@@ -145,8 +165,8 @@ pub(crate) const FIRST: Entry = entry(
 /// Every function.
 pub const FUNCTIONS: &[Entry] = {
     use Arguments::{
-        Between, Field, FieldAndPercent, FieldOrCall, FieldOrCallAndCount, FieldOrCallAndUnit, FieldOrDistinct,
-        FieldsAndCount, OneField,
+        CallAndForecast, Field, FieldAndCount, FieldAndPercent, FieldAndUnit, FieldOrCall, FieldOrCallAndCount,
+        FieldOrCallAndUnit, FieldOrDistinct, FieldsAndCount, OneField,
     };
     use Gives::{Float, Integer, Same};
     use Takes::{All, Numbers, NumbersAndBooleans};
@@ -195,8 +215,8 @@ pub const FUNCTIONS: &[Entry] = {
         entry("distinct", Kernel::Many(Many::Distinct), All, Same, OneField, "Each different value once."),
         entry("top", Kernel::Many(Many::Top), Numbers, Same, FieldsAndCount, "The N greatest values."),
         entry("bottom", Kernel::Many(Many::Bottom), Numbers, Same, FieldsAndCount, "The N least values."),
-        entry("sample", Kernel::LaterSelector, All, Same, Between(2, 2), "N values at random."),
-        later("integral", Numbers, (1, 2), "The area under the values."),
+        entry("sample", Kernel::Many(Many::Sample), All, Same, FieldAndCount, "N values at random."),
+        entry("integral", Kernel::Whole(Whole::Integral), Numbers, Float, FieldAndUnit, "The area under the values."),
         later("sum_hll", All, (1, 1), "A sketch of the different values."),
         later("count_hll", All, (1, 1), "How many different values a sketch saw."),
         entry(
@@ -255,16 +275,34 @@ pub const FUNCTIONS: &[Entry] = {
             FieldOrCallAndUnit,
             "The time since the value before.",
         ),
-        later("holt_winters", Numbers, (3, 3), "A forecast of N values."),
-        later("holt_winters_with_fit", Numbers, (3, 3), "A forecast of N values and the fitted ones."),
-        later("exponential_moving_average", Numbers, (2, 4), "A mean that forgets."),
-        later("double_exponential_moving_average", Numbers, (2, 4), "A mean that forgets faster."),
-        later("triple_exponential_moving_average", Numbers, (2, 4), "A mean that forgets fastest."),
-        later("relative_strength_index", Numbers, (2, 4), "How strong rises are against falls."),
-        later("triple_exponential_derivative", Numbers, (2, 4), "The change of a triple exponential mean."),
-        later("kaufmans_efficiency_ratio", Numbers, (2, 3), "Change against volatility."),
-        later("kaufmans_adaptive_moving_average", Numbers, (2, 3), "A mean that adapts to volatility."),
-        later("chande_momentum_oscillator", Numbers, (2, 4), "Rises minus falls, over their sum."),
+        entry(
+            "holt_winters",
+            Kernel::Whole(Whole::Forecast),
+            Numbers,
+            Float,
+            CallAndForecast,
+            "A forecast of N values.",
+        ),
+        entry(
+            "holt_winters_with_fit",
+            Kernel::Whole(Whole::ForecastWithFit),
+            Numbers,
+            Float,
+            CallAndForecast,
+            "A forecast of N values and the fitted ones.",
+        ),
+        technical("exponential_moving_average", Technical::Average, "A mean that forgets."),
+        technical("double_exponential_moving_average", Technical::DoubleAverage, "A mean that forgets faster."),
+        technical("triple_exponential_moving_average", Technical::TripleAverage, "A mean that forgets fastest."),
+        technical("relative_strength_index", Technical::Strength, "How strong rises are against falls."),
+        technical(
+            "triple_exponential_derivative",
+            Technical::TripleDerivative,
+            "The change of a triple exponential mean.",
+        ),
+        technical("kaufmans_efficiency_ratio", Technical::Efficiency, "Change against volatility."),
+        technical("kaufmans_adaptive_moving_average", Technical::Adaptive, "A mean that adapts to volatility."),
+        technical("chande_momentum_oscillator", Technical::Momentum, "Rises minus falls, over their sum."),
         math("abs", Math::Abs, 1, "Absolute value."),
         math("floor", Math::Floor, 1, "The greatest whole number that is not greater."),
         math("ceil", Math::Ceil, 1, "The least whole number that is not less."),
@@ -296,7 +334,7 @@ impl Entry {
     /// Whether it is executed.
     #[must_use]
     pub fn is_executed(&self) -> bool {
-        !matches!(self.kernel, Kernel::Later | Kernel::LaterSelector)
+        !matches!(self.kernel, Kernel::Later)
     }
 
     /// Whether it returns stored points, so that their other columns may stand beside it.
@@ -306,8 +344,7 @@ impl Entry {
             self.kernel,
             Kernel::Selecting(_)
                 | Kernel::Collecting(Collecting::Percentile)
-                | Kernel::Many(Many::Top | Many::Bottom)
-                | Kernel::LaterSelector
+                | Kernel::Many(Many::Top | Many::Bottom | Many::Sample)
         )
     }
 

@@ -5,6 +5,7 @@
 //! Points come one by one, as an owned value each ([`Running::step`]), or as columns of many rows, of which a column is made
 //! ([`Running::steps`]). Both go through the same step of a type, so a new member is a step in [`Memory`].
 
+use super::technical::{Machine, Settings, Technical};
 use crate::datum::Datum;
 use model::{Column, Presence, Value, Values};
 use std::collections::VecDeque;
@@ -27,6 +28,8 @@ pub enum Transform {
     MovingAverage,
     /// The time since the point before.
     Elapsed,
+    /// A technical function.
+    Technical(Technical),
 }
 
 impl Transform {
@@ -45,14 +48,25 @@ impl Transform {
             Self::CumulativeSum => "cumulative sum",
             Self::MovingAverage => "moving average",
             Self::Elapsed => "elapsed",
+            Self::Technical(technical) => technical.kind(),
         }
     }
+}
+
+/// What a call says of its function beside what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parameter {
+    /// The unit (ns), or how many values are averaged.
+    Number(i64),
+    /// What a technical function is told.
+    Technical(Settings),
 }
 
 /// A function on its way through a sequence.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
     rule: Rule,
+    machine: Option<Box<Machine>>,
     /// The time (ns) of the point before, for `elapsed`.
     before: Option<i64>,
     known: Known,
@@ -129,6 +143,20 @@ impl<'a> Points<'a> {
         Self { times, values: &column.values, positions, rows }
     }
 
+    /// What a machine makes of the points.
+    fn through(&self, machine: &mut Machine) -> Given {
+        match self.values {
+            Values::Float(values) => self.step(self.of(values), |_, value| machine.add(value)),
+            Values::Integer(values) => self.step(self.of(values), |_, value| machine.add(value.as_f64())),
+            Values::Unsigned(values) => self.step(self.of(values), |_, value| machine.add(value.as_f64())),
+            Values::String(_) | Values::Boolean(_) => Given::default(),
+        }
+    }
+
+    fn of<T: Copy>(&self, values: &'a [T]) -> impl Iterator<Item = T> + use<'a, T> {
+        values[self.positions.clone()].iter().copied()
+    }
+
     /// Steps through the points, whose values are these.
     fn step<T, R: Number>(&self, values: impl Iterator<Item = T>, step: impl FnMut(i64, T) -> Option<R>) -> Given {
         let (most, times) = (self.positions.len(), self.times);
@@ -186,6 +214,15 @@ impl Given {
     /// The rows that have a value.
     pub(crate) fn to_rows(&self) -> Vec<u32> {
         self.rows.clone().unwrap_or_else(|| numbers(self.first..self.first + self.values.len()))
+    }
+}
+
+fn as_f64(value: Value<'_>) -> Option<f64> {
+    match value {
+        Value::Float(value) => Some(value),
+        Value::Integer(value) => Some(value.as_f64()),
+        Value::Unsigned(value) => Some(value.as_f64()),
+        Value::String(_) | Value::Boolean(_) => None,
     }
 }
 
@@ -430,15 +467,32 @@ impl<T: Number> Memory<T> {
 }
 
 impl Running {
-    /// At the beginning; `parameter` is the unit (ns) or how many values are averaged.
-    pub(crate) fn new(kernel: Transform, parameter: i64, ascending: bool) -> Self {
-        let rule = Rule { kernel, parameter: parameter.max(1), ascending };
-        Self { rule, before: None, known: Known::Nothing }
+    /// At the beginning.
+    pub(crate) fn new(kernel: Transform, parameter: Parameter, ascending: bool) -> Self {
+        let (parameter, machine) = match (kernel, parameter) {
+            (Transform::Technical(kernel), Parameter::Technical(settings)) => {
+                (1, Some(Box::new(Machine::new(kernel, settings))))
+            }
+            (_, Parameter::Number(parameter)) => (parameter.max(1), None),
+            _ => (1, None),
+        };
+        Self { rule: Rule { kernel, parameter, ascending }, machine, before: None, known: Known::Nothing }
+    }
+
+    /// Memory that it keeps from the beginning (bytes).
+    pub(crate) fn bytes(kernel: Transform, parameter: Parameter) -> usize {
+        match (kernel, parameter) {
+            (Transform::Technical(kernel), Parameter::Technical(settings)) => Machine::bytes(kernel, settings),
+            _ => 0,
+        }
     }
 
     /// Takes the next point.
     pub(crate) fn step(&mut self, time: i64, value: Value<'_>) -> Option<Datum> {
         let (rule, known) = (self.rule, &mut self.known);
+        if let Some(machine) = &mut self.machine {
+            return machine.add(as_f64(value)?).map(Datum::Float);
+        }
         match value {
             _ if rule.kernel == Transform::Elapsed => self.elapsed(&mut Span::default(), time).map(Datum::Integer),
             Value::Float(value) => f64::memory(known)?.step(rule, time, value),
@@ -451,6 +505,9 @@ impl Running {
     /// Takes the next points, as [`Running::step`] does one by one.
     pub(crate) fn steps(&mut self, points: &Points<'_>) -> Given {
         let (rule, known) = (self.rule, &mut self.known);
+        if let Some(machine) = &mut self.machine {
+            return points.through(machine);
+        }
         if rule.kernel == Transform::Elapsed {
             let mut span = Span::default();
             return points.step(points.positions.clone(), |time, _| self.elapsed(&mut span, time));
@@ -478,7 +535,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn run(kernel: Transform, parameter: i64, ascending: bool, points: &[(i64, i64)]) -> Vec<Option<Datum>> {
-        let mut running = Running::new(kernel, parameter, ascending);
+        let mut running = Running::new(kernel, Parameter::Number(parameter), ascending);
         points.iter().map(|&(time, value)| running.step(time, Value::Integer(value))).collect()
     }
 
@@ -586,10 +643,10 @@ mod tests {
             }
             column.seal(times.len());
             for kernel in KERNELS {
-                let mut running = Running::new(kernel, parameter, ascending);
+                let mut running = Running::new(kernel, Parameter::Number(parameter), ascending);
                 let step = |(row, &time): (usize, &i64)| column.get(row).and_then(|value| running.step(time, value));
                 let by_point: Vec<Option<Datum>> = times.iter().enumerate().map(step).collect();
-                let mut running = Running::new(kernel, parameter, ascending);
+                let mut running = Running::new(kernel, Parameter::Number(parameter), ascending);
                 let by_column = in_pieces(&mut running, &times, &column, pieces);
                 prop_assert_eq!(bits(&by_column), bits(&by_point), "{:?}", kernel);
             }
@@ -598,10 +655,10 @@ mod tests {
 
     #[test]
     fn unsigned_changes_have_a_sign() {
-        let mut running = Running::new(Transform::Derivative, 1, true);
+        let mut running = Running::new(Transform::Derivative, Parameter::Number(1), true);
         assert_eq!(running.step(0, Value::Unsigned(9)), None);
         assert_eq!(running.step(2, Value::Unsigned(5)), Some(Datum::Float(-2.0)));
-        let mut running = Running::new(Transform::Difference, 1, true);
+        let mut running = Running::new(Transform::Difference, Parameter::Number(1), true);
         assert_eq!(running.step(0, Value::Unsigned(9)), None);
         assert_eq!(running.step(2, Value::Unsigned(5)), Some(Datum::Unsigned(u64::MAX - 3)));
     }

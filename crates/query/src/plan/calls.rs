@@ -1,8 +1,12 @@
 //! Calls in a plan: which kernel with which literal reads which reference, and what functions over sequences read.
 
-use super::{Applied, Call, Feed, Plan, Scope, intern, reference_type};
+use super::{Apart, Applied, Call, Feed, Plan, Scope, Step, intern, reference_type};
 use crate::QueryError;
-use crate::functions::{self, Arguments, COUNT_DISTINCT, Entry, Function, Kernel, Parameter};
+use crate::functions::holt_winters::Forecast;
+use crate::functions::technical::{Settings, Technical};
+use crate::functions::transform::{self, Transform};
+use crate::functions::whole::Whole;
+use crate::functions::{self, Arguments, COUNT_DISTINCT, Entry, Function, Kernel, Parameter, integral};
 use crate::resolve::{Reference, Schema};
 use influxql::ast::{DataType, Expr};
 use model::time::SECOND;
@@ -11,43 +15,70 @@ use model::{FieldType, Text};
 impl Plan {
     /// Plans a call; functions around it want `lead` buckets before the first one.
     pub(super) fn feed(&mut self, name: &str, args: &[Expr], scope: Scope<'_>, lead: u32) -> Result<Feed, QueryError> {
-        let Some((entry, kernel)) = functions::named(name).and_then(|entry| match entry.kernel {
-            Kernel::Transform(kernel) => Some((entry, kernel)),
-            _ => None,
-        }) else {
+        let Some(entry) = functions::named(name) else {
             return self.call(name, args, scope.schema, lead).map(Feed::Call);
         };
-        let check = |input| check_type(entry, kernel.kind(), input);
-        let (feed, input, known) = match args.first() {
-            Some(Expr::Call { name: inner, args }) => {
-                if functions::named(inner).is_some_and(|entry| matches!(entry.kernel, Kernel::Many(_))) {
-                    return Err(QueryError::NotExecuted(format!("{inner}() inside {name}()")));
+        let (kind, own_lead) = match entry.kernel {
+            Kernel::Transform(kernel) => (kernel.kind(), kernel.lead()),
+            Kernel::Whole(kernel) => (kernel.kind(), 0),
+            _ => return self.call(name, args, scope.schema, lead).map(Feed::Call),
+        };
+        let (feed, input, known) = self.read(entry, kind, args, (scope, lead + own_lead))?;
+        let (result, typed) = (entry.result(input), known || entry.result(FieldType::String) != FieldType::String);
+        let step = match entry.kernel {
+            Kernel::Transform(kernel) => {
+                let parameter = sequence_parameter(entry, kernel, args, scope);
+                if !self.gives_rows_apart(feed) {
+                    let applied = Applied { kernel, parameter, feed, result, typed };
+                    return Ok(Feed::Transform(intern(&mut self.transforms, applied)));
                 }
-                let feed = self.feed(inner, args, scope, lead + kernel.lead())?;
+                Step::Each(kernel, parameter)
+            }
+            _ => whole_step(entry, args, input, scope),
+        };
+        Ok(Feed::Apart(intern(&mut self.aparts, Apart { step, feed, result, typed })))
+    }
+
+    /// Whether what a function reads are rows with times of their own.
+    fn gives_rows_apart(&self, feed: Feed) -> bool {
+        match feed {
+            Feed::Apart(_) => true,
+            Feed::Call(at) => matches!(self.calls[at].function.entry.kernel, Kernel::Many(_)),
+            Feed::Reference(_) | Feed::Transform(_) => false,
+        }
+    }
+
+    /// What a function over a sequence, which is called `kind` in errors, reads: its type, and whether that is known.
+    fn read(
+        &mut self,
+        entry: &Entry,
+        kind: &str,
+        args: &[Expr],
+        (scope, lead): (Scope<'_>, u32),
+    ) -> Result<(Feed, FieldType, bool), QueryError> {
+        let check = |input| {
+            let refused = entry.arguments == Arguments::CallAndForecast && input == FieldType::Unsigned;
+            if refused { refuse(kind, input) } else { check_type(entry, kind, input) }
+        };
+        match args.first() {
+            Some(Expr::Call { name: inner, args }) => {
+                let feed = self.feed(inner, args, scope, lead)?;
                 let (input, known) = match feed {
                     Feed::Transform(at) => (self.transforms[at].result, self.transforms[at].typed),
+                    Feed::Apart(at) => (self.aparts[at].result, self.aparts[at].typed),
                     Feed::Call(at) => (self.calls[at].result, self.is_typed(at)),
                     Feed::Reference(_) => (FieldType::Float, true),
                 };
                 check(input)?;
-                (feed, input, known)
+                Ok((feed, input, known))
             }
             Some(Expr::VarRef { name: field, cast }) => {
                 let (reference, input) = self.argument(field, *cast, scope.schema, check)?;
                 let known = !matches!(self.references[reference], Reference::Missing);
-                (Feed::Reference(reference), input, known)
+                Ok((Feed::Reference(reference), input, known))
             }
-            _ => return Err(QueryError::NotExecuted(format!("function {name}()"))),
-        };
-        let parameter = match (entry.arguments, args.get(1)) {
-            (_, Some(Expr::Integer(literal) | Expr::Duration(literal))) => *literal,
-            (Arguments::FieldOrCallAndUnit, None) if kernel == functions::transform::Transform::Elapsed => 1,
-            (Arguments::FieldOrCallAndUnit, None) if scope.interval > 0 => scope.interval,
-            _ => SECOND,
-        };
-        let typed = known || entry.result(FieldType::String) != FieldType::String;
-        let applied = Applied { kernel, parameter, feed, result: entry.result(input), typed };
-        Ok(Feed::Transform(intern(&mut self.transforms, applied)))
+            _ => Err(QueryError::NotExecuted(format!("function {}()", entry.name))),
+        }
     }
 
     /// Whether the type of a call is known though no source has the field that it reads.
@@ -103,11 +134,55 @@ impl Plan {
     }
 }
 
+/// What a call says of a function over a sequence beside what it reads.
+fn sequence_parameter(entry: &Entry, kernel: Transform, args: &[Expr], scope: Scope<'_>) -> transform::Parameter {
+    let number = match (entry.arguments, args.get(1)) {
+        (_, Some(Expr::Integer(literal) | Expr::Duration(literal))) => *literal,
+        (Arguments::FieldOrCallAndUnit, None) if kernel == Transform::Elapsed => 1,
+        (Arguments::FieldOrCallAndUnit, None) if scope.interval > 0 => scope.interval,
+        _ => SECOND,
+    };
+    match kernel {
+        Transform::Technical(technical) => transform::Parameter::Technical(settings(technical, args)),
+        _ => transform::Parameter::Number(number),
+    }
+}
+
+/// What a function of a sequence as a whole does.
+fn whole_step(entry: &Entry, args: &[Expr], input: FieldType, scope: Scope<'_>) -> Step {
+    let number = |at: usize| match args.get(at) {
+        Some(Expr::Integer(number) | Expr::Duration(number)) => Some(*number),
+        _ => None,
+    };
+    if entry.kernel == Kernel::Whole(Whole::Integral) {
+        return Step::Integral(number(1).unwrap_or(integral::UNIT), input != FieldType::Float);
+    }
+    let count = |at| usize::try_from(number(at).unwrap_or(0)).unwrap_or(usize::MAX);
+    let with_fit = entry.kernel == Kernel::Whole(Whole::ForecastWithFit);
+    Step::Forecast(Forecast { ahead: count(1), season: count(2), with_fit, interval: scope.interval.max(1) })
+}
+
+/// What a call of a technical function says beside what it reads.
+fn settings(kernel: Technical, args: &[Expr]) -> Settings {
+    let period = match args.get(1) {
+        Some(Expr::Integer(period)) => u32::try_from(*period).unwrap_or(u32::MAX),
+        _ => 1,
+    };
+    let hold = match args.get(2) {
+        Some(Expr::Integer(hold)) if *hold >= 0 => Some(u32::try_from(*hold).unwrap_or(u32::MAX)),
+        _ => None,
+    };
+    let said = if let Some(Expr::String(said)) = args.get(3) { said.as_str() } else { "" };
+    let warmup = kernel.warmups().iter().find(|(name, _)| *name == said);
+    Settings { period, hold, warmup: warmup.map(|(_, warmup)| *warmup).unwrap_or_default() }
+}
+
 /// Refuses types that a function does not take, which is called `name` then.
 fn check_type(entry: &Entry, name: &str, input: FieldType) -> Result<(), QueryError> {
-    if entry.accepts(input) {
-        return Ok(());
-    }
+    if entry.accepts(input) { Ok(()) } else { refuse(name, input) }
+}
+
+fn refuse(name: &str, input: FieldType) -> Result<(), QueryError> {
     let text = format!("unsupported {name} iterator type: *query.{}InterruptIterator", input.name());
     Err(QueryError::Invalid(text))
 }
@@ -118,7 +193,7 @@ fn parameter(arguments: Arguments, args: &[Expr]) -> Parameter {
     match (arguments, args.last()) {
         (Arguments::FieldAndPercent, Some(Expr::Integer(percent))) => Parameter::Percent(*percent as f64),
         (Arguments::FieldAndPercent, Some(Expr::Number(percent))) => Parameter::Percent(*percent),
-        (Arguments::FieldsAndCount, Some(Expr::Integer(count))) => {
+        (Arguments::FieldsAndCount | Arguments::FieldAndCount, Some(Expr::Integer(count))) => {
             Parameter::Count(usize::try_from(*count).unwrap_or(0))
         }
         _ => Parameter::None,

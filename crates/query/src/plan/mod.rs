@@ -4,12 +4,14 @@
 //! them reads, and adds those that only the row filter needs.
 
 mod calls;
+mod parts;
 
 use crate::QueryError;
 use crate::check::Checked;
 use crate::datum::{Datum, is_number};
+use crate::functions::holt_winters::Forecast;
 use crate::functions::math::Math;
-use crate::functions::transform::Transform;
+use crate::functions::transform::{self, Transform};
 use crate::functions::{self, Function, Kernel};
 use crate::predicate::Predicate;
 use crate::resolve::{Expanded, Reference, Schema, Table, converts};
@@ -42,14 +44,37 @@ pub(crate) enum Feed {
     Call(usize),
     /// What another such function gives.
     Transform(usize),
+    /// What a function apart gives.
+    Apart(usize),
 }
 
 /// A function over a sequence of points.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Applied {
     pub(crate) kernel: Transform,
-    /// Its unit (ns), or how many values are averaged.
-    pub(crate) parameter: i64,
+    pub(crate) parameter: transform::Parameter,
+    pub(crate) feed: Feed,
+    /// The type of its result.
+    pub(crate) result: FieldType,
+    /// Whether its type is known though no source has the field that it reads.
+    pub(crate) typed: bool,
+}
+
+/// What a function apart does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Points are made points, where they are rows of a bucket that has several, or themselves made apart.
+    Each(Transform, transform::Parameter),
+    /// The area under raw points, by a unit (ns). Whether the only row of a range without buckets lies at its beginning.
+    Integral(i64, bool),
+    /// A forecast.
+    Forecast(Forecast),
+}
+
+/// A function over a sequence whose rows have times of their own: what it reads is executed by itself, and its rows are put beside others.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Apart {
+    pub(crate) step: Step,
     pub(crate) feed: Feed,
     /// The type of its result.
     pub(crate) result: FieldType,
@@ -66,6 +91,8 @@ pub(crate) enum Variable {
     Reference(usize),
     /// A function over a sequence.
     Transform(usize),
+    /// A function apart.
+    Apart(usize),
 }
 
 /// One value column.
@@ -92,6 +119,10 @@ pub(crate) struct Plan {
     pub(crate) calls: Vec<Call>,
     /// Each behind those that it reads.
     pub(crate) transforms: Vec<Applied>,
+    /// Each behind those that it reads.
+    pub(crate) aparts: Vec<Apart>,
+    /// Whether it is a part of another one: then a lone selected point does not give the row its time.
+    pub(crate) is_part: bool,
     pub(crate) variables: Vec<Variable>,
     pub(crate) outputs: Vec<Output>,
     /// Names of all columns, time first.
@@ -126,6 +157,8 @@ impl Plan {
             references: Vec::new(),
             calls: Vec::new(),
             transforms: Vec::new(),
+            aparts: Vec::new(),
+            is_part: false,
             variables: Vec::new(),
             outputs: Vec::new(),
             columns: columns.into(),
@@ -140,10 +173,6 @@ impl Plan {
                     plan.output(beside, &beside.default_name(), true, scope)?;
                 }
             }
-        }
-        plan.check_fill(checked.has_calls)?;
-        if plan.is_stream() && !plan.calls.is_empty() {
-            return Err(QueryError::NotExecuted("functions over raw points beside aggregates".into()));
         }
         Ok(plan)
     }
@@ -188,6 +217,7 @@ impl Plan {
             Node::Input(at) => match self.variables.get(*at) {
                 Some(Variable::Call(at)) => Some(self.calls[*at].result),
                 Some(Variable::Transform(at)) => Some(self.transforms[*at].result),
+                Some(Variable::Apart(at)) => Some(self.aparts[*at].result),
                 Some(Variable::Reference(at)) => self.reference_type(*at),
                 None => self.reference_type(*at),
             },
@@ -208,23 +238,6 @@ impl Plan {
     /// The most buckets before the first one of the answer that a call is wanted in.
     pub(crate) fn lead(&self) -> u32 {
         self.calls.iter().map(|call| call.lead).max().unwrap_or(0)
-    }
-
-    /// InfluxDB puts the number of `fill(number)` even into string and boolean columns that are no calls; a column here has
-    /// one type.
-    fn check_fill(&self, calls: bool) -> Result<(), QueryError> {
-        let plain = |reference: usize| self.reference_type(reference).is_some_and(|plain| !is_number(plain));
-        let unfit = if calls {
-            self.variables.iter().any(|variable| matches!(variable, Variable::Reference(at) if plain(*at)))
-        } else {
-            (0..self.references.len()).any(plain)
-        };
-        match self.fill {
-            Fill::Integer(_) | Fill::Number(_) if unfit => {
-                Err(QueryError::NotExecuted("fill(number) beside a tag, string or boolean".into()))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// The type of a reference, if it has one.
@@ -253,6 +266,10 @@ impl Plan {
                         (Variable::Transform(at), applied.typed.then_some(applied.result))
                     }
                     Feed::Call(at) => (Variable::Call(at), self.is_typed(at).then_some(self.calls[at].result)),
+                    Feed::Apart(at) => {
+                        let apart = &self.aparts[at];
+                        (Variable::Apart(at), apart.typed.then_some(apart.result))
+                    }
                     Feed::Reference(at) => (Variable::Reference(at), None),
                 };
                 Ok((Node::Input(self.variable(variable)), result))
