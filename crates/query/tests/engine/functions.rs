@@ -36,3 +36,19 @@ fn the_best_points_pass_over_pages_that_have_none() {
     let all = pages("SELECT median(v) FROM m");
     assert!(few > 0 && few * 5 < all, "{few} pages of {all}");
 }
+
+/// InfluxDB gives them in an order of its own, which differs from run to run.
+#[test]
+fn areas_of_groups_come_in_order() {
+    let names = Stored(engine());
+    let line = |row: i64| format!("m,h=h{} v={} {}\n", row % 4, row % 4 * 2, row / 4 * 1_000_000_000);
+    write(&names.0, (0..12).map(line).collect());
+    write(&names.0, "m,h=h9 w=1 0\n".to_owned());
+    let groups = "[h0] 0 0;[h1] 0 4;[h2] 0 8;[h3] 0 12;";
+    for _ in 0..2 {
+        assert_eq!(ask(&names, "SELECT integral(v) FROM m GROUP BY h"), groups);
+        let both = ask(&names, "SELECT integral(v), count(v) FROM m GROUP BY h");
+        assert_eq!(both.matches('[').count(), 4, "{both}");
+        names.0.flush().unwrap();
+    }
+}
