@@ -4,16 +4,15 @@
 //! statement ends. They wait for room as writes do. DROP SHARD takes a shard out of the catalog, as the end of its policy
 //! would.
 
+use super::fate::Fate;
 use super::{NodeNames, context};
 use crate::catalog::CatalogError;
 use crate::node::{Gate, Inner};
 use crate::read::{ExecuteError, QueryRequest};
 use influxql::Statement;
 use model::TimeRange;
-use parking_lot::{Condvar, Mutex};
 use query::QueryError;
 use query::delete::{Doomed, Verb, doomed};
-use std::sync::Arc;
 use std::time::Duration;
 use storage::{Deletion, ErrorKind, ShardId, StorageError, TagCondition};
 
@@ -59,12 +58,9 @@ fn delete(inner: &Inner, database: &str, doomed: &Doomed) -> Result<(), ExecuteE
     }
 }
 
-/// Whether a delete has been made durable, once it is known.
-type Fate = Arc<(Mutex<Option<Result<(), StorageError>>>, Condvar)>;
-
 /// One attempt, inside the gate: shards cannot go between the look at the catalog and the engine.
 fn attempt(inner: &Inner, database: &str, doomed: &Doomed) -> Result<(), StorageError> {
-    let fate: Fate = Arc::default();
+    let fate = Fate::new();
     {
         let gate = inner.gate.read();
         if *gate == Gate::Shut {
@@ -76,23 +72,11 @@ fn attempt(inner: &Inner, database: &str, doomed: &Doomed) -> Result<(), Storage
         let named = policies.iter().filter(|policy| doomed.policy.as_ref().is_none_or(|name| *name == policy.name));
         let shards: Vec<ShardId> =
             named.flat_map(|policy| policy.spans_in(hull.unwrap_or(TimeRange::ALL))).map(|span| span.id).collect();
-        let told = fate.clone();
-        let done = Box::new(move |result| {
-            *told.0.lock() = Some(result);
-            told.1.notify_all();
-        });
-        inner.engine.delete(&shards, doomed.deletions.clone(), done)?;
+        inner.engine.delete(&shards, doomed.deletions.clone(), fate.teller())?;
     }
-    let mut known = fate.0.lock();
-    loop {
-        match known.take() {
-            Some(result) => {
-                inner.counted.forget();
-                return result;
-            }
-            None => fate.1.wait(&mut known),
-        }
-    }
+    let result = fate.wait();
+    inner.counted.forget();
+    result
 }
 
 fn drop_shard(inner: &Inner, id: ShardId) -> Result<(), ExecuteError> {

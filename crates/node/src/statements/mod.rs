@@ -1,10 +1,11 @@
 //! What each kind of statement does: queries over data go to `query`, the rest is done here on the catalog and the figures.
 //!
 //! `names` lets `query` see the catalog and the engine; `delete` deletes rows and drops shards; `into` writes
-//! what a SELECT answers, `qualify` puts in names that it leaves out; `policies` makes and changes databases and policies; `show` lists
+//! what a SELECT answers, `fate` waits for both, `qualify` puts in names that it leaves out; `policies` makes and changes databases and policies; `show` lists
 //! them, `users` and `services` do what is about users, continuous queries and subscriptions, `inspect` shows what goes on inside; `rows` turns lists into items. Answers stream into the sink in order.
 
 mod delete;
+mod fate;
 mod inspect;
 mod into;
 mod names;

@@ -6,7 +6,7 @@
 //! series; both add up.
 
 use super::cells::{Walk, Wanted};
-use super::{Job, check_cancel};
+use super::{Job, admit, check_cancel};
 use crate::QueryError;
 use crate::datum::Datum;
 use crate::functions::adding::Adding;
@@ -107,7 +107,7 @@ pub(super) fn take(
     let cells = walk.cells.calls.first().map_or(0, Vec::len);
     let _grant = job.take(Sweep::bytes(owners.len()).saturating_add(calls.len() * cells * 3 * size_of::<u64>()))?;
     let _stage = enter(trace, Stage::Reading);
-    let Some(sweep) = scan.sweep(shard, &|| check_cancel(job.context))? else { return Ok(None) };
+    let Some(sweep) = scan.sweep(shard, &|work| admit(job.context, work))? else { return Ok(None) };
     let figures = |&(call, field, kept): &(usize, usize, Kept)| Figures::new(job, (call, field, kept), cells);
     let mut figures: Vec<Figures> = calls.iter().map(figures).collect();
     let (mut stretches, mut places) = (Vec::new(), Vec::new());

@@ -5,6 +5,7 @@ use super::scan::Scan;
 use super::source::Opened;
 use super::stats::{Bounds, Stats};
 use model::TimeRange;
+use std::sync::Arc;
 
 /// Sources of one shard whose times no other source of it overlaps, taken over all series of the scan's measurement.
 #[derive(Clone, Debug)]
@@ -99,7 +100,12 @@ impl Scan<'_> {
 
     /// The sources of a shard that are read, ascending by slots.
     pub(super) fn left(&self, shard: usize) -> impl Iterator<Item = usize> {
+        self.read(shard).map(|(at, _)| at)
+    }
+
+    /// The same, opened.
+    pub(super) fn read(&self, shard: usize) -> impl Iterator<Item = (usize, &Arc<Opened>)> {
         let sources = self.by_shard.get(shard).cloned().unwrap_or_default();
-        sources.filter(|&at| self.opened[at].is_some())
+        sources.filter_map(|at| Some((at, self.opened[at].as_ref()?)))
     }
 }

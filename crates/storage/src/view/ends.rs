@@ -90,8 +90,7 @@ impl Scan<'_> {
             Some((known, place)) if *known == time => *place = None,
             _ => best = Some((time, end)),
         };
-        for source in self.by_shard.get(shard).cloned().unwrap_or_default() {
-            let Some(opened) = &self.opened[source] else { continue };
+        for (source, opened) in self.read(shard) {
             let Some(local) = self.set.local(source, series) else { continue };
             match &**opened {
                 Opened::Segment { directory, columns, .. } => {

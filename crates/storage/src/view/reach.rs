@@ -24,8 +24,7 @@ impl Scan<'_> {
             Opened::Segment { directory, .. } => directory.groups.iter().map(Group::total_rows).sum(),
             Opened::Run { run, table, .. } => run.tables[*table].times.len() as u64,
         };
-        let sources = self.by_shard.get(shard).cloned().unwrap_or_default();
-        sources.filter_map(|at| Some((self.ranges[at], rows(self.opened[at].as_deref()?)))).collect()
+        self.read(shard).map(|(at, opened)| (self.ranges[at], rows(opened))).collect()
     }
 
     /// Those of some series (numbers in the set) that may have a row in a range, ascending.
@@ -40,8 +39,7 @@ impl Scan<'_> {
     ) -> Result<Vec<usize>, StorageError> {
         let range = range.intersect(&self.range);
         let mut found = Vec::new();
-        for at in self.by_shard.get(shard).cloned().unwrap_or_default() {
-            let Some(opened) = self.opened[at].as_ref().filter(|_| self.ranges[at].overlaps(&range)) else { continue };
+        for (at, opened) in self.read(shard).filter(|(at, _)| self.ranges[*at].overlaps(&range)) {
             let locals = self.set.locals(at, &series);
             if !locals.is_empty() {
                 self.reach(opened, &locals, &range, &mut |local| found.extend(self.set.series_of(at, local)))?;

@@ -111,8 +111,7 @@ impl<'v> Scan<'v> {
         last_of: LastOf<'_>,
     ) -> Result<Vec<Cut>, StorageError> {
         let mut pieces = Vec::new();
-        for at in self.by_shard.get(shard).cloned().unwrap_or_default() {
-            let Some(opened) = self.opened[at].as_ref().filter(|_| self.ranges[at].overlaps(range)) else { continue };
+        for (at, opened) in self.read(shard).filter(|(at, _)| self.ranges[*at].overlaps(range)) {
             let Some(local) = self.set.local(at, series) else { continue };
             let from = pieces.len();
             self.pieces((opened, local), range, last_of, &mut pieces)?;

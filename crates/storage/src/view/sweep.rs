@@ -5,6 +5,7 @@
 //! series in a source do not lie behind those that it has in the sources before, the series is to be read *alone*, by its
 //! cuts; and so is one that has pages of its own, which have statistics. All others have each of their rows in one block, once.
 
+use super::Check;
 use super::scan::{Scan, clip};
 use super::series::Numbers;
 use super::source::{Opened, Piece, Place};
@@ -74,11 +75,7 @@ impl Scan<'_> {
     ///
     /// # Errors
     /// A file cannot be read or is damaged, or `check`, which is asked now and then, fails.
-    pub fn sweep<E: From<StorageError>>(
-        &self,
-        shard: usize,
-        check: &dyn Fn() -> Result<(), E>,
-    ) -> Result<Option<Sweep>, E> {
+    pub fn sweep<E: From<StorageError>>(&self, shard: usize, check: Check<'_, E>) -> Result<Option<Sweep>, E> {
         let sources: Vec<usize> = self.left(shard).collect();
         if sources.iter().any(|&at| self.set.inner.sources[at].deleted.is_some()) {
             return Ok(None);
@@ -105,12 +102,12 @@ impl Scan<'_> {
         &self,
         sources: &[usize],
         alone: &mut [bool],
-        check: &dyn Fn() -> Result<(), E>,
+        check: Check<'_, E>,
     ) -> Result<(), E> {
         let mut last = vec![i64::MIN; alone.len()];
         for &at in sources {
             self.each_block(at, &mut |block| {
-                check()?;
+                check(0)?;
                 for rows in block.rows {
                     let (first, end) = (block.times[rows.start as usize], block.times[rows.end as usize - 1]);
                     let (last, alone) = (&mut last[rows.series as usize], &mut alone[rows.series as usize]);

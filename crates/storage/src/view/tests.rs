@@ -221,7 +221,7 @@ fn read_swept(view: &View, fields: &[usize], range: TimeRange) -> Result<(Model,
     let set = view.series(b"cpu", &TagCondition::True)?;
     let scan = view.scan(&set, &scanned_fields(fields), range)?;
     let (mut model, mut swept) = (Model::new(), 0);
-    let sweep = scan.sweep(0, &|| Ok::<_, StorageError>(()))?.expect("nothing is deleted");
+    let sweep = scan.sweep(0, &|_| Ok::<_, StorageError>(()))?.expect("nothing is deleted");
     scan.blocks(0, &sweep, &mut |block| {
         for (at, &field) in fields.iter().enumerate() {
             let Some(column) = block.column(at, TYPES[field])? else { continue };

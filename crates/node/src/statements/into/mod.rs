@@ -7,6 +7,7 @@
 
 mod points;
 
+use super::fate::Fate;
 use super::qualify::Names;
 use super::{NodeNames, context};
 use crate::node::Inner;
@@ -14,11 +15,9 @@ use crate::read::{ExecuteError, QueryRequest};
 use crate::write::{self, Undecoded, Write, WriteError, WriteTarget};
 use influxql::ast::{Expr, Field, Select, Target};
 use model::{Column, FieldType, Frame, FrameColumn, Header, Item, KeyError, KeyText, Many, Value};
-use parking_lot::{Condvar, Mutex};
 use points::{Points, Took};
 use query::{Context, QueryError, Sink};
 use std::ops::{ControlFlow, Range};
-use std::sync::Arc;
 
 /// Points of one batch; InfluxDB has as many.
 const ROWS: usize = 10_000;
@@ -56,9 +55,6 @@ fn tell(written: u64, sink: &mut dyn Sink) -> ControlFlow<()> {
     let columns = vec![FrameColumn::Times(vec![0]), FrameColumn::Values(count)];
     sink.item(Item::Rows(Frame { rows: 1, columns }))
 }
-
-/// Whether points have been made durable, once it is known.
-type Fate = Arc<(Mutex<Option<Result<(), WriteError>>>, Condvar)>;
 
 /// Takes the rows of the query and writes them.
 struct Writer<'a> {
@@ -134,23 +130,11 @@ impl<'a> Writer<'a> {
         let batch = std::mem::take(&mut self.points).into_batch();
         let database = self.target.database.as_deref().unwrap_or_default();
         let target = WriteTarget { database, policy: self.target.retention_policy.as_deref() };
-        let fate: Fate = Arc::default();
-        let told = fate.clone();
-        let done = Box::new(move |result| {
-            *told.0.lock() = Some(result);
-            told.1.notify_all();
-        });
-        let write = Write::new(batch, &AsWritten, Undecoded::nothing(), done);
+        let fate = Fate::new();
+        let write = Write::new(batch, &AsWritten, Undecoded::nothing(), fate.teller());
         let partial = write::write(self.inner, &target, write, true).unwrap_or(Err(WriteError::Closed));
         let partial = partial.map_err(failure)?;
-        let mut known = fate.0.lock();
-        let result = loop {
-            match known.take() {
-                Some(result) => break result,
-                None => fate.1.wait(&mut known),
-            }
-        };
-        result.map_err(failure)?;
+        fate.wait().map_err(failure)?;
         if let Some(text) = partial {
             return Err(ExecuteError::Invalid(text));
         }

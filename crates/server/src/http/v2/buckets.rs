@@ -1,6 +1,6 @@
 //! `/api/v2/buckets`: retention policies as buckets.
 
-use super::{Refusal, authorize, body, parts_of, run};
+use super::{Refusal, authorize, body, find, parts_of, run};
 use crate::encode::push_string;
 use crate::http::body::{ReadBody, read};
 use crate::http::parameters::Parameters;
@@ -84,10 +84,6 @@ async fn members(
     let type_name = if parts.method == Method::POST { "BucketsBody" } else { "BucketUpdate" };
     let refuse = |text| reply::error(StatusCode::BAD_REQUEST, &format!("{what} - cannot parse request body: {text}"));
     body::object(&bytes, type_name).map_err(refuse)
-}
-
-fn find(shared: &Shared, database: &str, policy: &str) -> Option<PolicyInfo> {
-    shared.node.policies().into_iter().find(|found| found.database == database && found.name == policy)
 }
 
 /// A bucket as it is shown, its members in InfluxDB's order. Policies have no description, no organisation and no instants of their own.

@@ -1,6 +1,6 @@
 //! `POST /api/v2/delete`: rows between two instants that a predicate names.
 
-use super::{body, parts_of, run};
+use super::{body, find, parts_of, run};
 use crate::http::body::{ReadBody, read};
 use crate::http::parameters::Parameters;
 use crate::http::router::body_error;
@@ -18,7 +18,7 @@ pub(crate) async fn serve(shared: &Arc<Shared>, user: Option<String>, request: R
         Ok(bucket) => bucket,
         Err(text) => return reply::error(StatusCode::NOT_FOUND, &format!("delete - bucket: {text}")),
     };
-    if let Err(text) = find(shared, database, policy) {
+    if let Err(text) = check_bucket(shared, database, policy) {
         return reply::error(StatusCode::NOT_FOUND, &format!("delete - {text}"));
     }
     let ReadBody { bytes, grant: _grant } = match read(shared, &parts.headers, incoming).await {
@@ -39,15 +39,15 @@ pub(crate) async fn serve(shared: &Arc<Shared>, user: Option<String>, request: R
 }
 
 /// Whether there is the bucket.
-fn find(shared: &Shared, database: &str, policy: Option<&str>) -> Result<(), String> {
+fn check_bucket(shared: &Shared, database: &str, policy: Option<&str>) -> Result<(), String> {
     if !shared.node.databases().iter().any(|name| name == database) {
         return Err(format!("database not found: \"{database}\""));
     }
-    let Some(policy) = policy else { return Ok(()) };
-    let is_it = |known: &node::PolicyInfo| known.database == database && known.name == policy;
-    match shared.node.policies().iter().any(is_it) {
-        true => Ok(()),
-        false => Err(format!("retention policy not found in \"{database}\": \"{policy}\"")),
+    match policy {
+        Some(policy) if find(shared, database, policy).is_none() => {
+            Err(format!("retention policy not found in \"{database}\": \"{policy}\""))
+        }
+        _ => Ok(()),
     }
 }
 

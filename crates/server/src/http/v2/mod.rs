@@ -12,7 +12,7 @@ pub(super) use delete::serve as delete;
 
 use super::Shared;
 use hyper::StatusCode;
-use node::{ExecuteError, QueryRequest, Sink, Statement};
+use node::{ExecuteError, PolicyInfo, QueryRequest, Sink, Statement};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -38,6 +38,11 @@ impl Sink for Nothing {
     fn item(&mut self, _: model::Item) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
+}
+
+/// The policy that a bucket is, if it is there.
+fn find(shared: &Shared, database: &str, policy: &str) -> Option<PolicyInfo> {
+    shared.node.policies().into_iter().find(|found| found.database == database && found.name == policy)
 }
 
 /// Status and text of a request that is refused.
