@@ -122,16 +122,19 @@ async fn logged(
     }
     if let Some((method, path, db)) = log {
         let took_us = shared.node.monotonic().saturating_sub(started).as_micros();
-        let status = status.as_u16();
         let header = |name: &str| reply.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let (error, id) = (header("x-influxdb-error"), header("request-id"));
+        let error = header("x-influxdb-error");
         // A statement that cannot be parsed may have a password where it is not sought.
-        let error = if error.starts_with(UNPARSED) { UNPARSED } else { error };
-        if error.is_empty() {
-            info!(target: "http", %client, %db, took_us, "{method} {path} {status}");
-        } else {
-            warn!(target: "http", %client, %db, took_us, %id, %error, "{method} {path} {status}");
-        }
+        let error = if error.starts_with(UNPARSED) { UNPARSED } else { error }.to_owned();
+        let (status, id) = (status.as_u16(), header("request-id").to_owned());
+        // A task of its own, which this thread turns to when the answer has been sent: no client waits for the line.
+        tokio::spawn(async move {
+            if error.is_empty() {
+                info!(target: "http", %client, %db, took_us, "{method} {path} {status}");
+            } else {
+                warn!(target: "http", %client, %db, took_us, %id, %error, "{method} {path} {status}");
+            }
+        });
     }
     reply
 }

@@ -58,6 +58,8 @@ pub(crate) struct Emitter<'g> {
     pub(super) running: Vec<Running>,
     /// What these keep from the beginning.
     _machines: Grant,
+    /// What these keep of the values that passed.
+    pub(super) windows: Grant,
     /// Calls that are columns of their own, or parts of them; others only feed such functions.
     shown: Vec<usize>,
     /// The functions over sequences of which that is true.
@@ -157,6 +159,7 @@ impl<'g> Emitter<'g> {
             own_time: job.checked.windows.interval == 0 && Wanted::new(job).point.is_some(),
             running,
             _machines: machines,
+            windows: job.take(0)?,
             shown: stream::shown(job, job.plan.calls.len(), Variable::Call),
             shown_made: stream::shown(job, job.plan.transforms.len(), Variable::Transform),
         })
@@ -493,6 +496,7 @@ impl<'g> Emitter<'g> {
             }
             if step % STEPS as u64 == 0 {
                 job.check_cancel()?;
+                self.charge_windows()?;
             }
             let index = if job.checked.ascending {
                 first.wrapping_add_unsigned(step)
@@ -527,6 +531,7 @@ impl<'g> Emitter<'g> {
     /// Hands the rows over.
     pub(crate) fn flush(&mut self, job: &Job<'_>, group: &Group, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
         let _stage = job.making_rows();
+        self.charge_windows()?;
         let rows = self.times.len();
         if rows == 0 {
             return Ok(Flow::Continue);

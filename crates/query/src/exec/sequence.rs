@@ -142,7 +142,7 @@ impl Walk<'_, '_, '_> {
             let part = next..rows.end.min(next + self.most - waiting);
             next = part.end;
             self.rest = self.rest.saturating_sub(part.len());
-            self.emitter.take_points(self.job, times, part, &|reference| columns[reference].as_deref());
+            self.emitter.take_points(self.job, times, part, &|reference| columns[reference].as_deref())?;
             drop(stage);
             if self.emitter.waiting() >= self.most
                 && let Flow::Stop = self.emitter.flush(self.job, self.group, sink)?

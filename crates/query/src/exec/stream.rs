@@ -74,8 +74,7 @@ impl Emitter<'_> {
             if job.plan.transforms.len() == 1 || times.windows(2).all(|pair| pair[0] != pair[1]) {
                 let column = |vector: &Vector| (vector.rows() > 0).then(|| vector.take(rows).into_column());
                 let columns: Vec<Option<Column>> = vectors.iter().map(column).collect();
-                self.take_points(job, &times, 0..times.len(), &|reference| columns[reference].as_ref());
-                return Ok(());
+                return self.take_points(job, &times, 0..times.len(), &|reference| columns[reference].as_ref());
             }
         }
         for same in rows.chunk_by(|&left, &right| times[left as usize] == times[right as usize]) {
@@ -109,7 +108,7 @@ impl Emitter<'_> {
         times: &[i64],
         rows: Range<usize>,
         column: &dyn Fn(usize) -> Option<&'c Column>,
-    ) {
+    ) -> Result<(), QueryError> {
         let times = &times[rows.clone()];
         let mut given: Vec<Given> = Vec::with_capacity(self.running.len());
         for (applied, running) in job.plan.transforms.iter().zip(&mut self.running) {
@@ -120,6 +119,13 @@ impl Emitter<'_> {
         let made = |variable: &Variable| if let Variable::Transform(at) = variable { Some(*at) } else { None };
         let shown: Vec<usize> = job.plan.variables.iter().filter_map(made).collect();
         self.push_given(times, given, &shown);
+        self.charge_windows()
+    }
+
+    /// Charges what the functions keep of the values that passed.
+    pub(super) fn charge_windows(&mut self) -> Result<(), QueryError> {
+        let bytes = self.running.iter().map(Running::window_bytes).sum::<usize>();
+        self.windows.resize(bytes as u64).map_err(|error| QueryError::Memory(error.to_string()))
     }
 
     /// Makes room for so many rows.

@@ -487,6 +487,16 @@ impl Running {
         }
     }
 
+    /// Memory of the values that it keeps by now (bytes).
+    pub(crate) fn window_bytes(&self) -> usize {
+        match &self.known {
+            Known::Nothing => 0,
+            Known::Float(memory) => memory.window.capacity() * size_of::<f64>(),
+            Known::Integer(memory) => memory.window.capacity() * size_of::<i64>(),
+            Known::Unsigned(memory) => memory.window.capacity() * size_of::<u64>(),
+        }
+    }
+
     /// Takes the next point.
     pub(crate) fn step(&mut self, time: i64, value: Value<'_>) -> Option<Datum> {
         let (rule, known) = (self.rule, &mut self.known);

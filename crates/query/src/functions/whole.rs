@@ -74,7 +74,8 @@ impl Machine {
                 let buckets = forecast.buckets(points).map_or(0, |buckets| buckets.saturating_add(forecast.ahead));
                 points.capacity() * size_of::<(i64, f64)>() + buckets.saturating_mul(4 * size_of::<f64>())
             }
-            Self::Each(_) | Self::Area(_) => 0,
+            Self::Each(running) => running.window_bytes(),
+            Self::Area(_) => 0,
         }
     }
 

@@ -159,3 +159,20 @@ fn rows_of_a_subquery_are_charged_to_the_query() {
     let deep = (0..40).fold("m".to_owned(), |inner, _| format!("(SELECT v FROM {inner})"));
     assert!(matches!(count(&names, &format!("SELECT v FROM {deep}"), 1 << 30), Err(QueryError::NotExecuted(_))));
 }
+
+#[test]
+fn values_that_a_moving_average_keeps_are_charged_to_the_query() {
+    const MIB: u64 = 1 << 20;
+    let names = Stored(engine());
+    write(&names.0, (0..400_000).map(|row| format!("m,host=h v={row}i {row}\n")).collect());
+    let few = "SELECT moving_average(v, 2) FROM m LIMIT 10";
+    let many = "SELECT moving_average(v, 399990) FROM m";
+    let filled = "SELECT moving_average(max(v), 900000) FROM m WHERE time < 1ms GROUP BY time(1ns) fill(0) LIMIT 10";
+    for _ in 0..2 {
+        assert_eq!(count(&names, many, 256 * MIB).unwrap(), 11);
+        assert!(matches!(count(&names, many, 3 * MIB), Err(QueryError::Memory(_))));
+        assert!(matches!(count(&names, filled, 8 * MIB), Err(QueryError::Memory(_))));
+        names.0.flush().unwrap();
+    }
+    assert_eq!(count(&names, few, 3 * MIB).unwrap(), 10);
+}
