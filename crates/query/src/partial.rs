@@ -10,6 +10,7 @@ use crate::datum::Datum;
 use crate::functions::collecting::{Collected, Collecting};
 use crate::functions::many::{Listed, Many, Seen};
 use crate::functions::ranked::Ranked;
+use crate::functions::sketch::Sketch;
 use crate::functions::{Function, Kernel, Parameter, adding, selecting};
 use model::{FieldType, Value, Values};
 use std::ops::Range;
@@ -35,6 +36,8 @@ pub(crate) enum Partial {
     Collected(Box<Collected>),
     /// The different values.
     Seen(Box<Seen>),
+    /// A sketch of the different values.
+    Sketch(Box<Sketch>),
     /// The best points.
     Ranked(Box<Ranked>),
     /// Finished: the result.
@@ -82,6 +85,7 @@ impl Partial {
             (Kernel::Collecting(Collecting::CountDistinct) | Kernel::Many(Many::Distinct), _) => {
                 Some(Partial::Seen(Box::new(Seen::new(field_type, ascending))))
             }
+            (Kernel::Sketch, _) => Some(Partial::Sketch(Box::default())),
             (Kernel::Collecting(_), _) => Some(Partial::Collected(Box::new(Collected::new(field_type, extra)))),
             (Kernel::Many(Many::Top | Many::Bottom | Many::Sample), Parameter::Count(most)) => {
                 Some(Partial::Ranked(Box::new(Ranked::new(most))))
@@ -112,6 +116,7 @@ impl Partial {
             }
             (Partial::Collected(values), Partial::Collected(more)) => values.merge(&more),
             (Partial::Seen(values), Partial::Seen(more)) => values.merge(&more),
+            (Partial::Sketch(sketch), Partial::Sketch(more)) => sketch.merge(*more),
             (Partial::Ranked(points), Partial::Ranked(more)) => points.merge(*more),
             // Pieces of knowledge of two functions never meet.
             _ => {}
@@ -131,6 +136,7 @@ impl Partial {
         match self {
             Partial::Collected(values) => values.bytes(),
             Partial::Seen(values) => values.bytes(),
+            Partial::Sketch(sketch) => sketch.bytes(),
             Partial::Ranked(points) => points.bytes(),
             Partial::Point(point) => point.text_bytes(),
             Partial::Value(Datum::String(text)) => text.len(),
@@ -144,6 +150,7 @@ impl Partial {
     pub(crate) fn bytes_to_finish(&self) -> usize {
         match self {
             Partial::Collected(values) => values.bytes_to_finish(),
+            Partial::Sketch(sketch) => sketch.bytes_to_finish(),
             Partial::Ranked(points) => points.bytes_to_finish(),
             // What is made of different values takes the place of their table.
             _ => 0,
@@ -164,6 +171,7 @@ impl Partial {
             Partial::Collected(values) => values.finish(function, ascending, check)?,
             Partial::Seen(values) if function.entry.kernel == Kernel::Many(Many::Distinct) => values.finish(check)?,
             Partial::Seen(values) => Partial::Count(values.len() as u64),
+            Partial::Sketch(sketch) => sketch.finish(),
             Partial::Ranked(points) => points.finish(ascending),
             other => other,
         };
@@ -185,6 +193,7 @@ impl Partial {
             Partial::Spread(min, max) => adding::spread(min, max)?,
             Partial::Point(point) => point.value.value(),
             Partial::Empty | Partial::Collected(_) | Partial::Seen(_) | Partial::Ranked(_) => return None,
+            Partial::Sketch(_) => return None,
             Partial::Points(_) | Partial::Listed(_) => return None,
         })
     }

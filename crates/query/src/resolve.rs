@@ -303,7 +303,7 @@ fn expand_call(
     let prefix = field.name();
     for (field_name, field_type) in &schema.fields {
         if schema.hidden.contains(field_name)
-            || !entry.accepts(*field_type)
+            || !entry.expands(*field_type)
             || pattern.as_ref().is_some_and(|pattern| !pattern.matches(field_name))
         {
             continue;

@@ -21,7 +21,6 @@ pub(super) struct Found {
     pub(super) distinct: bool,
     /// The name of `top` or `bottom`, if it is called.
     pub(super) top: Option<String>,
-    pub(super) not_executed: Option<String>,
     /// How many buckets before the first one functions over sequences read at most.
     pub(super) depth: u32,
     /// How many buckets before the first one SELECTs that are sources may read.
@@ -151,9 +150,6 @@ pub(super) fn check_expr(expr: &Expr, wildcards: bool, found: &mut Found) -> Res
 
 fn check_call(name: &str, args: &[Expr], wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
     let Some(entry) = functions::named(name) else { return invalid(format!("undefined function {name}()")) };
-    if !entry.is_executed() {
-        found.not_executed.get_or_insert_with(|| format!("function {name}()"));
-    }
     if let Arguments::Expressions(expected) = entry.arguments {
         check_count(name, args, expected)?;
         return args.iter().filter(|arg| !is_argument(arg)).try_for_each(|arg| check_expr(arg, wildcards, found));
@@ -213,6 +209,13 @@ fn check_arguments(entry: &Entry, args: &[Expr], wildcards: bool, found: &mut Fo
             check_unit(args.get(1), |_| "second argument must be a duration".to_owned())?;
             check_symbol(name, &args[0], wildcards, found)
         }
+        Arguments::FieldOrAnyCall => {
+            check_count(name, args, 1)?;
+            match &args[0] {
+                Expr::Call { name: inner, args } => check_call(inner, args, wildcards, found),
+                other => check_symbol(name, other, wildcards, found),
+            }
+        }
         Arguments::CallAndForecast => check_forecast(entry, args, wildcards, found),
         Arguments::FieldOrCall => {
             check_count(name, args, 1)?;
@@ -233,8 +236,6 @@ fn check_arguments(entry: &Entry, args: &[Expr], wildcards: bool, found: &mut Fo
         }
         Arguments::FieldsAndCount => check_ranked(name, args, found),
         Arguments::Expressions(expected) => check_count(name, args, expected),
-        Arguments::Between(least, most) if least == most => check_count(name, args, least),
-        Arguments::Between(least, most) => check_between(name, args, least, most),
     }
 }
 

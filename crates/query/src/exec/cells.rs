@@ -156,6 +156,8 @@ pub(super) struct Walk<'j, 'a> {
     pub(super) wanted: &'j Wanted,
     pub(super) cells: Cells,
     end: End,
+    /// The shard and series that is read.
+    pub(super) source: u64,
     /// The calls of this walk.
     pub(super) all: Arc<[usize]>,
 }
@@ -192,7 +194,7 @@ fn walk(
     cells: Cells,
 ) -> Result<Cells, QueryError> {
     let end = deciding_end(job, &chunk, &calls);
-    let mut walk = Walk { job, chunk, wanted, cells, end, all: calls };
+    let mut walk = Walk { job, chunk, wanted, cells, end, source: 0, all: calls };
     let sweeps = sweep::pays(job, &walk.all, wanted, groups.iter().map(|group| group.series.len()).sum());
     let owners = sweeps.then(|| owners(job, groups)).transpose()?;
     let mut members = if sweeps { Vec::new() } else { members(groups) };
@@ -289,6 +291,7 @@ impl Walk<'_, '_> {
 
     fn series(&mut self, scan: &mut Scan<'_>, shard: usize, series: usize, group: usize) -> Result<(), QueryError> {
         self.job.check_cancel()?;
+        self.source = (shard as u64) << 40 | series as u64;
         let tags = if self.needs_tags() { self.job.set.tags(series) } else { TagSet::default() };
         let job = self.job;
         let filter = job.filter_of(&tags);

@@ -230,6 +230,7 @@ impl Fed<'_, '_, '_> {
                 let whole = if at_start && start != i64::MIN { start } else { 0 };
                 Machine::Area(Integral::new(unit, checked.windows, whole))
             }
+            Step::Count => Machine::Count,
             Step::Forecast(forecast) => Machine::Forecast(forecast, Vec::new()),
         }
     }
@@ -304,25 +305,13 @@ impl Sink for Fed<'_, '_, '_> {
     }
 }
 
-/// Where the walk through the rows of a part stands.
-struct Place<'r> {
-    rows: &'r Rows,
-    variables: &'r [usize],
-    next: usize,
-}
-
 /// Puts the rows of a group together.
 fn join(job: &Job<'_>, group: &Group, parts: &[(Rows, &[usize])], sink: &mut dyn Sink) -> Result<Flow, QueryError> {
-    let mut places: Vec<Place<'_>> = parts.iter().map(|(rows, variables)| Place { rows, variables, next: 0 }).collect();
-    let mut joined = Joined::new(job);
+    let mut joined = Joined::new(job, parts);
     let mut opened = false;
-    while joined.left > 0 {
-        let first = |left: i64, right: i64| if job.checked.ascending { left.min(right) } else { left.max(right) };
-        let next = places.iter().filter_map(|place| place.rows.times.get(place.next).copied()).reduce(first);
-        if let Some(time) = next {
-            joined.push(time, &mut places);
-        }
-        if joined.times.len() < ROWS && next.is_some() && joined.left > 0 {
+    loop {
+        let more = joined.advance(job.checked.ascending);
+        if more && joined.times.len() < ROWS {
             continue;
         }
         if !joined.times.is_empty() && !opened {
@@ -334,17 +323,23 @@ fn join(job: &Job<'_>, group: &Group, parts: &[(Rows, &[usize])], sink: &mut dyn
         if let Flow::Stop = joined.flush(job, sink)? {
             return Ok(Flow::Stop);
         }
-        if next.is_none() {
-            break;
+        if !more {
+            return Ok(Flow::Continue);
         }
     }
-    Ok(Flow::Continue)
 }
 
+/// The row of a part that has none at a time.
+const NONE: u32 = u32::MAX;
+
 /// Rows put together that wait to be handed over.
-struct Joined {
+struct Joined<'r> {
+    parts: &'r [(Rows, &'r [usize])],
+    /// For each part the next row, and the rows that stand in those that wait.
+    next: Vec<usize>,
+    rows: Vec<Vec<u32>>,
     times: Vec<i64>,
-    variables: Vec<Vector>,
+    types: Vec<FieldType>,
     /// What fills each variable: a number, if `fill` says one, and the value of the row before, if it says so.
     number: Vec<Option<Datum>>,
     carried: Option<Vec<Option<Datum>>>,
@@ -352,8 +347,8 @@ struct Joined {
     left: u64,
 }
 
-impl Joined {
-    fn new(job: &Job<'_>) -> Self {
+impl<'r> Joined<'r> {
+    fn new(job: &Job<'_>, parts: &'r [(Rows, &'r [usize])]) -> Self {
         let plan = job.plan;
         let types: Vec<FieldType> = plan.variables.iter().map(|&variable| variable_type(job, variable)).collect();
         let number = match plan.fill {
@@ -371,40 +366,62 @@ impl Joined {
             number.as_ref().filter(|_| typed(variable)).and_then(|number| fill_value(number, field_type))
         });
         Self {
+            parts,
+            next: vec![0; parts.len()],
+            rows: vec![Vec::new(); parts.len()],
             times: Vec::new(),
             number: fills.collect(),
             carried: (plan.fill == Fill::Previous).then(|| vec![None; types.len()]),
-            variables: types.into_iter().map(Vector::new).collect(),
+            types,
             skip: job.select.offset,
             left: if job.select.limit == 0 { u64::MAX } else { job.select.limit },
         }
     }
 
-    /// The row of a time, from the parts that have one.
-    fn push(&mut self, time: i64, places: &mut [Place<'_>]) {
+    /// Puts the next row together; whether there was one that is wanted.
+    fn advance(&mut self, ascending: bool) -> bool {
+        let first = |left: i64, right: i64| if ascending { left.min(right) } else { left.max(right) };
+        let heads = self.parts.iter().zip(&self.next).filter_map(|((rows, _), &next)| rows.times.get(next).copied());
+        let Some(time) = heads.reduce(first).filter(|_| self.left > 0) else { return false };
         let shown = self.skip == 0;
-        let mut found = vec![None; self.variables.len()];
-        for place in places.iter_mut().filter(|place| place.rows.times.get(place.next) == Some(&time)) {
-            for (column, &variable) in place.rows.columns.iter().zip(place.variables) {
-                found[variable] = column.get(place.next);
+        for (((rows, _), next), shown_rows) in self.parts.iter().zip(&mut self.next).zip(&mut self.rows) {
+            let has = rows.times.get(*next) == Some(&time);
+            if shown {
+                shown_rows.push(if has { u32::try_from(*next).unwrap_or(NONE) } else { NONE });
             }
-            place.next += 1;
+            *next += usize::from(has);
         }
-        if !shown {
+        if shown {
+            self.left -= 1;
+            self.times.push(time);
+        } else {
             self.skip -= 1;
-            return;
         }
-        self.left -= 1;
-        self.times.push(time);
-        for (at, value) in found.into_iter().enumerate() {
-            let carried = self.carried.as_ref().and_then(|carried| carried[at].as_ref());
-            let value = value.or_else(|| self.number[at].as_ref().or(carried).map(Datum::value));
-            self.variables[at].push(value);
-            let kept = value.map(Datum::from);
-            if let Some(carried) = &mut self.carried {
-                carried[at] = kept;
+        true
+    }
+
+    /// The column of a variable, filled.
+    fn column(&mut self, variable: usize) -> Vector {
+        let found = self.parts.iter().zip(&self.rows).find_map(|((part, variables), rows)| {
+            let at = variables.iter().position(|&known| known == variable)?;
+            Some((&part.columns[at], rows))
+        });
+        let mut column = Vector::new(self.types[variable]);
+        let number = self.number[variable].as_ref();
+        let mut before = self.carried.as_ref().and_then(|carried| carried[variable].clone());
+        for row in 0..self.times.len() {
+            let value =
+                found.and_then(|(part, rows)| if rows[row] == NONE { None } else { part.get(rows[row] as usize) });
+            let carried = if self.carried.is_some() { before.as_ref() } else { None };
+            column.push(value.or_else(|| number.or(carried).map(Datum::value)));
+            if let (Some(value), true) = (value, self.carried.is_some()) {
+                before = Some(value.into());
             }
         }
+        if let Some(carried) = &mut self.carried {
+            carried[variable] = before;
+        }
+        column
     }
 
     fn flush(&mut self, job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
@@ -414,18 +431,17 @@ impl Joined {
             return Ok(Flow::Continue);
         }
         job.check_cancel()?;
-        let bytes: usize = self.variables.iter().map(|variable| variable.values.bytes()).sum();
+        let variables: Vec<Vector> = (0..self.types.len()).map(|variable| self.column(variable)).collect();
+        let bytes: usize = variables.iter().map(|variable| variable.values.bytes()).sum();
         let _grant = job.take(2 * bytes)?;
         let mut outputs = Vec::with_capacity(job.plan.outputs.len());
         for output in &job.plan.outputs {
             let operand = evaluate(&output.node, rows, &mut |input| {
-                Ok::<_, QueryError>(Operand::Rows(Cow::Borrowed(&self.variables[input])))
+                Ok::<_, QueryError>(Operand::Rows(Cow::Borrowed(&variables[input])))
             })?;
             outputs.push(Made::Vector(operand.into_vector(rows, output.field_type).without_nan()));
         }
-        for variable in &mut self.variables {
-            *variable = Vector::new(variable.values.field_type());
-        }
+        self.rows.iter_mut().for_each(Vec::clear);
         give_in_frames(job, std::mem::take(&mut self.times), outputs, sink)
     }
 }

@@ -51,6 +51,7 @@ impl Walk<'_, '_> {
                     append_extra(reader, reference, positions.clone().map(row), vector)?;
                 }
             }
+            Partial::Sketch(sketch) => sketch.insert(values, positions, self.source),
             Partial::Seen(seen) => seen.insert(values, positions, time),
             Partial::Ranked(ranked) => {
                 let beside = Beside { reader, references: extra, columns: vec![OnceCell::new(); extra.len()] };

@@ -17,6 +17,7 @@ pub mod many;
 pub mod math;
 pub(crate) mod ranked;
 pub mod selecting;
+pub(crate) mod sketch;
 pub mod technical;
 pub mod transform;
 pub mod whole;
@@ -41,6 +42,8 @@ pub enum Kernel {
     Selecting(Selecting),
     /// Every value is needed.
     Collecting(Collecting),
+    /// The different values are sketched.
+    Sketch,
     /// A bucket gives several rows.
     Many(Many),
     /// Points, one after the other, are made points.
@@ -49,8 +52,6 @@ pub enum Kernel {
     Math(Math),
     /// A sequence is made another one as a whole.
     Whole(Whole),
-    /// Any other function that is not executed yet.
-    Later,
 }
 
 /// Which field types a function takes.
@@ -60,6 +61,8 @@ pub enum Takes {
     Numbers,
     /// Numbers and booleans.
     NumbersAndBooleans,
+    /// Strings.
+    Strings,
     /// Every type.
     All,
 }
@@ -73,6 +76,10 @@ pub enum Gives {
     Integer,
     /// Always floats.
     Float,
+    /// Always unsigned integers.
+    Unsigned,
+    /// Always strings.
+    String,
 }
 
 /// What stands between a function's parentheses.
@@ -86,6 +93,8 @@ pub enum Arguments {
     OneField,
     /// A field, and a number.
     FieldAndPercent,
+    /// A field or any call.
+    FieldOrAnyCall,
     /// A field, and how many.
     FieldAndCount,
     /// A field, and perhaps a duration.
@@ -104,8 +113,6 @@ pub enum Arguments {
     FieldOrCallAndPeriod,
     /// Expressions, this many.
     Expressions(usize),
-    /// From so many arguments to so many, of which nothing more is checked.
-    Between(usize, usize),
 }
 
 /// One function.
@@ -145,10 +152,6 @@ const fn technical(name: &'static str, kernel: Technical, doc: &'static str) -> 
     entry(name, kernel, Takes::Numbers, Gives::Float, Arguments::FieldOrCallAndPeriod, doc)
 }
 
-const fn later(name: &'static str, takes: Takes, arguments: (usize, usize), doc: &'static str) -> Entry {
-    entry(name, Kernel::Later, takes, Gives::Float, Arguments::Between(arguments.0, arguments.1), doc)
-}
-
 /// The name of the entry that `count(distinct(f))` stands for; no function can be called so.
 pub const COUNT_DISTINCT: &str = "count(distinct)";
 
@@ -165,11 +168,11 @@ pub(crate) const FIRST: Entry = entry(
 /// Every function.
 pub const FUNCTIONS: &[Entry] = {
     use Arguments::{
-        CallAndForecast, Field, FieldAndCount, FieldAndPercent, FieldAndUnit, FieldOrCall, FieldOrCallAndCount,
-        FieldOrCallAndUnit, FieldOrDistinct, FieldsAndCount, OneField,
+        CallAndForecast, Field, FieldAndCount, FieldAndPercent, FieldAndUnit, FieldOrAnyCall, FieldOrCall,
+        FieldOrCallAndCount, FieldOrCallAndUnit, FieldOrDistinct, FieldsAndCount, OneField,
     };
-    use Gives::{Float, Integer, Same};
-    use Takes::{All, Numbers, NumbersAndBooleans};
+    use Gives::{Float, Integer, Same, String, Unsigned};
+    use Takes::{All, Numbers, NumbersAndBooleans, Strings};
     &[
         entry("count", Kernel::Adding(Adding::Count), All, Integer, FieldOrDistinct, "Number of values."),
         entry("sum", Kernel::Adding(Adding::Sum), Numbers, Same, Field, "Sum; integers wrap."),
@@ -217,8 +220,15 @@ pub const FUNCTIONS: &[Entry] = {
         entry("bottom", Kernel::Many(Many::Bottom), Numbers, Same, FieldsAndCount, "The N least values."),
         entry("sample", Kernel::Many(Many::Sample), All, Same, FieldAndCount, "N values at random."),
         entry("integral", Kernel::Whole(Whole::Integral), Numbers, Float, FieldAndUnit, "The area under the values."),
-        later("sum_hll", All, (1, 1), "A sketch of the different values."),
-        later("count_hll", All, (1, 1), "How many different values a sketch saw."),
+        entry("sum_hll", Kernel::Sketch, All, String, Field, "A sketch of the different values."),
+        entry(
+            "count_hll",
+            Kernel::Whole(Whole::CountSketch),
+            Strings,
+            Unsigned,
+            FieldOrAnyCall,
+            "How many different values a sketch saw.",
+        ),
         entry(
             "derivative",
             Kernel::Transform(Transform::Derivative),
@@ -331,12 +341,6 @@ pub fn named(name: &str) -> Option<&'static Entry> {
 }
 
 impl Entry {
-    /// Whether it is executed.
-    #[must_use]
-    pub fn is_executed(&self) -> bool {
-        !matches!(self.kernel, Kernel::Later)
-    }
-
     /// Whether it returns stored points, so that their other columns may stand beside it.
     #[must_use]
     pub fn is_selector(&self) -> bool {
@@ -372,7 +376,17 @@ impl Entry {
         match self.takes {
             Takes::Numbers => is_number(field_type),
             Takes::NumbersAndBooleans => is_number(field_type) || field_type == FieldType::Boolean,
+            Takes::Strings => field_type == FieldType::String,
             Takes::All => true,
+        }
+    }
+
+    /// Whether a wildcard stands for fields of a type.
+    #[must_use]
+    pub fn expands(&self, field_type: FieldType) -> bool {
+        match self.kernel {
+            Kernel::Sketch | Kernel::Whole(Whole::CountSketch) => is_number(field_type),
+            _ => self.accepts(field_type),
         }
     }
 
@@ -383,6 +397,8 @@ impl Entry {
             Gives::Same => input,
             Gives::Integer => FieldType::Integer,
             Gives::Float => FieldType::Float,
+            Gives::Unsigned => FieldType::Unsigned,
+            Gives::String => FieldType::String,
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum Whole {
     Forecast,
     /// The same, and what was fitted.
     ForecastWithFit,
+    /// How many values sketches saw.
+    CountSketch,
 }
 
 impl Whole {
@@ -25,6 +27,7 @@ impl Whole {
     pub fn kind(self) -> &'static str {
         match self {
             Self::Integral => "integral",
+            Self::CountSketch => "count_hll",
             // Its name for both is that of another function.
             Self::Forecast | Self::ForecastWithFit => "elapsed",
         }
@@ -38,6 +41,8 @@ pub(crate) enum Machine {
     Each(Box<Running>),
     /// An area.
     Area(Integral),
+    /// Sketches are counted.
+    Count,
     /// A forecast, and the points that are known.
     Forecast(Forecast, Vec<(i64, f64)>),
 }
@@ -59,6 +64,10 @@ impl Machine {
                 let made = as_f64(value).and_then(|value| integral.step(time, value));
                 made.map(|(time, area)| (time, Datum::Float(area)))
             }
+            Self::Count => match value {
+                Value::String(text) => super::sketch::count(text).map(|count| (time, Datum::Unsigned(count))),
+                _ => None,
+            },
             Self::Forecast(_, points) => {
                 points.extend(as_f64(value).map(|value| (time, value)));
                 None
@@ -75,7 +84,7 @@ impl Machine {
                 points.capacity() * size_of::<(i64, f64)>() + buckets.saturating_mul(4 * size_of::<f64>())
             }
             Self::Each(running) => running.window_bytes(),
-            Self::Area(_) => 0,
+            Self::Area(_) | Self::Count => 0,
         }
     }
 
@@ -86,7 +95,7 @@ impl Machine {
         give: &mut Give<'_>,
     ) -> Result<(), QueryError> {
         match self {
-            Self::Each(_) => Ok(()),
+            Self::Each(_) | Self::Count => Ok(()),
             Self::Area(mut integral) => match integral.finish() {
                 Some((time, area)) => give(time, Value::Float(area)),
                 None => Ok(()),

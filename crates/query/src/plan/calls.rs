@@ -24,6 +24,10 @@ impl Plan {
             _ => return self.call(name, args, scope.schema, lead).map(Feed::Call),
         };
         let (feed, input, known) = self.read(entry, kind, args, (scope, lead + own_lead))?;
+        if entry.kernel == Kernel::Whole(Whole::CountSketch) && matches!(feed, Feed::Reference(_)) {
+            // A sketch that is stored is no sketch to InfluxDB either.
+            return Err(refuse(kind, input).err().unwrap_or(QueryError::Interrupted));
+        }
         let (result, typed) = (entry.result(input), known || entry.result(FieldType::String) != FieldType::String);
         let step = match entry.kernel {
             Kernel::Transform(kernel) => {
@@ -122,7 +126,7 @@ impl Plan {
             }
             first => (name, first.cloned()),
         };
-        let entry = functions::named(name).filter(|entry| entry.is_executed()).ok_or_else(not_executed)?;
+        let entry = functions::named(name).ok_or_else(not_executed)?;
         let Some(Expr::VarRef { name: field, cast }) = first else { return Err(not_executed()) };
         let (reference, input) = self.argument(&field, cast, schema, |input| check_type(entry, name, input))?;
         let function = Function { entry, parameter: parameter(entry.arguments, args) };
@@ -156,6 +160,9 @@ fn whole_step(entry: &Entry, args: &[Expr], input: FieldType, scope: Scope<'_>) 
     };
     if entry.kernel == Kernel::Whole(Whole::Integral) {
         return Step::Integral(number(1).unwrap_or(integral::UNIT), input != FieldType::Float);
+    }
+    if entry.kernel == Kernel::Whole(Whole::CountSketch) {
+        return Step::Count;
     }
     let count = |at| usize::try_from(number(at).unwrap_or(0)).unwrap_or(usize::MAX);
     let with_fit = entry.kernel == Kernel::Whole(Whole::ForecastWithFit);

@@ -69,6 +69,8 @@ pub(crate) enum Step {
     Integral(i64, bool),
     /// A forecast.
     Forecast(Forecast),
+    /// Sketches are counted.
+    Count,
 }
 
 /// A function over a sequence whose rows have times of their own: what it reads is executed by itself, and its rows are put beside others.
