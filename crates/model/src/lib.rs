@@ -7,6 +7,7 @@
 //! come.
 //!
 //! * [`time`] – instants (ns since 1970, `i64`), ranges, civil dates
+//! * [`zone`] – what the clocks of a place show
 //! * [`duration`] – printing of durations
 //! * [`column`] – field types, values, columns with missing values
 //! * [`series_key`], [`tag_set`] – what names a series
@@ -20,12 +21,14 @@ pub mod frame;
 pub mod series_key;
 pub mod tag_set;
 pub mod time;
+pub mod zone;
 
 pub use batch::{Batch, KeyError, KeySpan, KeyText, MOST_ERROR_BYTES, Table, TableColumn};
 pub use column::{Column, FieldType, Presence, Strings, Value, Values};
 pub use frame::{Frame, FrameColumn, Header, Item, Labels, Many, Texts};
 pub use tag_set::TagSet;
 pub use time::TimeRange;
+pub use zone::Zone;
 
 /// A name or a string value: bytes, UTF-8 as a rule but not by force.
 pub type Text = Box<[u8]>;

@@ -123,12 +123,13 @@ pub fn civil(time: i64) -> Civil {
     Civil { year, month, day, hour: of_day / 3_600, minute: of_day / 60 % 60, second: of_day % 60, nanosecond }
 }
 
-/// As [`civil`], in numbers as small as the years 1677 to 2262 need, which is several times faster.
+/// As [`civil`] of an instant that lies `later` seconds later, in numbers as small as the years 1677 to 2262 need, which is several
+/// times faster.
 #[allow(clippy::cast_possible_truncation)]
-fn civil_of(time: i64) -> Civil {
+fn civil_of(time: i64, later: i64) -> Civil {
     // Days from 0000-03-01 to 1970-01-01, so that nothing is negative.
     const BEFORE: i64 = 719_468;
-    let seconds = (time.div_euclid(SECOND) + BEFORE * 86_400) as u64;
+    let seconds = (time.div_euclid(SECOND) + later + BEFORE * 86_400) as u64;
     let (days, of_day) = ((seconds / 86_400) as u32, (seconds % 86_400) as u32);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -158,8 +159,15 @@ pub fn from_civil(civil: &Civil) -> Option<i64> {
 }
 
 /// Appends an instant (ns) as RFC 3339 in UTC, the fraction without trailing zeros: `2026-11-24T10:00:00.5Z`.
+#[inline]
 pub fn push_rfc3339(time: i64, out: &mut Vec<u8>) {
-    let civil = civil_of(time);
+    push_rfc3339_of(time, 0, out);
+}
+
+/// The same, as clocks show it that are `offset` ns ahead of UTC: `2026-11-24T05:00:00.5-05:00`. Of an offset of no whole minutes the
+/// seconds count but are not shown, as in Go.
+pub fn push_rfc3339_of(time: i64, offset: i64, out: &mut Vec<u8>) {
+    let civil = civil_of(time, offset / SECOND);
     // An instant lies in the years 1677 to 2262.
     let year = u32::try_from(civil.year).unwrap_or(0);
     let mut text = *b"0000-00-00T00:00:00Z";
@@ -175,20 +183,40 @@ pub fn push_rfc3339(time: i64, out: &mut Vec<u8>) {
         text[at] = digit(part / 10);
         text[at + 1] = digit(part);
     }
-    if civil.nanosecond == 0 {
+    if civil.nanosecond == 0 && offset == 0 {
         out.extend_from_slice(&text);
         return;
     }
     out.extend_from_slice(&text[..text.len() - 1]);
+    if civil.nanosecond != 0 {
+        push_fraction(civil.nanosecond, out);
+    }
+    push_offset(offset, out);
+}
+
+/// The fraction of a second, without trailing zeros.
+fn push_fraction(nanosecond: u32, out: &mut Vec<u8>) {
     out.push(b'.');
-    let (mut rest, mut digits) = (civil.nanosecond, [0; 9]);
+    let (mut rest, mut digits) = (nanosecond, [0; 9]);
     for slot in digits.iter_mut().rev() {
         *slot = digit(rest);
         rest /= 10;
     }
     let shown = digits.iter().rposition(|&digit| digit != b'0').map_or(0, |last| last + 1);
     out.extend_from_slice(&digits[..shown]);
-    out.push(b'Z');
+}
+
+/// An offset (ns) to UTC.
+#[allow(clippy::cast_possible_truncation)]
+fn push_offset(offset: i64, out: &mut Vec<u8>) {
+    if offset == 0 {
+        out.push(b'Z');
+        return;
+    }
+    let minutes = (offset / (60 * SECOND)) as i32;
+    out.push(if minutes < 0 { b'-' } else { b'+' });
+    let (hours, minutes) = (minutes.unsigned_abs() / 60, minutes.unsigned_abs() % 60);
+    out.extend_from_slice(&[digit(hours / 10), digit(hours), b':', digit(minutes / 10), digit(minutes)]);
 }
 
 /// An instant (ns) as RFC 3339 in UTC; see [`push_rfc3339`].
@@ -243,11 +271,11 @@ mod tests {
         let step = 86_399_999_999_999 * 3 + 1;
         let mut time = i64::MIN;
         while let Some(next) = time.checked_add(step) {
-            assert_eq!(civil_of(time), civil(time), "{time}");
+            assert_eq!(civil_of(time, 0), civil(time), "{time}");
             time = next;
         }
         for time in [i64::MAX, -1, 0, 1, SECOND, -SECOND, 951_782_400 * SECOND, 951_868_800 * SECOND - 1] {
-            assert_eq!(civil_of(time), civil(time), "{time}");
+            assert_eq!(civil_of(time, 0), civil(time), "{time}");
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::read::{self, ExecuteError, QueryRequest};
 use crate::reserve;
 use crate::write::{self, Counted, SeriesLimits, Write, WriteError, WriteTarget};
 use influxql::{Params, ParseError, Statement};
+use model::Zone;
 use parking_lot::{Mutex, RwLock};
 use platform::stats::Sample;
 use platform::{Budget, Stats, World};
@@ -272,7 +273,7 @@ impl Node {
     /// # Errors
     /// The text is no list of statements.
     pub fn parse(&self, text: &str, params: &Params) -> Result<Vec<Statement>, ParseError> {
-        influxql::parse_query(text, params)
+        influxql::parse_query_with_zones(text, params, &|name| Zone::named(name).is_some())
     }
 
     /// Runs one statement; its answer goes to `sink`, what it returns are warnings. Blocks until it has ended. A sink that

@@ -60,7 +60,7 @@ pub fn doomed(
         "" => return Err(QueryError::DatabaseNotFound(String::new())),
         name => names.policies(name)?,
     };
-    let when = when::split(statement.condition.as_ref(), context.now)?;
+    let when = when::split(statement.condition.as_ref(), when::Clock::utc(context.now))?;
     if verb == Verb::DropSeries && statement.condition.as_ref().is_some_and(has_time) {
         return Err(QueryError::Invalid("DROP SERIES doesn't support time in WHERE clause".into()));
     }

@@ -101,7 +101,7 @@ pub(crate) fn prepare(
 
 /// Fails if a SELECT asks for more buckets than it may: those from the first instant of its range to its last but one, as InfluxDB counts them.
 pub(crate) fn check_buckets(checked: &Checked, limits: &Limits) -> Result<(), QueryError> {
-    let (windows, range) = (checked.windows, checked.range);
+    let (windows, range) = (&checked.windows, checked.range);
     if limits.buckets == 0 || windows.interval == 0 || range.is_empty() || range.start == i64::MIN {
         return Ok(());
     }

@@ -44,7 +44,7 @@ pub fn show_measurements(
     context: &Context,
     sink: &mut dyn Sink,
 ) -> Result<(), QueryError> {
-    let when = when::split(statement.condition.as_ref(), context.now)?;
+    let when = when::split(statement.condition.as_ref(), when::Clock::utc(context.now))?;
     if when.range != TimeRange::ALL {
         return Err(QueryError::Invalid("SHOW MEASUREMENTS doesn't support time in WHERE clause".into()));
     }
@@ -255,7 +255,7 @@ pub fn show_series(
     context: &Context,
     sink: &mut dyn Sink,
 ) -> Result<(), QueryError> {
-    let when = when::split(statement.condition.as_ref(), context.now)?;
+    let when = when::split(statement.condition.as_ref(), when::Clock::utc(context.now))?;
     let mut tables = Tables::open(statement, names, context, Policies::Default, when.range)?;
     let mut keys: Vec<Vec<u8>> = Vec::new();
     let mut memory = Meter::new(context)?;
@@ -402,7 +402,7 @@ impl KeyTest {
 
 /// The condition of SHOW TAG KEYS and TAG VALUES, whose terms must compare a tag with a string.
 fn meta_condition(condition: Option<&Expr>, context: &Context) -> Result<When, QueryError> {
-    let when = when::split(condition, context.now)?;
+    let when = when::split(condition, when::Clock::utc(context.now))?;
     check_tags_only(&when.rest, &|expr| {
         let names = match expr {
             Expr::Binary { lhs, rhs, .. } => {

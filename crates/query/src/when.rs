@@ -6,7 +6,7 @@
 use crate::QueryError;
 use influxql::ast::{BinaryOp, Expr};
 use model::time::{Civil, MAX_TIME, MIN_TIME, civil_from_days, days_from_civil};
-use model::{TimeRange, time};
+use model::{TimeRange, Zone, time};
 
 /// A condition whose time predicates are ranges.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,22 +32,38 @@ pub(crate) struct When {
     pub(crate) rest: Part,
 }
 
-/// Takes the time bounds out of a condition.
-pub(crate) fn split(condition: Option<&Expr>, now: i64) -> Result<When, QueryError> {
-    match condition {
-        None => Ok(When { range: TimeRange::ALL, rest: Part::True }),
-        Some(expr) => part(expr, now),
+/// What words such as `now()` and times without a zone mean.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    /// The time (ns) of `now()`.
+    pub(crate) now: i64,
+    /// The clocks that texts are read by; `None`: UTC.
+    pub(crate) zone: Option<&'static Zone>,
+}
+
+impl Clock {
+    /// UTC.
+    pub(crate) fn utc(now: i64) -> Self {
+        Self { now, zone: None }
     }
 }
 
-fn part(expr: &Expr, now: i64) -> Result<When, QueryError> {
+/// Takes the time bounds out of a condition.
+pub(crate) fn split(condition: Option<&Expr>, clock: Clock) -> Result<When, QueryError> {
+    match condition {
+        None => Ok(When { range: TimeRange::ALL, rest: Part::True }),
+        Some(expr) => part(expr, clock),
+    }
+}
+
+fn part(expr: &Expr, clock: Clock) -> Result<When, QueryError> {
     match expr {
-        Expr::Paren(inner) => part(inner, now),
+        Expr::Paren(inner) => part(inner, clock),
         Expr::And(members) => {
             let mut range = TimeRange::ALL;
             let mut rest = Vec::new();
             for member in members {
-                let when = part(member, now)?;
+                let when = part(member, clock)?;
                 range = range.intersect(&when.range);
                 match when.rest {
                     Part::True => {}
@@ -59,10 +75,10 @@ fn part(expr: &Expr, now: i64) -> Result<When, QueryError> {
             Ok(When { range, rest })
         }
         Expr::Or(members) => {
-            let members = members.iter().map(|member| part(member, now)).collect::<Result<Vec<_>, _>>()?;
+            let members = members.iter().map(|member| part(member, clock)).collect::<Result<Vec<_>, _>>()?;
             Ok(either(members))
         }
-        Expr::Binary { op, lhs, rhs } if op.is_comparison() => comparison(*op, lhs, rhs, now, expr),
+        Expr::Binary { op, lhs, rhs } if op.is_comparison() => comparison(*op, lhs, rhs, clock, expr),
         Expr::Boolean(_) => Ok(When { range: TimeRange::ALL, rest: Part::Other(expr.clone()) }),
         other => Err(QueryError::Invalid(format!("invalid condition expression: {other}"))),
     }
@@ -83,19 +99,19 @@ fn is_time(expr: &Expr) -> bool {
     matches!(expr, Expr::VarRef { name, .. } if name.eq_ignore_ascii_case("time"))
 }
 
-fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr, now: i64, whole: &Expr) -> Result<When, QueryError> {
+fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr, clock: Clock, whole: &Expr) -> Result<When, QueryError> {
     let range = if is_time(lhs) {
-        bounds(op, rhs, now)?
+        bounds(op, rhs, clock)?
     } else if is_time(rhs) {
-        bounds(op.mirrored(), lhs, now)?
+        bounds(op.mirrored(), lhs, clock)?
     } else {
         return Ok(When { range: TimeRange::ALL, rest: Part::Other(whole.clone()) });
     };
     Ok(When { range, rest: Part::True })
 }
 
-fn bounds(op: BinaryOp, value: &Expr, now: i64) -> Result<TimeRange, QueryError> {
-    let time = instant(value, now)?;
+fn bounds(op: BinaryOp, value: &Expr, clock: Clock) -> Result<TimeRange, QueryError> {
+    let time = instant(value, clock)?;
     let (start, end) = match op {
         BinaryOp::Eq => (time, time),
         BinaryOp::Gt => (time.saturating_add(1), i64::MAX),
@@ -118,8 +134,8 @@ enum Moment {
 }
 
 /// The instant (ns) that an expression beside `time` means.
-fn instant(value: &Expr, now: i64) -> Result<i64, QueryError> {
-    let time = match evaluate(value, now)? {
+fn instant(value: &Expr, clock: Clock) -> Result<i64, QueryError> {
+    let time = match evaluate(value, clock)? {
         Moment::Instant(time) | Moment::Span(time) => time,
         // InfluxDB takes any number here.
         Moment::Number(time) => time.clamp(i128::from(MIN_TIME), i128::from(MAX_TIME)),
@@ -143,26 +159,26 @@ fn rfc3339_seconds(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", of_day / 3_600, of_day / 60 % 60, of_day % 60)
 }
 
-fn evaluate(value: &Expr, now: i64) -> Result<Moment, QueryError> {
+fn evaluate(value: &Expr, clock: Clock) -> Result<Moment, QueryError> {
     let unfit =
         |name: &str| QueryError::Invalid(format!("invalid operation: time and *influxql.{name} are not compatible"));
     match value {
-        Expr::Paren(inner) => evaluate(inner, now),
+        Expr::Paren(inner) => evaluate(inner, clock),
         Expr::Integer(number) => Ok(Moment::Number(i128::from(*number))),
         #[allow(clippy::cast_possible_truncation)]
         Expr::Number(number) => Ok(Moment::Number(i128::from(*number as i64))),
         Expr::Duration(span) => Ok(Moment::Span(i128::from(*span))),
         Expr::String(text) => match looks_like_time(text) {
-            true => parse_time(text)
+            true => parse_time(text, clock.zone)
                 .map(Moment::Instant)
                 .ok_or_else(|| QueryError::Invalid("invalid timestamp string".into())),
             false => Err(unfit("StringLiteral")),
         },
-        Expr::Call { name, args } if name == "now" && args.is_empty() => Ok(Moment::Instant(i128::from(now))),
+        Expr::Call { name, args } if name == "now" && args.is_empty() => Ok(Moment::Instant(i128::from(clock.now))),
         Expr::Binary { op, lhs, rhs } => {
             let side = |side: &Expr| match side {
                 Expr::String(text) if !looks_like_time(text) => Err(unfit("BinaryExpr")),
-                other => evaluate(other, now),
+                other => evaluate(other, clock),
             };
             let (left, right) = (side(lhs)?, side(rhs)?);
             combine(*op, left, right).ok_or_else(|| unfit("BinaryExpr"))
@@ -210,8 +226,9 @@ fn looks_like_time(text: &str) -> bool {
         })
 }
 
-/// An instant (ns) from `2006-01-02`, `2006-01-02 15:04:05[.9]`, or with `T`, and then a zone (`Z`, `+01:00`) or none.
-pub(crate) fn parse_time(text: &str) -> Option<i128> {
+/// An instant (ns) from `2006-01-02`, `2006-01-02 15:04:05[.9]`, or with `T`, and then an offset (`Z`, `+01:00`) or none: then it is what
+/// the clocks of `zone` show, or those of UTC.
+pub(crate) fn parse_time(text: &str, zone: Option<&Zone>) -> Option<i128> {
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| -> Option<u32> {
         let digits = bytes.get(from..to)?;
@@ -226,7 +243,7 @@ pub(crate) fn parse_time(text: &str) -> Option<i128> {
         second: 0,
         nanosecond: 0,
     };
-    let mut zone = 0;
+    let mut offset = None;
     if bytes.len() > 10 {
         if !matches!(bytes[10], b' ' | b'T') || bytes.get(13) != Some(&b':') || bytes.get(16) != Some(&b':') {
             return None;
@@ -238,12 +255,16 @@ pub(crate) fn parse_time(text: &str) -> Option<i128> {
             civil.nanosecond = nanoseconds(&fraction[..digits])?;
             rest = &fraction[digits..];
         }
-        zone = zone_seconds(rest)?;
+        offset = if rest.is_empty() { None } else { Some(zone_seconds(rest)?) };
     }
     valid(&civil).then(|| {
         let days = i128::from(days_from_civil(civil.year, civil.month, civil.day));
         let of_day = i128::from(civil.hour) * 3_600 + i128::from(civil.minute) * 60 + i128::from(civil.second);
-        (days * 86_400 + of_day - i128::from(zone)) * i128::from(time::SECOND) + i128::from(civil.nanosecond)
+        let shown = (days * 86_400 + of_day) * i128::from(time::SECOND) + i128::from(civil.nanosecond);
+        match offset {
+            Some(seconds) => shown - i128::from(seconds) * i128::from(time::SECOND),
+            None => zone.map_or(shown, |zone| zone.instant(shown)),
+        }
     })
 }
 
@@ -253,10 +274,10 @@ fn nanoseconds(digits: &str) -> Option<u32> {
     Some(digits.parse::<u32>().ok()? * scale)
 }
 
-/// Seconds east of Greenwich of a zone as RFC 3339 writes it; an empty one is UTC.
+/// Seconds east of Greenwich of an offset as RFC 3339 writes it.
 fn zone_seconds(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
-    if text.is_empty() || text == "Z" {
+    if text == "Z" {
         return Some(0);
     }
     if bytes.len() != 6 || bytes[3] != b':' {
@@ -287,11 +308,11 @@ mod tests {
     use influxql::parse_expr;
 
     fn when(text: &str) -> When {
-        split(Some(&parse_expr(text).unwrap()), 1_000).unwrap()
+        split(Some(&parse_expr(text).unwrap()), Clock::utc(1_000)).unwrap()
     }
 
     fn error(text: &str) -> String {
-        split(Some(&parse_expr(text).unwrap()), 1_000).unwrap_err().to_string()
+        split(Some(&parse_expr(text).unwrap()), Clock::utc(1_000)).unwrap_err().to_string()
     }
 
     #[test]

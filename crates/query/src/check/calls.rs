@@ -211,10 +211,7 @@ fn check_arguments(entry: &Entry, args: &[Expr], wildcards: bool, found: &mut Fo
         }
         Arguments::FieldOrAnyCall => {
             check_count(name, args, 1)?;
-            match &args[0] {
-                Expr::Call { name: inner, args } => check_call(inner, args, wildcards, found),
-                other => check_symbol(name, other, wildcards, found),
-            }
+            check_any(name, &args[0], wildcards, found)
         }
         Arguments::CallAndForecast => check_forecast(entry, args, wildcards, found),
         Arguments::FieldOrCall => {
@@ -236,6 +233,14 @@ fn check_arguments(entry: &Entry, args: &[Expr], wildcards: bool, found: &mut Fo
         }
         Arguments::FieldsAndCount => check_ranked(name, args, found),
         Arguments::Expressions(expected) => check_count(name, args, expected),
+    }
+}
+
+/// A call or a field.
+fn check_any(name: &str, arg: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
+    match arg {
+        Expr::Call { name: inner, args } => check_call(inner, args, wildcards, found),
+        other => check_symbol(name, other, wildcards, found),
     }
 }
 

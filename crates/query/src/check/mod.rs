@@ -1,15 +1,14 @@
 //! What a SELECT says, checked without asking what is stored: bounds, buckets, calls, and the rules that forbid mixtures.
-//! Errors come in the order and with the texts of InfluxDB. What is right but not executed yet is noted on the way and
-//! reported only when everything else was found to be right.
+//! Errors come in the order and with the texts of InfluxDB.
 
 mod calls;
 
-use crate::when::{self, Part};
+use crate::when::{self, Clock, Part};
 use crate::windows::Windows;
 use crate::{Context, QueryError};
 use calls::{Found, check_expr, check_operand, reduced};
 use influxql::ast::{Expr, Field, Fill, Select, Source};
-use model::TimeRange;
+use model::{TimeRange, Zone};
 
 /// A SELECT that makes sense.
 #[derive(Clone, Debug)]
@@ -40,8 +39,6 @@ pub(crate) struct Checked {
     outermost: Option<TimeRange>,
     /// The SELECTs that are sources, in order.
     pub(crate) subqueries: Vec<Checked>,
-    /// What is right but not executed.
-    not_executed: Option<String>,
 }
 
 impl Checked {
@@ -66,11 +63,6 @@ impl Checked {
     pub(crate) fn widest(&self) -> TimeRange {
         self.reach(self.depth)
     }
-
-    /// The first thing that is not executed, here or further inside.
-    fn missing(&self) -> Option<&String> {
-        self.not_executed.as_ref().or_else(|| self.subqueries.iter().find_map(Checked::missing))
-    }
 }
 
 /// SELECTs that may stand in each other.
@@ -82,11 +74,7 @@ fn invalid<T>(text: impl Into<String>) -> Result<T, QueryError> {
 
 /// Checks a SELECT, and those that are its sources.
 pub(crate) fn check(select: &Select, context: &Context) -> Result<Checked, QueryError> {
-    let checked = check_level(select, context, None, 0)?;
-    match checked.missing() {
-        Some(missing) => Err(QueryError::NotExecuted(missing.clone())),
-        None => Ok(checked),
-    }
+    check_level(select, context, None, 0)
 }
 
 fn check_level(
@@ -98,10 +86,11 @@ fn check_level(
     if level > DEEPEST {
         return Err(QueryError::NotExecuted(format!("more than {DEEPEST} subqueries in each other")));
     }
-    let when = when::split(select.condition.as_ref(), context.now)?;
+    let zone = zone_of(select)?;
+    let when = when::split(select.condition.as_ref(), Clock { now: context.now, zone })?;
     let mut found = Found { limit: select.limit, has_target: select.target.is_some(), ..Found::default() };
     check_condition(&when.rest)?;
-    let windows = check_dimensions(&select.dimensions, context)?;
+    let windows = check_dimensions(&select.dimensions, zone, context)?;
     let mut checked = Checked {
         range: when.range,
         condition: when.rest,
@@ -116,13 +105,12 @@ fn check_level(
         extra: 0,
         outermost: None,
         subqueries: Vec::new(),
-        not_executed: None,
     };
-    if windows.interval > 0 && checked.range.end == i64::MAX {
+    if checked.windows.interval > 0 && checked.range.end == i64::MAX {
         checked.range.end = context.now;
     }
     if let Some(outer) = outer {
-        found.inherits = inherit(select, outer, &mut checked)?;
+        found.inherits = inherit(select, outer, zone, &mut checked)?;
     }
     found.interval = checked.windows.interval;
     for field in &select.fields {
@@ -141,7 +129,6 @@ fn check_level(
     if is_kept && checked.has_calls && checked.fill == Fill::Null {
         checked.fill = Fill::None;
     }
-    checked.not_executed = not_executed(select);
     let grouped = select.dimensions.iter().filter(|dimension| !matches!(dimension, Expr::Call { .. }));
     checked.dimensions = grouped.cloned().collect();
     for source in &select.sources {
@@ -154,7 +141,7 @@ fn check_level(
 }
 
 /// What a SELECT takes from the one whose source it is; whether buckets are among it.
-fn inherit(select: &Select, outer: &Checked, checked: &mut Checked) -> Result<bool, QueryError> {
+fn inherit(select: &Select, outer: &Checked, zone: Option<&Zone>, checked: &mut Checked) -> Result<bool, QueryError> {
     if select.order.is_some() && checked.ascending != outer.ascending {
         return invalid("subqueries must be ordered in the same direction as the query itself");
     }
@@ -168,13 +155,18 @@ fn inherit(select: &Select, outer: &Checked, checked: &mut Checked) -> Result<bo
         }
         return Ok(false);
     }
-    checked.windows = outer.windows;
+    // Not by the outer clocks, as in InfluxDB.
+    checked.windows = outer.windows.within(zone);
     Ok(outer.windows.interval > 0)
 }
 
-/// Clauses that are parsed but not executed.
-fn not_executed(select: &Select) -> Option<String> {
-    select.location.as_ref().map(|_| "tz()".to_owned())
+/// The zone of `tz('..')`.
+pub(crate) fn zone_of(select: &Select) -> Result<Option<&'static Zone>, QueryError> {
+    let Some(name) = &select.location else { return Ok(None) };
+    match Zone::named(name) {
+        Some(zone) => Ok(Some(zone)),
+        None => invalid(format!("unable to find time zone {name}")),
+    }
 }
 
 fn check_condition(part: &Part) -> Result<(), QueryError> {
@@ -185,8 +177,8 @@ fn check_condition(part: &Part) -> Result<(), QueryError> {
     }
 }
 
-fn check_dimensions(dimensions: &[Expr], context: &Context) -> Result<Windows, QueryError> {
-    let mut windows = Windows::new(0, 0);
+fn check_dimensions(dimensions: &[Expr], zone: Option<&Zone>, context: &Context) -> Result<Windows, QueryError> {
+    let mut windows = Windows::new(0, 0, None);
     for dimension in dimensions {
         match dimension.without_parens() {
             Expr::VarRef { name, .. } if name.eq_ignore_ascii_case("time") => {
@@ -208,7 +200,7 @@ fn check_dimensions(dimensions: &[Expr], context: &Context) -> Result<Windows, Q
                 if windows.interval != 0 {
                     return invalid("multiple time dimensions not allowed");
                 }
-                windows = Windows::new(*interval, offset_of(offset, context)?);
+                windows = Windows::new(*interval, offset_of(offset, context)?, zone);
             }
             _ => return invalid("only time and tag dimensions allowed"),
         }

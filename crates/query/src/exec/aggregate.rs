@@ -50,7 +50,7 @@ pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError
 fn span(job: &Job<'_>) -> Result<Option<Span>, QueryError> {
     let lead = job.plan.lead();
     let mut range = job.checked.reach(lead);
-    let windows = job.checked.windows;
+    let windows = &job.checked.windows;
     if job.checked.range.is_empty() || job.bound.scan.is_empty() {
         return Ok(None);
     }
@@ -71,7 +71,7 @@ fn span(job: &Job<'_>) -> Result<Option<Span>, QueryError> {
 
 /// The chunk of `count` buckets that begins `done` buckets from where the answer does.
 fn chunk(job: &Job<'_>, span: &Span, done: u64, count: usize) -> Chunk {
-    let windows = job.checked.windows;
+    let windows = &job.checked.windows;
     let count_here = (count as u64).min(span.buckets - done);
     let skip = if job.checked.ascending { done } else { span.buckets - done - count_here };
     let first = span.first.wrapping_add_unsigned(skip);
@@ -83,7 +83,7 @@ fn chunk(job: &Job<'_>, span: &Span, done: u64, count: usize) -> Chunk {
         range.start = if first == span.first { i64::MIN } else { range.start };
         range.end = if skip + count_here == span.buckets { i64::MAX } else { range.end };
     }
-    Chunk { windows, first, count: usize::try_from(count_here).unwrap_or(count), range }
+    Chunk { windows: windows.clone(), first, count: usize::try_from(count_here).unwrap_or(count), range }
 }
 
 fn run_batch(
@@ -113,7 +113,7 @@ fn run_batch(
         let bytes = chunk.count.saturating_mul(cells).saturating_mul(size_of::<Partial>());
         let bytes = bytes.saturating_add(members.len().saturating_mul(rows));
         let _grant = job.take(bytes)?;
-        let filled = accumulate_all(job, members, chunk, wanted)?;
+        let filled = accumulate_all(job, members, &chunk, wanted)?;
         done += chunk.count as u64;
         for (number, emitter) in emitters.iter_mut().enumerate() {
             let lone = if let [group] = members { Some(group) } else { None };

@@ -33,7 +33,7 @@ const AT_ONCE: usize = 64 << 10;
 const SHARED: usize = 64;
 
 /// A stretch of consecutive buckets.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Chunk {
     pub(crate) windows: Windows,
     /// The first bucket.
@@ -163,7 +163,7 @@ pub(super) struct Walk<'j, 'a> {
 }
 
 /// Accumulates some groups over a chunk.
-pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: &Wanted) -> Result<Cells, QueryError> {
+pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: &Chunk, wanted: &Wanted) -> Result<Cells, QueryError> {
     let mut cells = collect(job, groups, chunk, wanted)?;
     cells.finish(job)?;
     Ok(cells)
@@ -171,13 +171,13 @@ pub(crate) fn accumulate(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: 
 
 /// Takes the rows of some groups, of which no results are made yet. Calls that are wanted in buckets before the first one of the
 /// answer see rows that others do not, so that the calls of each such reach have a walk of their own.
-pub(super) fn collect(job: &Job<'_>, groups: &[Group], chunk: Chunk, wanted: &Wanted) -> Result<Cells, QueryError> {
+pub(super) fn collect(job: &Job<'_>, groups: &[Group], chunk: &Chunk, wanted: &Wanted) -> Result<Cells, QueryError> {
     let mut cells = Cells::new(job, groups.len(), chunk.count)?;
     let leads: BTreeSet<u32> = job.plan.calls.iter().map(|call| call.lead).collect();
     for lead in leads {
         let calls: Arc<[usize]> = (0..job.plan.calls.len()).filter(|&call| job.plan.calls[call].lead == lead).collect();
         let reach = job.reach(lead);
-        let chunk = Chunk { range: chunk.range.intersect(&reach), ..chunk };
+        let chunk = Chunk { range: chunk.range.intersect(&reach), ..chunk.clone() };
         if !chunk.range.is_empty() {
             cells = walk(job, groups, (chunk, calls), wanted, cells)?;
         }
@@ -198,9 +198,10 @@ fn walk(
     let sweeps = sweep::pays(job, &walk.all, wanted, groups.iter().map(|group| group.series.len()).sum());
     let owners = sweeps.then(|| owners(job, groups)).transpose()?;
     let mut members = if sweeps { Vec::new() } else { members(groups) };
-    let mut scan = job.table.source.scan(job.set, &job.bound.scan, chunk.range)?;
+    let range = walk.chunk.range;
+    let mut scan = job.table.source.scan(job.set, &job.bound.scan, range)?;
     let spans = job.table.source.shards();
-    let mut shards: Vec<usize> = (0..spans.len()).filter(|&shard| spans[shard].overlaps(&chunk.range)).collect();
+    let mut shards: Vec<usize> = (0..spans.len()).filter(|&shard| spans[shard].overlaps(&range)).collect();
     if walk.end == End::Last {
         shards.reverse();
     }
@@ -262,8 +263,8 @@ pub(crate) fn first_bucket(job: &Job<'_>, group: &Group, call: usize) -> Result<
     let plan = Plan { calls: vec![first], ..job.plan.clone() };
     let job = Job { plan: &plan, ..*job };
     let range = job.reach(job.plan.calls[0].lead);
-    let chunk = Chunk { windows: Windows::new(0, 0), first: 0, count: 1, range };
-    let cells = accumulate(&job, std::slice::from_ref(group), chunk, &Wanted { point: Some(Vec::new()) })?;
+    let chunk = Chunk { windows: Windows::new(0, 0, None), first: 0, count: 1, range };
+    let cells = accumulate(&job, std::slice::from_ref(group), &chunk, &Wanted { point: Some(Vec::new()) })?;
     Ok(match &cells.of(0, 0)[0] {
         Partial::Point(point) => Some(job.checked.windows.index(point.time)),
         _ => None,
@@ -298,7 +299,7 @@ impl Walk<'_, '_> {
         if matches!(*filter, Predicate::Always(false)) {
             return Ok(());
         }
-        let windows = self.chunk.windows;
+        let windows = &self.chunk.windows;
         let mut cuts = scan.coarse_cuts(series, shard, &|time| windows.end(windows.index(time)))?;
         if self.end == End::Last {
             cuts.reverse();
@@ -414,7 +415,7 @@ impl Walk<'_, '_> {
 
     /// The place in the chunk of the only bucket that a range of time lies in, all of it; `None` if there is none.
     pub(super) fn lone_bucket(&self, range: &TimeRange) -> Option<usize> {
-        let windows = self.chunk.windows;
+        let windows = &self.chunk.windows;
         let inside = self.chunk.range.covers(range) && windows.index(range.start) == windows.index(range.end);
         inside.then(|| self.bucket(range.start))
     }

@@ -653,7 +653,7 @@ fn gives_many(job: &Job<'_>) -> bool {
 
 /// Whether a call is wanted in a bucket: in those of the answer, and in as many before the first one as functions over it read.
 fn is_wanted(job: &Job<'_>, call: usize, index: i64) -> bool {
-    let (windows, range) = (job.checked.windows, job.checked.range);
+    let (windows, range) = (&job.checked.windows, job.checked.range);
     let lead = i64::from(job.plan.calls[call].lead);
     if job.checked.ascending {
         return range.start == i64::MIN || index >= windows.index(range.start).saturating_sub(lead);

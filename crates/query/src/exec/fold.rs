@@ -19,7 +19,7 @@ pub(super) type Segment = (usize, Range<usize>);
 
 /// Rows (numbered among `rows`, all within the chunk's range) cut at bucket edges.
 pub(super) fn segments(chunk: &Chunk, times: &[i64], rows: &Rows<'_>) -> Vec<Segment> {
-    let windows = chunk.windows;
+    let windows = &chunk.windows;
     let (mut segments, mut start) = (Vec::new(), 0);
     let mut known: Option<(i64, i64)> = None;
     while start < rows.len() {

@@ -228,7 +228,7 @@ impl Fed<'_, '_, '_> {
             Step::Integral(unit, at_start) => {
                 let start = checked.range.start;
                 let whole = if at_start && start != i64::MIN { start } else { 0 };
-                Machine::Area(Integral::new(unit, checked.windows, whole))
+                Machine::Area(Integral::new(unit, checked.windows.clone(), whole))
             }
             Step::Count => Machine::Count,
             Step::Forecast(forecast) => Machine::Forecast(forecast, Vec::new()),

@@ -53,7 +53,7 @@ impl Drop for Place {
 pub(crate) fn accumulate_all(
     job: &Job<'_>,
     groups: &[Group],
-    chunk: Chunk,
+    chunk: &Chunk,
     wanted: &Wanted,
 ) -> Result<Cells, QueryError> {
     let series: usize = groups.iter().map(|group| group.series.len()).sum();
@@ -68,7 +68,7 @@ pub(crate) fn accumulate_all(
         return Cells::joined(parts).map_or_else(|| accumulate(job, groups, chunk, wanted), Ok);
     }
     let cells = groups.len() * chunk.count * calls.len();
-    if cells > FEW || is_total(job, groups, &chunk, wanted)? {
+    if cells > FEW || is_total(job, groups, chunk, wanted)? {
         return accumulate(job, groups, chunk, wanted);
     }
     let morsels = by_series(groups);

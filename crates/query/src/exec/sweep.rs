@@ -129,7 +129,7 @@ pub(super) fn take(
 /// Cuts the rows of a block into those of each cell.
 fn cut(walk: &Walk<'_, '_>, block: &Block<'_>, owners: &[u32], out: &mut Vec<Stretch>) {
     out.clear();
-    let (windows, buckets) = (walk.chunk.windows, walk.cells.buckets);
+    let (windows, buckets) = (walk.chunk.windows.clone(), walk.cells.buckets);
     for rows in block.rows {
         let owner = owners[rows.series as usize];
         if owner == NOBODY {

@@ -84,8 +84,8 @@ impl Integral {
 mod tests {
     use super::*;
 
-    fn run(unit: i64, windows: Windows, points: &[(i64, f64)]) -> Vec<(i64, f64)> {
-        let mut integral = Integral::new(unit, windows, -7);
+    fn run(unit: i64, windows: &Windows, points: &[(i64, f64)]) -> Vec<(i64, f64)> {
+        let mut integral = Integral::new(unit, windows.clone(), -7);
         let mut rows: Vec<_> = points.iter().filter_map(|&(time, value)| integral.step(time, value)).collect();
         rows.extend(integral.finish());
         assert_eq!(integral.finish(), None);
@@ -94,20 +94,20 @@ mod tests {
 
     #[test]
     fn the_whole_is_one_row() {
-        let none = Windows::new(0, 0);
-        assert_eq!(run(1, none, &[(0, 1.0), (10, 3.0), (10, 5.0), (20, 5.0)]), [(-7, 70.0)]);
-        assert_eq!(run(10, none, &[(0, 1.0), (10, 3.0)]), [(-7, 2.0)]);
-        assert_eq!(run(1, none, &[(4, 1.0)]), [(-7, 0.0)]);
-        assert_eq!(run(1, none, &[]), []);
-        assert_eq!(run(1, none, &[(-7, 1.0)]), [], "a lone point where the range begins");
+        let none = Windows::new(0, 0, None);
+        assert_eq!(run(1, &none, &[(0, 1.0), (10, 3.0), (10, 5.0), (20, 5.0)]), [(-7, 70.0)]);
+        assert_eq!(run(10, &none, &[(0, 1.0), (10, 3.0)]), [(-7, 2.0)]);
+        assert_eq!(run(1, &none, &[(4, 1.0)]), [(-7, 0.0)]);
+        assert_eq!(run(1, &none, &[]), []);
+        assert_eq!(run(1, &none, &[(-7, 1.0)]), [], "a lone point where the range begins");
     }
 
     #[test]
     fn buckets_meet_on_the_line() {
-        let tens = Windows::new(10, 0);
-        assert_eq!(run(1, tens, &[(5, 0.0), (15, 10.0)]), [(0, 12.5), (10, 37.5)]);
-        assert_eq!(run(1, tens, &[(0, 2.0), (10, 2.0)]), [(0, 20.0)], "nothing is left for the last bucket");
+        let tens = Windows::new(10, 0, None);
+        assert_eq!(run(1, &tens, &[(5, 0.0), (15, 10.0)]), [(0, 12.5), (10, 37.5)]);
+        assert_eq!(run(1, &tens, &[(0, 2.0), (10, 2.0)]), [(0, 20.0)], "nothing is left for the last bucket");
         let gap = [(5, 1.0), (35, 1.0), (36, 1.0)];
-        assert_eq!(run(1, tens, &gap), [(0, 5.0), (30, 26.0)], "empty buckets count in the next one");
+        assert_eq!(run(1, &tens, &gap), [(0, 5.0), (30, 26.0)], "empty buckets count in the next one");
     }
 }

@@ -59,7 +59,7 @@ pub fn show_cardinality(
         give_count(b"", None, ESTIMATED, count, sink);
         return Ok(());
     }
-    let when = when::split(tail.condition.as_ref(), context.now)?;
+    let when = when::split(tail.condition.as_ref(), when::Clock::utc(context.now))?;
     if when.range != TimeRange::ALL {
         return match what {
             Counted::TagValues(_) => Ok(()),

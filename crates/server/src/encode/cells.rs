@@ -255,7 +255,7 @@ mod tests {
         for layout in [Layout::Json, Layout::TextCsv, Layout::Msgpack] {
             let answered = |frame: Frame| {
                 let mut answer = Answer::new(Form { layout, statements: 1, ..Form::default() });
-                answer.begin(0, true);
+                answer.begin(0, true, None);
                 answer.item(&Item::Series(Header { name: Text::default(), tags: None, columns: names.clone().into() }));
                 answer.item(&Item::Rows(frame));
                 answer.end(&[], None);
@@ -306,7 +306,7 @@ mod tests {
             let answered = |items: &[Item]| {
                 let form = Form { layout, statements: 1, max_rows, chunk_rows, ..Form::default() };
                 let mut answer = Answer::new(form);
-                answer.begin(0, true);
+                answer.begin(0, true, None);
                 for item in items {
                     if !answer.item(item) {
                         break;

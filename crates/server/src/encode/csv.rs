@@ -13,8 +13,8 @@
 
 use super::cells::{Cell, Print, Take};
 use super::number::{push_decimal, push_integer};
-use super::{Form, TimeForm};
-use model::{Header, Text};
+use super::{Clock, Form, TimeForm};
+use model::{Header, Text, Zone};
 use std::sync::Arc;
 
 /// An answer under way.
@@ -50,7 +50,8 @@ impl Csv {
         self.out.len()
     }
 
-    pub(super) fn begin(&mut self, id: usize) {
+    pub(super) fn begin(&mut self, id: usize, zone: Option<&'static Zone>) {
+        self.form.zone = zone;
         (self.statement, self.cut) = (id, false);
     }
 
@@ -115,7 +116,7 @@ impl Take for Csv {
             self.out.extend_from_slice(&self.lead);
             for cell in &mut *cells {
                 self.out.push(b',');
-                cell.push(&self.form.times, &mut self.out);
+                cell.push(&self.form.clock(), &mut self.out);
             }
             self.out.push(b'\n');
             self.rows += 1;
@@ -154,12 +155,12 @@ fn push_field(field: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-impl Print for TimeForm {
+impl Print for Clock {
     fn time(&self, time: i64, out: &mut Vec<u8>) {
-        match self {
-            Self::Native => push_integer(time, out),
-            Self::Epoch(unit) => push_integer(time / unit, out),
-            Self::Rfc3339 => model::time::push_rfc3339(time, out),
+        match self.form {
+            TimeForm::Native => push_integer(time, out),
+            TimeForm::Epoch(unit) => push_integer(time / unit, out),
+            TimeForm::Rfc3339 => self.push(time, out),
         }
     }
 
@@ -221,9 +222,9 @@ mod tests {
     #[test]
     fn statements_and_columns_have_heads() {
         let mut answer = csv(TimeForm::Native, 0);
-        answer.begin(0);
+        answer.begin(0, None);
         answer.end(None);
-        answer.begin(1);
+        answer.begin(1, None);
         let float = |value: f64| Some(Value::Float(value));
         for item in [
             series("m", &[("h", "a"), ("r", "")], &["time", "v"]),
@@ -235,13 +236,13 @@ mod tests {
             assert!(answer.item(&item));
         }
         answer.end(None);
-        answer.begin(2);
+        answer.begin(2, None);
         answer.item(&series("n", &[], &["time", "w"]));
         answer.item(&rows(&[5], &[Some(Value::Integer(-7))], FieldType::Integer));
         answer.end(None);
-        answer.begin(3);
+        answer.begin(3, None);
         answer.end(Some("it, \"failed\""));
-        answer.begin(4);
+        answer.begin(4, None);
         answer.end(Some("not executed"));
         let wanted = format!(
             "name,tags,time,v\nm,h=a,1,0.5\nm,h=a,2000,\nn,h=b,3,1{}\nn,h=b,4,-0.0000001\n\n\
@@ -254,13 +255,13 @@ mod tests {
     #[test]
     fn rows_are_bounded_and_epochs_kept() {
         let mut answer = csv(TimeForm::Epoch(1_000), 2);
-        answer.begin(0);
+        answer.begin(0, None);
         let flag = |value| Some(Value::Boolean(value));
         assert!(answer.item(&series("m", &[], &["time", "b"])));
         let frame = rows(&[1_999, -1_999, 5], &[flag(true), flag(false), flag(true)], FieldType::Boolean);
         assert!(!answer.item(&frame));
         answer.end(None);
-        answer.begin(1);
+        answer.begin(1, None);
         assert!(!answer.item(&series("n", &[], &["time", "b"])));
         assert_eq!(String::from_utf8(answer.finish()).unwrap(), "name,tags,time,b\nm,,1,true\nm,,-1,false\n");
     }

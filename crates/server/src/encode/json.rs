@@ -14,8 +14,8 @@ use super::cells::{Cell, Print, Take};
 use super::number::{push_float, push_integer};
 use super::pretty::push_pretty;
 use super::text::push_string;
-use super::{Form, TimeForm};
-use model::{Header, Text};
+use super::{Clock, Form, TimeForm};
+use model::{Header, Text, Zone};
 use std::sync::Arc;
 
 /// An answer under way.
@@ -83,7 +83,8 @@ impl Json {
     }
 
     /// Begins the answer to statement `id`. A chunked answer is split only where rows are many: to a SELECT.
-    pub(super) fn begin(&mut self, id: usize, is_select: bool) {
+    pub(super) fn begin(&mut self, id: usize, is_select: bool, zone: Option<&'static Zone>) {
+        self.form.zone = zone;
         self.form.chunk_rows = self.form.chunk_rows.map(|_| if is_select { self.chunk_rows } else { usize::MAX });
         self.statement = id;
         self.series = None;
@@ -238,7 +239,7 @@ impl Take for Json {
     }
 
     fn rows(&mut self, cells: &mut [Cell<'_>], rows: usize) {
-        let print = Printed(self.form.times);
+        let print = Printed(self.form.clock());
         for _ in 0..rows {
             if !self.open_row() {
                 return;
@@ -320,15 +321,15 @@ fn push_error(error: Option<&str>, out: &mut Vec<u8>) {
 }
 
 /// Prints values as JSON.
-struct Printed(TimeForm);
+struct Printed(Clock);
 
 impl Print for Printed {
     fn time(&self, time: i64, out: &mut Vec<u8>) {
-        match self.0 {
+        match self.0.form {
             TimeForm::Epoch(unit) => push_integer(time / unit, out),
             TimeForm::Native | TimeForm::Rfc3339 => {
                 out.push(b'"');
-                model::time::push_rfc3339(time, out);
+                self.0.push(time, out);
                 out.push(b'"');
             }
         }

@@ -37,12 +37,12 @@ fn text(bytes: Vec<u8>) -> String {
 #[test]
 fn a_whole_answer() {
     let mut answer = Json::new(form(None));
-    answer.begin(0, true);
+    answer.begin(0, true, None);
     for item in [series("m"), rows(&[1, 2]), rows(&[3]), series("n"), rows(&[5])] {
         assert!(answer.item(&item));
     }
     answer.end(&[], None);
-    answer.begin(1, true);
+    answer.begin(1, true, None);
     answer.end(&["careful".to_owned()], Some("broken"));
     assert_eq!(
         text(answer.finish()),
@@ -61,7 +61,7 @@ fn each_series_opens_with_its_own_columns() {
     let names = |names: &[&str]| names.iter().map(|name| name.as_bytes().into()).collect::<Arc<[Text]>>();
     let (two, three) = (names(&["time", "v"]), names(&["time", "v", "w"]));
     let mut answer = Json::new(form(None));
-    answer.begin(0, true);
+    answer.begin(0, true, None);
     for columns in [&two, &two, &three, &Arc::default(), &two] {
         answer.item(&Item::Series(Header { columns: Arc::clone(columns), ..Header::default() }));
     }
@@ -79,12 +79,12 @@ fn each_series_opens_with_its_own_columns() {
 #[test]
 fn a_chunked_answer() {
     let mut answer = Json::new(form(Some(2)));
-    answer.begin(0, true);
+    answer.begin(0, true, None);
     for item in [series("m"), rows(&[1, 2, 3]), series("n"), rows(&[5, 7])] {
         assert!(answer.item(&item));
     }
     answer.end(&[], None);
-    answer.begin(1, true);
+    answer.begin(1, true, None);
     answer.end(&[], None);
     assert_eq!(
         text(answer.finish()),
@@ -107,7 +107,7 @@ fn a_chunked_answer() {
 #[test]
 fn rows_beyond_the_bound_are_cut() {
     let mut answer = Json::new(Form { max_rows: 2, ..form(None) });
-    answer.begin(0, true);
+    answer.begin(0, true, None);
     assert!(answer.item(&series("m")));
     assert!(!answer.item(&rows(&[2, 4, 6])));
     answer.end(&[], None);
@@ -118,7 +118,7 @@ fn rows_beyond_the_bound_are_cut() {
 fn an_answer_without_statements_and_a_pretty_one() {
     assert_eq!(text(Json::new(form(None)).finish()), "{}\n");
     let mut answer = Json::new(Form { pretty: true, ..form(None) });
-    answer.begin(0, true);
+    answer.begin(0, true, None);
     assert!(answer.take().is_empty());
     answer.end(&[], None);
     assert_eq!(

@@ -15,7 +15,7 @@ mod text;
 use cells::Take;
 use csv::Csv;
 use json::Json;
-use model::Item;
+use model::{Item, Zone};
 use msgpack::Msgpack;
 pub use text::push_string;
 
@@ -67,6 +67,8 @@ pub struct Form {
     pub statements: usize,
     /// How instants are printed.
     pub times: TimeForm,
+    /// The clocks that the statement under way is printed by.
+    pub zone: Option<&'static Zone>,
     /// Whether JSON is indented.
     pub pretty: bool,
     /// Rows of one series in a document, or `None` for one document in all.
@@ -126,12 +128,13 @@ impl Answer {
         }
     }
 
-    /// Begins the answer to statement `id`. A chunked answer is split only where rows are many: to a SELECT.
-    pub fn begin(&mut self, id: usize, is_select: bool) {
+    /// Begins the answer to statement `id`, whose times are printed by the clocks of `zone`, or in UTC. A chunked answer is split only
+    /// where rows are many: to a SELECT.
+    pub fn begin(&mut self, id: usize, is_select: bool, zone: Option<&'static Zone>) {
         match self {
-            Self::Json(json) => json.begin(id, is_select),
-            Self::Csv(csv) => csv.begin(id),
-            Self::Msgpack(msgpack) => msgpack.begin(id, is_select),
+            Self::Json(json) => json.begin(id, is_select, zone),
+            Self::Csv(csv) => csv.begin(id, zone),
+            Self::Msgpack(msgpack) => msgpack.begin(id, is_select, zone),
         }
     }
 
@@ -172,13 +175,38 @@ impl Default for Answer {
     }
 }
 
+impl Form {
+    /// How instants of the statement under way are printed.
+    fn clock(&self) -> Clock {
+        Clock { form: self.times, zone: self.zone }
+    }
+}
+
+/// How instants are printed, and by which clocks.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    form: TimeForm,
+    zone: Option<&'static Zone>,
+}
+
+impl Clock {
+    /// Appends an instant (ns) as RFC 3339.
+    #[inline]
+    fn push(&self, time: i64, out: &mut Vec<u8>) {
+        match self.zone {
+            None => model::time::push_rfc3339(time, out),
+            Some(zone) => model::time::push_rfc3339_of(time, zone.offset(time), out),
+        }
+    }
+}
+
 /// How instants are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimeForm {
     /// As the layout has them: RFC 3339 in JSON, nanoseconds in CSV, an extension in MessagePack.
     #[default]
     Native,
-    /// RFC 3339 with nanoseconds, UTC, as text.
+    /// RFC 3339 with nanoseconds, as text.
     Rfc3339,
     /// An integer: nanoseconds divided by this, towards zero.
     Epoch(i64),

@@ -15,7 +15,7 @@
 use super::Form;
 use super::cells::{Cell, Take};
 use super::pack::{Packed, push_boolean, push_list, push_map, push_signed, push_text};
-use model::Header;
+use model::{Header, Zone};
 
 /// An answer under way.
 #[derive(Debug)]
@@ -148,7 +148,8 @@ impl Msgpack {
     }
 
     /// Begins the answer to statement `id`. A chunked answer is split only where rows are many: to a SELECT.
-    pub(super) fn begin(&mut self, id: usize, is_select: bool) {
+    pub(super) fn begin(&mut self, id: usize, is_select: bool, zone: Option<&'static Zone>) {
+        self.form.zone = zone;
         self.statement = id;
         self.chunk_rows = self.form.chunk_rows.filter(|_| is_select).unwrap_or(usize::MAX);
         self.cut = Cut::Nothing;
@@ -277,7 +278,7 @@ impl Take for Msgpack {
     }
 
     fn rows(&mut self, cells: &mut [Cell<'_>], rows: usize) {
-        let print = Packed(self.form.times);
+        let print = Packed(self.form.clock());
         let mut row = Vec::new();
         push_list(u32::try_from(self.columns).unwrap_or(u32::MAX), &mut row);
         for _ in 0..rows {

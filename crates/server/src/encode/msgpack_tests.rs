@@ -56,16 +56,16 @@ fn msgpack(form: Form) -> Msgpack {
 
 /// `SELECT g FROM n; SELECT nope FROM n; SELECT x FROM a.b.c; SHOW DATABASES`
 fn four_statements(mut answer: Msgpack) -> Vec<u8> {
-    answer.begin(0, true);
+    answer.begin(0, true, None);
     assert!(answer.item(&series("n", &[], &["time", "g"])));
     let flags = [Some(Value::Boolean(true)), Some(Value::Boolean(false))];
     assert!(answer.item(&rows(&[-1, 5], vec![column(&flags, FieldType::Boolean)])));
     answer.end(&[], None);
-    answer.begin(1, true);
+    answer.begin(1, true, None);
     answer.end(&[], None);
-    answer.begin(2, true);
+    answer.begin(2, true, None);
     answer.end(&[], Some("database not found: a"));
-    answer.begin(3, false);
+    answer.begin(3, false, None);
     answer.end(&[], Some("not executed"));
     assert_eq!(answer.held(), answer.out.capacity() - answer.waiting());
     answer.finish()
@@ -103,7 +103,7 @@ fn messages_and_errors_as_influxdb_sends_them() {
     .concat();
     for chunk_rows in [None, Some(10_000)] {
         let mut answer = msgpack(Form { chunk_rows, statements: 1, ..Form::default() });
-        answer.begin(0, false);
+        answer.begin(0, false, None);
         answer.end(&[text.to_owned()], None);
         assert_eq!(answer.take(), wanted);
         assert!(answer.finish().is_empty());
@@ -136,7 +136,7 @@ fn lists_grow_over_all_their_heads() {
 #[test]
 fn memory_is_told_while_a_statement_is_not_whole() {
     let mut answer = msgpack(Form { statements: 1, ..Form::default() });
-    answer.begin(0, true);
+    answer.begin(0, true, None);
     answer.item(&series("m", &[], &["time", "v"]));
     let values = vec![Some(Value::Integer(1 << 40)); 10_000];
     answer.item(&rows(&vec![1; 10_000], vec![column(&values, FieldType::Integer)]));
@@ -245,7 +245,7 @@ fn answered(form: Form, statements: &[Statement]) -> Vec<u8> {
     let mut answer = Answer::new(form);
     let mut out = Vec::new();
     for (id, statement) in statements.iter().enumerate() {
-        answer.begin(id, statement.is_select);
+        answer.begin(id, statement.is_select, None);
         let mut more = true;
         for (name, tag, frames) in &statement.series {
             let tags: Vec<(&str, &str)> = tag.iter().map(|value| ("k", value.as_str())).collect();

@@ -1,7 +1,7 @@
 //! Values as `MessagePack`, in the forms that InfluxDB's writer (Go's `msgp`) takes.
 
-use super::TimeForm;
 use super::cells::Print;
+use super::{Clock, TimeForm};
 use model::Text;
 
 /// Number of the extension that is an instant.
@@ -41,18 +41,18 @@ pub(super) fn push_signed(value: i64, out: &mut Vec<u8>) {
 }
 
 /// Writes values as `MessagePack`.
-pub(super) struct Packed(pub(super) TimeForm);
+pub(super) struct Packed(pub(super) Clock);
 
 impl Print for Packed {
     fn between(&self, _: &mut Vec<u8>) {}
 
     fn time(&self, time: i64, out: &mut Vec<u8>) {
-        match self.0 {
+        match self.0.form {
             TimeForm::Native => push_instant(time, out),
             TimeForm::Epoch(unit) => push_signed(time / unit, out),
             TimeForm::Rfc3339 => {
                 let mut text = Vec::with_capacity(32);
-                model::time::push_rfc3339(time, &mut text);
+                self.0.push(time, &mut text);
                 push_text(&text, out);
             }
         }
@@ -135,7 +135,7 @@ pub(super) mod tests {
             (u64::MAX, "cf ffff ffff ffff ffff"),
         ] {
             let mut out = Vec::new();
-            Packed(TimeForm::Native).unsigned(value, &mut out);
+            Packed(Clock { form: TimeForm::Native, zone: None }).unsigned(value, &mut out);
             assert_eq!(out, bytes(wanted), "{value}");
         }
     }

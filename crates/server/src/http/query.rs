@@ -195,6 +195,7 @@ impl Job {
                 within: None,
             },
             form: Form {
+                zone: None,
                 layout,
                 statements: statements.len(),
                 times,

@@ -16,6 +16,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::StatusCode;
 use hyper::body::Frame;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use model::Zone;
 use node::{Sink, Statement};
 use platform::Budget;
 use platform::budget::{Exhausted, Grant};
@@ -52,7 +53,9 @@ impl Job {
         self.request.within = within;
         let mut failed = false;
         for (id, statement) in self.statements.iter().enumerate() {
-            out.answer.begin(id, matches!(statement, Statement::Select(_)));
+            let select = if let Statement::Select(select) = statement { Some(select) } else { None };
+            let zone = select.and_then(|select| Zone::named(select.location.as_ref()?));
+            out.answer.begin(id, select.is_some(), zone);
             if failed {
                 out.answer.end(&[], Some("not executed"));
                 continue;
