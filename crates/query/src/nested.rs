@@ -4,15 +4,16 @@
 //! outermost is executed, and has the inner ones executed: each is told by which tags the outer ones group, so that its rows keep
 //! these, and its rows are taken into memory ([`crate::source::rows`]). The same operators read them.
 
-use crate::check::Checked;
+use crate::check::{self, Checked};
 use crate::exec::{self, Flow, Job};
 use crate::plan::{Bound, Output, Plan};
-use crate::resolve::{self, Schema, Table, Views};
+use crate::resolve::{self, Reference, Schema, Table, Views};
 use crate::source::Source;
 use crate::source::rows::{Collector, RowSet, Shown, together};
 use crate::{Context, Limits, Names, QueryError, Sink};
-use influxql::ast::{Fill, Select, Source as From};
+use influxql::ast::{Expr, Fill, Select, Source as From, WildcardKind};
 use model::{FieldType, Text};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Columns that a SELECT may have once `*` is written out: planning looks at them in pairs, and that cannot be stopped.
@@ -29,6 +30,10 @@ pub(crate) struct Prepared {
     plan: Option<Plan>,
     stored: Vec<Table>,
     inner: Vec<Prepared>,
+    /// The same SELECTs for functions that read fewer buckets before the first one than others, by their number of these.
+    narrower: Vec<(u32, Vec<Prepared>)>,
+    /// Its rows have passed the condition of the one whose source it is.
+    passed: bool,
 }
 
 impl Prepared {
@@ -43,6 +48,11 @@ impl Prepared {
             output: at,
         });
         shown.collect()
+    }
+
+    /// Whether rows of this name may be in its answer.
+    fn names(&self, name: &Text) -> bool {
+        self.stored.iter().any(|table| table.name == *name) || self.inner.iter().any(|inner| inner.names(name))
     }
 
     /// Whether each row depends on nothing but itself, so that it is the same whatever range is asked for.
@@ -61,22 +71,15 @@ pub(crate) fn prepare(
     context: &Context,
 ) -> Result<Prepared, QueryError> {
     let mut views = Views::new(names, context, checked.widest());
-    let mut inner_checked = std::mem::take(&mut checked.subqueries).into_iter();
-    let (mut stored, mut inner): (Vec<Table>, Vec<Prepared>) = (Vec::new(), Vec::new());
+    let inner_checked = std::mem::take(&mut checked.subqueries);
+    let mut stored: Vec<Table> = Vec::new();
     for source in &select.sources {
-        match source {
-            From::Measurement(measurement) => stored.extend(resolve::tables(measurement, &mut views)?),
-            From::SubQuery(select) => {
-                if let Some(checked) = inner_checked.next() {
-                    inner.push(prepare(select, checked, names, context)?);
-                }
-            }
+        if let From::Measurement(measurement) = source {
+            stored.extend(resolve::tables(measurement, &mut views)?);
         }
     }
-    stored.sort_by(|left, right| left.name.cmp(&right.name));
-    if stored.windows(2).any(|pair| pair[0].name == pair[1].name) {
-        return Err(QueryError::NotExecuted("the same measurement twice in FROM".into()));
-    }
+    let mut inner = prepare_sources(select, inner_checked, names, context)?;
+    let mut stored = resolve::united(stored);
     let mut schema = Schema::new(&stored);
     for prepared in &inner {
         if let Some(plan) = &prepared.plan {
@@ -87,16 +90,102 @@ pub(crate) fn prepare(
     if expanded.fields.len() > MOST_COLUMNS {
         return Err(QueryError::NotExecuted(format!("SELECT of more than {MOST_COLUMNS} columns")));
     }
+    let mut narrower = Vec::new();
     let plan = match expanded.fields.is_empty() {
         true => None,
-        false => Some(Plan::new(select, &checked, expanded, &schema)?),
+        false => {
+            let plan = Plan::new(select, &checked, expanded, &schema)?;
+            let (both, alone) = stored.into_iter().partition(|table| inner.iter().any(|one| one.names(&table.name)));
+            stored = alone;
+            let whole = (select, names, context);
+            narrower = prepare_narrower(whole, &checked, (&plan, &inner), &both)?;
+            add_beside(select, &checked, (&plan, &both), context, &mut inner)?;
+            Some(plan)
+        }
     };
-    let differ = |plan: &Plan| plan.calls.windows(2).any(|pair| pair[0].lead != pair[1].lead);
-    if plan.as_ref().is_some_and(differ) && !inner.iter().all(Prepared::is_plain) {
-        // The inner SELECT would have to be executed for each of the ranges that they read.
-        return Err(QueryError::NotExecuted("functions that read different ranges of a subquery".into()));
+    Ok(Prepared { select: select.clone(), checked, plan, stored, inner, narrower, passed: false })
+}
+
+/// Prepares the SELECTs that are sources of another.
+fn prepare_sources(
+    select: &Select,
+    checked: Vec<Checked>,
+    names: &dyn Names,
+    context: &Context,
+) -> Result<Vec<Prepared>, QueryError> {
+    let selects = select.sources.iter().filter_map(|source| match source {
+        From::SubQuery(select) => Some(select),
+        From::Measurement(_) => None,
+    });
+    selects.zip(checked).map(|(select, checked)| prepare(select, checked, names, context)).collect()
+}
+
+/// Prepares the sources of functions that read fewer buckets before the first one than others, where a SELECT gives other rows for each
+/// range: it is executed for each, as in InfluxDB.
+fn prepare_narrower(
+    (select, names, context): (&Select, &dyn Names, &Context),
+    checked: &Checked,
+    (plan, inner): (&Plan, &[Prepared]),
+    both: &[Table],
+) -> Result<Vec<(u32, Vec<Prepared>)>, QueryError> {
+    let mut leads: BTreeSet<u32> = plan.calls.iter().map(|call| call.lead).collect();
+    leads.pop_last();
+    if inner.iter().all(Prepared::is_plain) {
+        leads.clear();
     }
-    Ok(Prepared { select: select.clone(), checked, plan, stored, inner })
+    let mut narrower = Vec::new();
+    for lead in leads {
+        let checked = checked.with_depth(lead);
+        let inner_checked = check::check_sources(select, &checked, context)?;
+        let mut inner = prepare_sources(select, inner_checked, names, context)?;
+        add_beside(select, &checked, (plan, both), context, &mut inner)?;
+        narrower.push((lead, inner));
+    }
+    Ok(narrower)
+}
+
+/// Adds tables of which another source has rows of the same name: as SELECTs of the fields that a plan reads, under its condition.
+fn add_beside(
+    select: &Select,
+    checked: &Checked,
+    (plan, tables): (&Plan, &[Table]),
+    context: &Context,
+    inner: &mut Vec<Prepared>,
+) -> Result<(), QueryError> {
+    let mut fields: BTreeMap<&Text, FieldType> = BTreeMap::new();
+    for reference in &plan.references {
+        if let Reference::Field(name, field_type) = reference {
+            // Floats are read as integers, too.
+            fields.entry(name).and_modify(|known| *known = (*known).min(*field_type)).or_insert(*field_type);
+        }
+    }
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let is_first = matches!(select.sources.first(), Some(From::Measurement(_)));
+    for table in tables.iter().rev() {
+        let select = Select {
+            fields: fields.iter().map(|(name, field_type)| resolve::field(name, *field_type)).collect(),
+            target: None,
+            sources: Vec::new(),
+            dimensions: vec![Expr::Wildcard(WildcardKind::All)],
+            fill: Fill::Null,
+            order: None,
+            limit: 0,
+            offset: 0,
+            slimit: 0,
+            soffset: 0,
+            ..select.clone()
+        };
+        // Times before the bound, too, where a function reads them.
+        let checked = check::check_source(&select, checked, context)?.over(checked.widest());
+        let schema = Schema::new(std::slice::from_ref(table));
+        let plan = Some(Plan::new(&select, &checked, resolve::expand(&checked, &schema)?, &schema)?);
+        let (stored, narrower) = (vec![table.clone()], Vec::new());
+        let prepared = Prepared { select, checked, plan, stored, inner: Vec::new(), narrower, passed: true };
+        inner.insert(if is_first { 0 } else { inner.len() }, prepared);
+    }
+    Ok(())
 }
 
 /// Fails if a SELECT asks for more buckets than it may: those from the first instant of its range to its last but one, as InfluxDB counts them.
@@ -137,7 +226,8 @@ pub(crate) fn execute(
     plan.dimensions.dedup();
     let (select, checked) = (&prepared.select, &prepared.checked);
     let mut counted = 0;
-    for table in &tables(prepared, &plan, context)? {
+    let narrower = narrower(prepared, &plan, context)?;
+    for table in &tables(prepared, (&prepared.inner, &prepared.stored), &plan, context)? {
         exec::check_cancel(context)?;
         let bound = Bound::new(&plan, checked, table)?;
         let set = table.source.series(&table.name, &bound.tags, context)?;
@@ -145,7 +235,11 @@ pub(crate) fn execute(
             check_series(&mut counted, set.len(), &context.limits)?;
         }
         exec::admit(context, set.len())?;
-        let job = Job { select, checked, plan: &plan, bound: &bound, table, set: &set, context };
+        let narrower: Vec<(u32, Option<Table>)> = match table.source.is_stored() {
+            true => Vec::new(),
+            false => narrower.iter().map(|(lead, tables)| (*lead, named(tables, &table.name))).collect(),
+        };
+        let job = Job { select, checked, plan: &plan, bound: &bound, table, set: &set, context, narrower: &narrower };
         if matches!(exec::run(&job, sink)?, Flow::Stop) {
             return Ok(Flow::Stop);
         }
@@ -178,27 +272,39 @@ fn each_below(
         let bound = Bound::new(plan, checked, table)?;
         let set = table.source.series(&table.name, &bound.tags, context)?;
         check_series(&mut counted, set.len(), &context.limits)?;
-        give(&Job { select, checked, plan, bound: &bound, table, set: &set, context }, depth)?;
+        give(&Job { select, checked, plan, bound: &bound, table, set: &set, context, narrower: &[] }, depth)?;
     }
     Ok(())
 }
 
+fn named(tables: &[Table], name: &Text) -> Option<Table> {
+    tables.iter().find(|table| table.name == *name).cloned()
+}
+
+/// The tables of functions that read fewer buckets before the first one than others.
+fn narrower(prepared: &Prepared, plan: &Plan, context: &Context) -> Result<Vec<(u32, Vec<Table>)>, QueryError> {
+    let each = prepared.narrower.iter();
+    each.map(|(lead, inner)| Ok((*lead, tables(prepared, (inner, &[]), plan, context)?))).collect()
+}
+
 /// The tables of a SELECT in order of the answer, the inner SELECTs executed.
-fn tables(prepared: &Prepared, plan: &Plan, context: &Context) -> Result<Vec<Table>, QueryError> {
-    let mut tables = prepared.stored.clone();
+fn tables(
+    prepared: &Prepared,
+    (inner, stored): (&[Prepared], &[Table]),
+    plan: &Plan,
+    context: &Context,
+) -> Result<Vec<Table>, QueryError> {
+    let mut tables = stored.to_vec();
     let mut wanted = plan.dimensions.clone();
     wanted.extend(plan.calls.iter().flat_map(|call| call.by.iter().cloned()));
     let (mut answers, mut tags) = (Vec::new(), wanted.clone());
-    for inner in &prepared.inner {
+    for inner in inner {
         answers.push(rows(inner, &wanted, &inner.shown(), context)?);
         tags.extend(inner.plan.iter().flat_map(|plan| plan.dimensions.iter().cloned()));
     }
     tags.sort();
     tags.dedup();
     for (name, rows) in together(answers) {
-        if tables.iter().any(|table| table.name == name) {
-            return Err(QueryError::NotExecuted("a measurement beside a SELECT of it in FROM".into()));
-        }
         let fields = rows.columns();
         tables.push(Table { name, source: Source::Rows(Arc::new(rows)), fields, tag_keys: tags.clone() });
     }
@@ -219,5 +325,9 @@ fn rows(
     let mut collector = Collector::new(shown, (inner.checked.ascending, !inner.is_plain()), context)?;
     let context = Context { frame_rows: FRAME, ..context.clone() };
     execute(inner, pushed, &context, &mut collector)?;
-    collector.finish()
+    let mut answer = collector.finish()?;
+    if inner.passed {
+        answer.iter_mut().for_each(|(_, rows)| rows.pass());
+    }
+    Ok(answer)
 }

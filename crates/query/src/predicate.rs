@@ -4,6 +4,8 @@
 //! go to storage, below an OR with fields they are decided once a series. `_name` is the name of the measurement, which is
 //! known when the condition is compiled. The rest is evaluated over vectors of a cut.
 
+mod truth;
+
 use crate::QueryError;
 use crate::datum::{Datum, order};
 use crate::pattern::Pattern;
@@ -35,6 +37,8 @@ pub(crate) enum Predicate {
     And(Vec<Predicate>),
     /// At least one holds.
     Or(Vec<Predicate>),
+    /// It does not hold.
+    Not(Box<Predicate>),
 }
 
 type Intern<'a> = dyn FnMut(Reference) -> usize + 'a;
@@ -86,6 +90,7 @@ impl Predicate {
         match self {
             Predicate::Tag(_) => true,
             Predicate::And(members) | Predicate::Or(members) => members.iter().any(Predicate::has_tags),
+            Predicate::Not(inner) => inner.has_tags(),
             _ => false,
         }
     }
@@ -95,6 +100,7 @@ impl Predicate {
             Predicate::Tag(condition) => Predicate::Always(tags_fulfil(tags, condition)),
             Predicate::And(members) => all(members.iter().map(|member| member.decided(tags)).collect()),
             Predicate::Or(members) => any(members.iter().map(|member| member.decided(tags)).collect()),
+            Predicate::Not(inner) => truth::not(inner.decided(tags)),
             other => other.clone(),
         }
     }
@@ -104,6 +110,7 @@ impl Predicate {
         let inner = match self {
             Predicate::And(members) | Predicate::Or(members) => members.iter().map(Predicate::bytes).sum(),
             Predicate::Compare(_, left, right) => left.bytes() + right.bytes(),
+            Predicate::Not(inner) => inner.bytes(),
             _ => 0,
         };
         size_of::<Self>() + inner
@@ -121,7 +128,7 @@ impl Predicate {
             Predicate::Compare(op, Node::Literal(literal), Node::Input(input)) => {
                 may_compare(op.mirrored(), bounds(*input), literal)
             }
-            Predicate::Tag(_) | Predicate::Compare(..) | Predicate::Matches(..) => true,
+            Predicate::Tag(_) | Predicate::Compare(..) | Predicate::Matches(..) | Predicate::Not(_) => true,
             Predicate::And(members) => members.iter().all(|member| member.may_pass(times, bounds)),
             Predicate::Or(members) => members.iter().any(|member| member.may_pass(times, bounds)),
         }
@@ -167,6 +174,11 @@ impl Predicate {
                     let other = member.mask(times, input)?;
                     mask.iter_mut().zip(other).for_each(|(mask, other)| *mask |= other);
                 }
+                Ok(mask)
+            }
+            Predicate::Not(inner) => {
+                let mut mask = inner.mask(times, input)?;
+                mask.iter_mut().for_each(|holds| *holds = !*holds);
                 Ok(mask)
             }
         }
@@ -264,6 +276,9 @@ fn leaf(expr: &Expr, schema: &Schema, intern: &mut Intern<'_>) -> Result<Predica
                 Operandum::Other(..) => Predicate::Always(false),
             })
         }
+        Expr::Binary { op, lhs, rhs } if truth::decides(lhs, rhs, schema) => {
+            truth::between(*op, (lhs, rhs), schema, intern)
+        }
         Expr::Binary { op, lhs, rhs } if op.is_comparison() => {
             let left = operandum(lhs, schema, intern)?;
             let right = operandum(rhs, schema, intern)?;
@@ -353,7 +368,8 @@ fn operandum(expr: &Expr, schema: &Schema, intern: &mut Intern<'_>) -> Result<Op
             }
             Ok(Operandum::Other(Node::Math(kernel, nodes.into()), None))
         }
-        other => Err(QueryError::NotExecuted(format!("{other} in WHERE"))),
+        // A test is no number.
+        _ => Ok(Operandum::Other(Node::Input(intern(Reference::Missing)), None)),
     }
 }
 

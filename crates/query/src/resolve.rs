@@ -80,6 +80,35 @@ pub(crate) fn tables(source: &Measurement, views: &mut Views<'_>) -> Result<Vec<
     Ok(tables)
 }
 
+/// The same tables in order of their names, those of one name as one.
+pub(crate) fn united(mut tables: Vec<Table>) -> Vec<Table> {
+    tables.sort_by(|left, right| left.name.cmp(&right.name));
+    if tables.windows(2).all(|pair| pair[0].name != pair[1].name) {
+        return tables;
+    }
+    let named = tables.chunk_by(|left, right| left.name == right.name);
+    let together = named.map(|same| match same {
+        [table] => table.clone(),
+        _ => Table {
+            name: same[0].name.clone(),
+            source: Source::Several(same.iter().map(|table| table.source.clone()).collect()),
+            fields: same
+                .iter()
+                .flat_map(|table| table.fields.iter().cloned())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
+            tag_keys: same
+                .iter()
+                .flat_map(|table| table.tag_keys.iter().cloned())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
+        },
+    });
+    together.collect()
+}
+
 fn measurements(view: &View, source: &Measurement) -> Result<Vec<Text>, QueryError> {
     let Some(regex) = &source.regex else { return Ok(vec![source.name.as_bytes().into()]) };
     let pattern = Pattern::new(regex)?;
@@ -243,6 +272,11 @@ pub(crate) fn expand(checked: &Checked, schema: &Schema) -> Result<Expanded, Que
         expand_field(field, schema, &tags, &mut fields)?;
     }
     Ok(Expanded { dimensions: dimensions.into_iter().collect(), fields })
+}
+
+/// A field that is read as a type.
+pub(crate) fn field(name: &Text, field_type: FieldType) -> Field {
+    Field { expr: reference(name, data_type(field_type)), alias: None }
 }
 
 fn reference(name: &Text, cast: DataType) -> Expr {

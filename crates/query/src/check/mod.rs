@@ -59,6 +59,16 @@ impl Checked {
         Checked { has_calls, ascending, fill, ..self.clone() }
     }
 
+    /// The same of functions that read so many buckets before the first one.
+    pub(crate) fn with_depth(&self, depth: u32) -> Checked {
+        Checked { depth, subqueries: Vec::new(), ..self.clone() }
+    }
+
+    /// The same of other times.
+    pub(crate) fn over(self, range: TimeRange) -> Checked {
+        Checked { range, ..self }
+    }
+
     /// The times of which rows are read at most.
     pub(crate) fn widest(&self) -> TimeRange {
         self.reach(self.depth)
@@ -75,6 +85,20 @@ fn invalid<T>(text: impl Into<String>) -> Result<T, QueryError> {
 /// Checks a SELECT, and those that are its sources.
 pub(crate) fn check(select: &Select, context: &Context) -> Result<Checked, QueryError> {
     check_level(select, context, None, 0)
+}
+
+/// Checks the SELECTs that are sources of one that was checked.
+pub(crate) fn check_sources(select: &Select, outer: &Checked, context: &Context) -> Result<Vec<Checked>, QueryError> {
+    let inner = select.sources.iter().filter_map(|source| match source {
+        Source::SubQuery(inner) => Some(check_source(inner, outer, context)),
+        Source::Measurement(_) => None,
+    });
+    inner.collect()
+}
+
+/// Checks a SELECT that is a source of one that was checked.
+pub(crate) fn check_source(select: &Select, outer: &Checked, context: &Context) -> Result<Checked, QueryError> {
+    check_level(select, context, Some(outer), 1)
 }
 
 fn check_level(

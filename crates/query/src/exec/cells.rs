@@ -295,7 +295,7 @@ impl Walk<'_, '_> {
         self.source = (shard as u64) << 40 | series as u64;
         let tags = if self.needs_tags() { self.job.set.tags(series) } else { TagSet::default() };
         let job = self.job;
-        let filter = job.filter_of(&tags);
+        let filter = job.filter_of(series, &tags);
         if matches!(*filter, Predicate::Always(false)) {
             return Ok(());
         }

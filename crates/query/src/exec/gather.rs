@@ -30,6 +30,9 @@ pub(super) type Member<'a> = (TagSet, Cow<'a, Predicate>);
 
 /// What is to be known of a series before its rows are read. Only a filter looks at tags: the answer's are looked up for rows that are shown.
 pub(super) fn member<'a>(job: &Job<'a>, series: usize) -> Member<'a> {
+    if job.set.has_passed(series) {
+        return (job.set.tags(series), Cow::Owned(Predicate::Always(true)));
+    }
     let filter = &job.bound.filter;
     let mut read = job.bound.inputs[job.plan.references.len()..].iter();
     if filter.has_tags() || read.any(|input| matches!(input, Input::Tag(_))) {

@@ -46,7 +46,7 @@ type PartRows = HashMap<Tags, Rows, RandomState>;
 pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
     let mut memory = Meter::new(job.context)?;
     let mut parts: Vec<(PartRows, Vec<usize>)> = Vec::new();
-    for part in job.plan.parts() {
+    for part in job.plan.parts(!job.narrower.is_empty()) {
         let types: Vec<FieldType> =
             part.variables.iter().map(|&at| variable_type(job, job.plan.variables[at])).collect();
         let mut kept = Kept::new(&types, &mut memory);
@@ -84,9 +84,14 @@ fn execute(
     let checked = job.checked.part(has_calls, ascending, fill);
     let plan = &Plan { fill, ..plan.clone() };
     let select = Select { limit: 0, offset: 0, ..job.select.clone() };
-    let bound = Bound::new(plan, &checked, job.table)?;
-    let context = Context { frame_rows: FRAME, ..job.context.clone() };
-    super::run(&Job { select: &select, checked: &checked, plan, bound: &bound, context: &context, ..*job }, sink)
+    let own = job.narrower.iter().find(|(lead, _)| *lead == plan.lead());
+    let Some(table) = own.map_or(Some(job.table), |(_, table)| table.as_ref()) else { return Ok(Flow::Continue) };
+    let bound = Bound::new(plan, &checked, table)?;
+    let context = &Context { frame_rows: FRAME, ..job.context.clone() };
+    let chosen = own.map(|_| table.source.series(&table.name, &bound.tags, context)).transpose()?;
+    let set = chosen.as_ref().unwrap_or(job.set);
+    let (select, checked, bound) = (&select, &checked, &bound);
+    super::run(&Job { select, checked, plan, bound, table, set, context, narrower: &[] }, sink)
 }
 
 /// The rows of a function apart.

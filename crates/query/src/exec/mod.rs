@@ -46,6 +46,8 @@ pub(crate) struct Job<'a> {
     pub(crate) table: &'a Table,
     pub(crate) set: &'a Series,
     pub(crate) context: &'a Context,
+    /// The tables of functions that read fewer buckets of a SELECT before the first one than others, by their number of these.
+    pub(crate) narrower: &'a [(u32, Option<Table>)],
 }
 
 impl Job<'_> {
@@ -62,7 +64,10 @@ impl Job<'_> {
     }
 
     /// The row filter for one series.
-    pub(crate) fn filter_of(&self, tags: &TagSet) -> Cow<'_, Predicate> {
+    pub(crate) fn filter_of(&self, series: usize, tags: &TagSet) -> Cow<'_, Predicate> {
+        if self.set.has_passed(series) {
+            return Cow::Owned(Predicate::Always(true));
+        }
         self.bound.filter.for_series(tags)
     }
 
@@ -180,7 +185,7 @@ pub(crate) fn give_rows(sink: &mut dyn Sink, frame: Frame) -> Flow {
 
 /// Runs a plan over one table.
 pub(crate) fn run(job: &Job<'_>, sink: &mut dyn Sink) -> Result<Flow, QueryError> {
-    if job.plan.is_joined() {
+    if job.plan.is_joined() || !job.narrower.is_empty() {
         return join::run(job, sink);
     }
     if !job.checked.has_calls || job.plan.is_stream() { raw::run(job, sink) } else { aggregate::run(job, sink) }

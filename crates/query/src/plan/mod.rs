@@ -478,7 +478,8 @@ impl Bound {
 
     /// Binds the plan's references and the condition to a table.
     pub(crate) fn new(plan: &Plan, checked: &Checked, table: &Table) -> Result<Bound, QueryError> {
-        let schema = Schema::new(std::slice::from_ref(table));
+        let mut schema = Schema::new(std::slice::from_ref(table));
+        schema.reads_tags = !table.source.is_stored();
         let mut references = plan.references.clone();
         let selected = references.len();
         let predicate = Predicate::compile(&checked.condition, &schema, &mut |reference| {

@@ -5,6 +5,7 @@ use super::{Applied, Feed, Output, Plan, Variable};
 use crate::functions::Kernel;
 use crate::vector::Node;
 use model::{FieldType, Text};
+use std::collections::BTreeMap;
 
 /// A part of a plan, and the numbers of the variables that it gives, in order of its columns.
 pub(crate) struct Part {
@@ -21,27 +22,39 @@ impl Plan {
         !self.aparts.is_empty() || (self.is_stream() && !self.calls.is_empty()) || (several && !has_fields)
     }
 
-    /// Its parts, but for functions apart.
-    pub(crate) fn parts(&self) -> Vec<Part> {
-        let (mut buckets, mut points, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    /// Its parts, but for functions apart; those of which the calls read different ranges are others, if that is said.
+    pub(crate) fn parts(&self, by_range: bool) -> Vec<Part> {
+        let (mut buckets, mut points, mut alone) = (BTreeMap::<u32, Vec<usize>>::new(), Vec::new(), Vec::new());
+        let lead = |call: Option<usize>| call.filter(|_| by_range).map_or(0, |call| self.calls[call].lead);
         for (at, variable) in self.variables.iter().enumerate() {
             match variable {
                 Variable::Apart(_) | Variable::Reference(_) => {}
                 Variable::Call(call) if matches!(self.calls[*call].function.entry.kernel, Kernel::Many(_)) => {
                     alone.push(vec![at]);
                 }
-                Variable::Call(_) => buckets.push(at),
+                Variable::Call(call) => buckets.entry(lead(Some(*call))).or_default().push(at),
                 Variable::Transform(transform) if self.reads_points(*transform) => points.push(at),
-                Variable::Transform(_) => buckets.push(at),
+                Variable::Transform(transform) => {
+                    buckets.entry(lead(self.call_below(*transform))).or_default().push(at);
+                }
             }
         }
-        let parts = [buckets, points].into_iter().chain(alone).filter(|variables| !variables.is_empty());
+        let parts = buckets.into_values().chain([points]).chain(alone).filter(|variables| !variables.is_empty());
         parts
             .map(|variables| {
                 let chosen: Vec<Variable> = variables.iter().map(|&at| self.variables[at]).collect();
                 Part { plan: self.of(&chosen), variables }
             })
             .collect()
+    }
+
+    /// The call of whose buckets something is made.
+    fn call_below(&self, transform: usize) -> Option<usize> {
+        match self.transforms[transform].feed {
+            Feed::Call(call) => Some(call),
+            Feed::Transform(inner) => self.call_below(inner),
+            Feed::Reference(_) | Feed::Apart(_) => None,
+        }
     }
 
     fn reads_points(&self, transform: usize) -> bool {

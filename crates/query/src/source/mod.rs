@@ -4,6 +4,7 @@
 //! its times, columns and, if kept, statistics. What storage is asked is written down in the query's trace, if it has one. Rows in memory have no statistics: they are reduced like decoded pages.
 
 pub(crate) mod rows;
+mod several;
 
 use crate::exec::{Meter, admit};
 use crate::predicate::tags_fulfil;
@@ -11,6 +12,7 @@ use crate::trace::{Count, Guard, Stage, Trace, count, enter};
 use crate::{Context, QueryError};
 use model::{Column, FieldType, TagSet, Text, Texts, TimeRange};
 use rows::{RowCut, RowSet};
+use several::Scans;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -24,12 +26,14 @@ pub(crate) enum Source {
     Stored(View, Option<Arc<Trace>>),
     /// The answer of a SELECT.
     Rows(Arc<RowSet>),
+    /// Stored ones, that FROM names one after the other.
+    Several(Arc<[Source]>),
 }
 
 impl Source {
     /// Whether rows are stored. A row of another SELECT counts even if none of its values is wanted.
     pub(crate) fn is_stored(&self) -> bool {
-        matches!(self, Self::Stored(..))
+        !matches!(self, Self::Rows(_))
     }
 
     /// Whether all rows count, also those beyond the times that are asked for: a SELECT with calls has read only rows of
@@ -43,6 +47,7 @@ impl Source {
         match self {
             Self::Stored(view, _) => view.shards().iter().map(|shard| shard.range).collect(),
             Self::Rows(_) => vec![TimeRange::ALL],
+            Self::Several(sources) => several::shards(sources),
         }
     }
 
@@ -51,6 +56,14 @@ impl Source {
         match self {
             Self::Stored(view, _) => Ok(view.time_bounds(measurement)?),
             Self::Rows(rows) => Ok(rows.time_bounds()),
+            Self::Several(sources) => {
+                let mut bounds: Option<TimeRange> = None;
+                for source in sources.iter() {
+                    let own = source.time_bounds(measurement)?;
+                    bounds = bounds.into_iter().chain(own).reduce(|left, right| left.union(&right));
+                }
+                Ok(bounds)
+            }
         }
     }
 
@@ -71,9 +84,13 @@ impl Source {
                 Ok(Series::Stored(set))
             }
             Self::Rows(rows) => {
-                let fits = |at: &usize| tags_fulfil(rows.tags(*at), condition);
+                let fits = |at: &usize| rows.has_passed(*at) || tags_fulfil(rows.tags(*at), condition);
                 let chosen = (0..rows.len()).filter(fits).collect();
                 Ok(Series::Rows(rows.clone(), chosen))
+            }
+            Self::Several(sources) => {
+                let series = sources.iter().map(|source| source.series(measurement, condition, context));
+                Ok(Series::Several(series.collect::<Result<_, _>>()?))
             }
         }
     }
@@ -93,6 +110,9 @@ impl Source {
             (Self::Rows(rows), Series::Rows(_, chosen)) => {
                 Ok(Scan::Rows { rows, chosen, reads: rows.reads(fields), range })
             }
+            (Self::Several(sources), Series::Several(series)) => {
+                Ok(Scan::Several(Scans::new(sources, series, fields, range)?))
+            }
             // A list of series is read from the source that gave it.
             _ => Err(QueryError::Invalid("series of another source".to_owned())),
         }
@@ -106,6 +126,8 @@ pub(crate) enum Series {
     Stored(SeriesSet),
     /// Those of a SELECT: their places there.
     Rows(Arc<RowSet>, Vec<usize>),
+    /// Those of several sources, one source's after the other's.
+    Several(Vec<Series>),
 }
 
 impl Series {
@@ -113,7 +135,13 @@ impl Series {
         match self {
             Self::Stored(set) => set.len(),
             Self::Rows(_, chosen) => chosen.len(),
+            Self::Several(series) => series.iter().map(Self::len).sum(),
         }
+    }
+
+    /// Whether the rows of a series have passed the condition of the SELECT that reads them.
+    pub(crate) fn has_passed(&self, series: usize) -> bool {
+        matches!(self, Self::Rows(rows, chosen) if rows.has_passed(chosen[series]))
     }
 
     /// Memory that the list takes (bytes).
@@ -121,6 +149,7 @@ impl Series {
         match self {
             Self::Stored(set) => set.bytes(),
             Self::Rows(_, chosen) => chosen.len() * size_of::<usize>(),
+            Self::Several(series) => series.iter().map(Self::bytes).sum(),
         }
     }
 
@@ -128,6 +157,7 @@ impl Series {
         match self {
             Self::Stored(set) => set.tags(series),
             Self::Rows(rows, chosen) => rows.tags(chosen[series]).clone(),
+            Self::Several(all) => several::tags(all, series),
         }
     }
 
@@ -138,6 +168,9 @@ impl Series {
         mut series: impl Iterator<Item = usize>,
         memory: &mut Meter,
     ) -> Result<Texts, QueryError> {
+        if let Self::Several(all) = self {
+            return several::tag_of(all, key, series, memory);
+        }
         let mut texts = Texts::default();
         let mut give = |text: Option<&[u8]>| {
             memory.add(Texts::PLACE + text.map_or(0, <[u8]>::len))?;
@@ -147,6 +180,7 @@ impl Series {
         match self {
             Self::Stored(set) => set.tag_of(key, series, give)?,
             Self::Rows(rows, chosen) => series.try_for_each(|at| give(rows.tags(chosen[at]).get(key)))?,
+            Self::Several(_) => {}
         }
         Ok(texts)
     }
@@ -156,6 +190,7 @@ impl Series {
         let (rows, chosen) = match self {
             Self::Stored(set) => return set.tag_column(key),
             Self::Rows(rows, chosen) => (rows, chosen),
+            Self::Several(series) => return several::tag_column(series, key),
         };
         let value = |at: &usize| rows.tags(*at).get(key).unwrap_or_default();
         let mut numbers: BTreeMap<&[u8], u32> = chosen.iter().map(|at| (value(at), 0)).collect();
@@ -180,6 +215,8 @@ pub(crate) enum Scan<'v> {
         /// The times that are wanted.
         range: TimeRange,
     },
+    /// Of those of several sources.
+    Several(Scans<'v>),
 }
 
 impl Scan<'_> {
@@ -187,7 +224,7 @@ impl Scan<'_> {
     pub(crate) fn bands(&self, shard: usize) -> Vec<Band> {
         match self {
             Self::Stored(scan, _) => scan.bands(shard),
-            Self::Rows { .. } => Vec::new(),
+            Self::Rows { .. } | Self::Several(_) => Vec::new(),
         }
     }
 
@@ -198,7 +235,7 @@ impl Scan<'_> {
                 let _stage = enter(trace, Stage::Statistics);
                 scan.band_stats(band, field)
             }
-            Self::Rows { .. } => None,
+            Self::Rows { .. } | Self::Several(_) => None,
         }
     }
 
@@ -206,7 +243,7 @@ impl Scan<'_> {
     pub(crate) fn band_bounds(&self, band: &Band, field: usize) -> Bounds {
         match self {
             Self::Stored(scan, _) => scan.band_bounds(band, field),
-            Self::Rows { .. } => Bounds::Unknown,
+            Self::Rows { .. } | Self::Several(_) => Bounds::Unknown,
         }
     }
 
@@ -230,6 +267,13 @@ impl Scan<'_> {
         match self {
             Self::Stored(scan, _) => Ok(scan.footprint()?),
             Self::Rows { .. } => Ok(Footprint::default()),
+            Self::Several(several) => {
+                let mut all = Footprint::default();
+                for scan in several.scans() {
+                    all += scan.footprint()?;
+                }
+                Ok(all)
+            }
         }
     }
 
@@ -238,6 +282,7 @@ impl Scan<'_> {
         match self {
             Self::Stored(scan, _) => scan.has_left(shard),
             Self::Rows { .. } => true,
+            Self::Several(several) => several.has_left(shard),
         }
     }
 
@@ -255,6 +300,9 @@ impl Scan<'_> {
             }
             Self::Rows { rows, chosen, reads, range } => {
                 Ok(rows.cuts(chosen[series], reads, range).into_iter().map(Cut::Rows).collect())
+            }
+            Self::Several(several) => {
+                several.cuts(series, shard, |scan, series, shard| scan.coarse_cuts(series, shard, last_of))
             }
         }
     }
@@ -274,6 +322,9 @@ impl Scan<'_> {
             Self::Rows { rows, chosen, reads, .. } => {
                 Ok(rows.cuts(chosen[series], reads, part).into_iter().map(Cut::Rows).collect())
             }
+            Self::Several(several) => {
+                several.cuts(series, shard, |scan, series, shard| scan.cuts_within(series, shard, part))
+            }
         }
     }
 
@@ -291,6 +342,7 @@ impl Scan<'_> {
             }
             // Those of a SELECT are read as they are.
             Self::Rows { .. } => Ok(Vec::new()),
+            Self::Several(several) => several.reaching(shard, range, &series),
         }
     }
 
@@ -303,7 +355,7 @@ impl Scan<'_> {
                 count(trace, Count::Rows, rows.times.len());
                 Ok(rows)
             }
-            Self::Rows { .. } => Ok(LastRows::default()),
+            Self::Rows { .. } | Self::Several(_) => Ok(LastRows::default()),
         }
     }
 
@@ -312,6 +364,7 @@ impl Scan<'_> {
         match self {
             Self::Stored(scan, _) => scan.spread(shard),
             Self::Rows { .. } => Vec::new(),
+            Self::Several(several) => several.spread(shard),
         }
     }
 }

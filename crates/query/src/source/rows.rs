@@ -25,7 +25,11 @@ pub(crate) struct RowSet {
 #[derive(Debug)]
 struct RowSeries {
     tags: Arc<TagSet>,
+    /// The tags that its SELECT groups by: of these it has a value, the empty one perhaps.
+    keys: Arc<[Text]>,
     blocks: Vec<Arc<Block>>,
+    /// Its rows have passed the condition of the SELECT that reads them.
+    passed: bool,
 }
 
 /// Some rows of a series.
@@ -39,8 +43,8 @@ struct Block {
 /// Where a field of a scan is found.
 #[derive(Clone, Debug)]
 pub(crate) enum Read {
-    /// In this column.
-    Column(usize),
+    /// In this column; where a series has no such column, in its tag of that name.
+    Column(usize, Text),
     /// In a tag, which is the same in all rows of a series.
     Tag(Text),
 }
@@ -62,6 +66,15 @@ impl RowSet {
         &self.series[series].tags
     }
 
+    /// Says that all rows have passed the condition of the SELECT that reads them.
+    pub(crate) fn pass(&mut self) {
+        self.series.iter_mut().for_each(|series| series.passed = true);
+    }
+
+    pub(super) fn has_passed(&self, series: usize) -> bool {
+        self.series[series].passed
+    }
+
     pub(super) fn time_bounds(&self) -> Option<TimeRange> {
         let blocks = self.series.iter().flat_map(|series| &series.blocks);
         blocks.map(|block| range(&block.times)).reduce(|left, right| left.union(&right))
@@ -70,7 +83,7 @@ impl RowSet {
     /// Where fields are found: columns first.
     pub(super) fn reads(&self, fields: &[(Text, FieldType)]) -> Arc<[Read]> {
         let read = |field: &(Text, FieldType)| match self.columns.iter().position(|column| column == field) {
-            Some(at) => Read::Column(at),
+            Some(at) => Read::Column(at, field.0.clone()),
             None => Read::Tag(field.0.clone()),
         };
         fields.iter().map(read).collect()
@@ -78,9 +91,13 @@ impl RowSet {
 
     /// The blocks of a series that reach into a range.
     pub(super) fn cuts(&self, series: usize, reads: &Arc<[Read]>, wanted: &TimeRange) -> Vec<RowCut> {
-        let RowSeries { tags, blocks } = &self.series[series];
+        let RowSeries { tags, keys, blocks, .. } = &self.series[series];
         let inside = blocks.iter().filter(|block| range(&block.times).overlaps(wanted));
-        inside.map(|block| RowCut { block: block.clone(), reads: reads.clone(), tags: tags.clone() }).collect()
+        let cut = |block: &Arc<Block>| {
+            let (reads, tags, keys) = (reads.clone(), tags.clone(), keys.clone());
+            RowCut { block: block.clone(), reads, tags, keys }
+        };
+        inside.map(cut).collect()
     }
 
     /// Takes the series of another one, whose columns are added.
@@ -96,7 +113,7 @@ impl RowSet {
             })
             .collect();
         let width = self.columns.len();
-        for RowSeries { tags, blocks } in other.series {
+        for RowSeries { tags, keys, blocks, passed } in other.series {
             let moved = |block: Arc<Block>| {
                 let mut columns = vec![None; width];
                 for (column, &place) in block.columns.iter().zip(&places) {
@@ -104,7 +121,7 @@ impl RowSet {
                 }
                 Arc::new(Block { times: block.times.clone(), columns })
             };
-            self.series.push(RowSeries { tags, blocks: blocks.into_iter().map(moved).collect() });
+            self.series.push(RowSeries { tags, keys, blocks: blocks.into_iter().map(moved).collect(), passed });
         }
         self.whole |= other.whole;
         self.memory.extend(other.memory);
@@ -121,6 +138,7 @@ pub(crate) struct RowCut {
     block: Arc<Block>,
     reads: Arc<[Read]>,
     tags: Arc<TagSet>,
+    keys: Arc<[Text]>,
 }
 
 impl RowCut {
@@ -133,21 +151,29 @@ impl RowCut {
     }
 
     pub(super) fn has(&self, field: usize) -> bool {
-        match &self.reads[field] {
-            Read::Column(at) => matches!(self.block.columns.get(*at), Some(Some(_))),
-            Read::Tag(_) => true,
-        }
+        self.found(field).is_some() || self.tag(field).is_some()
     }
 
     pub(super) fn column(&self, field: usize) -> Arc<Column> {
-        match &self.reads[field] {
-            Read::Column(at) => match self.block.columns.get(*at) {
-                Some(Some(column)) => column.clone(),
-                _ => Arc::new(Column::empty(FieldType::Float)),
-            },
+        match (self.found(field), self.tag(field)) {
+            (Some(column), _) => column.clone(),
             // Made anew each time: kept, they would be memory that nobody counts.
-            Read::Tag(key) => Arc::new(self.of_tag(key)),
+            (None, Some(key)) => Arc::new(self.of_tag(key)),
+            (None, None) => Arc::new(Column::empty(FieldType::Float)),
         }
+    }
+
+    fn found(&self, field: usize) -> Option<&Arc<Column>> {
+        match &self.reads[field] {
+            Read::Column(at, _) => self.block.columns.get(*at)?.as_ref(),
+            Read::Tag(_) => None,
+        }
+    }
+
+    /// The tag that a field is read from where it is no column.
+    fn tag(&self, field: usize) -> Option<&Text> {
+        let (Read::Column(_, name) | Read::Tag(name)) = &self.reads[field];
+        self.keys.contains(name).then_some(name)
     }
 
     /// The value of a tag in every row.
@@ -230,7 +256,13 @@ impl<'a> Collector<'a> {
         let tags = header.tags.unwrap_or_default();
         let texts: usize = tags.iter().map(|(key, value)| 32 + key.len() + value.len()).sum();
         self.memory.add(size_of::<RowSeries>() + texts)?;
-        set.series.push(RowSeries { tags: Arc::new(TagSet::new(tags)), blocks: Vec::new() });
+        let same = |before: &RowSeries| {
+            let is_same = before.keys.iter().eq(tags.iter().map(|(key, _)| key));
+            is_same.then(|| before.keys.clone())
+        };
+        let keys = set.series.last().and_then(same);
+        let keys = keys.unwrap_or_else(|| tags.iter().map(|(key, _)| key.clone()).collect());
+        set.series.push(RowSeries { tags: Arc::new(TagSet::new(tags)), keys, blocks: Vec::new(), passed: false });
         self.open = Some(header.name);
         Ok(())
     }
