@@ -4,7 +4,7 @@
 //! `scripts` compares answers with those of a real InfluxDB, recorded in `scripts/*.txt`; `api` tells what holds of HTTP;
 //! `durability` kills the server; `clients` lets real clients loose on it; `inspect` reads its files; `memory` looks at how much it takes. What steers them: `ALLUVIUM_PEER=live` compares with a
 //! running InfluxDB too, `ALLUVIUM_RECORD=1` beside it writes the recordings anew, `ALLUVIUM_GENERATED=N` and
-//! `ALLUVIUM_SEED=S` name the statements made at random, `ALLUVIUM_KILLS=N` the number of kills, `ALLUVIUM_SKIP_CLIENTS=1` leaves
+//! `ALLUVIUM_SEED=S` name the statements made at random, `ALLUVIUM_FAILED=DIR` keeps a script of each that differs, `ALLUVIUM_KILLS=N` the number of kills, `ALLUVIUM_SKIP_CLIENTS=1` leaves
 //! `clients` out.
 #![allow(clippy::disallowed_methods)] // black-box tests are the outside world: files, threads and time are theirs
 #![allow(clippy::unwrap_used)] // a panic is how a test fails

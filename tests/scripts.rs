@@ -1,9 +1,15 @@
 //! Scripts against Alluvium: once as they are, once with a restart between writes and queries, so that answers come from
 //! segments and not from memory. Beside a live InfluxDB the recordings are checked too, and statements made at random compared.
 
-use crate::{BINARY, number, start};
+use crate::{number, start};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use testkit::{Alluvium, Failure, Peer, Script, compare_live, generate, record, replay, reset, seed};
+use testkit::{Failure, Peer, Script, compare_live, generate, record, replay, reset, seed};
+
+/// The build that statements made at random are compared with: it takes unsigned fields.
+const GENERATED_PEER: &str = "influxdb-uint";
+/// Statements of one seed.
+const GENERATED_AT_ONCE: usize = 500;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scripts")
@@ -92,16 +98,34 @@ fn recordings_are_true() {
 
 #[test]
 fn random_statements_are_answered_alike() {
-    if !Peer::wanted() {
-        eprintln!("left out: ALLUVIUM_PEER is not `live`");
+    if !Peer::wanted() || !Peer::is_built(GENERATED_PEER) {
+        eprintln!("left out: ALLUVIUM_PEER is not `live`, or {GENERATED_PEER} is not built");
         return;
     }
-    let (peer, server) = (Peer::start("influxdb"), Alluvium::start(BINARY, &[]));
-    let (seed, wanted) = (seed("ALLUVIUM_SEED"), number("ALLUVIUM_GENERATED", 400));
-    eprintln!("ALLUVIUM_SEED={seed} ALLUVIUM_GENERATED={wanted}");
-    let script = generate(seed, wanted);
-    reset(peer.client());
-    reset(server.client());
-    let failures = compare_live(&script, server.client(), peer.client());
-    report(&format!("seed {seed}"), &failures, script.steps.len());
+    let peer = Peer::start_with(GENERATED_PEER, &[("INFLUXDB_COORDINATOR_QUERY_TIMEOUT", "20s")]);
+    let server = start(&[]);
+    let (first, wanted) = (seed("ALLUVIUM_SEED"), number("ALLUVIUM_GENERATED", 3_000));
+    eprintln!("ALLUVIUM_SEED={first} ALLUVIUM_GENERATED={wanted}");
+    let (mut failures, mut known, mut queries) = (Vec::new(), BTreeMap::new(), 0);
+    for (seed, from) in (first..).zip((0..wanted).step_by(GENERATED_AT_ONCE)) {
+        let script = generate(seed, GENERATED_AT_ONCE.min(wanted - from));
+        reset(peer.client());
+        reset(server.client());
+        let compared = compare_live(&script, server.client(), peer.client());
+        keep(seed, &script, &compared.failures);
+        queries += compared.queries;
+        compared.known.into_iter().for_each(|(kind, count)| *known.entry(kind).or_insert(0) += count);
+        failures.extend(compared.failures);
+    }
+    eprintln!("{queries} queries, {} answered otherwise, known differences {known:?}", failures.len());
+    report(&format!("seeds from {first}"), &failures, queries);
+}
+
+/// Writes a script for each failure, if a folder for them is named.
+fn keep(seed: u64, script: &Script, failures: &[Failure]) {
+    let Some(folder) = std::env::var_os("ALLUVIUM_FAILED").map(PathBuf::from) else { return };
+    for (at, failure) in failures.iter().enumerate() {
+        let path = folder.join(format!("{seed}-{at}.txt"));
+        std::fs::write(path, failure.script(script).print()).expect("the folder can be written");
+    }
 }

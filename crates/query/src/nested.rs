@@ -86,6 +86,9 @@ pub(crate) fn prepare(
             schema.add_rows(&plan.outputs, &plan.dimensions);
         }
     }
+    if stored.len() > 1 && inner.is_empty() {
+        checked.condition = resolve::typed_condition(&checked.condition, &schema);
+    }
     let expanded = resolve::expand(&checked, &schema)?;
     if expanded.fields.len() > MOST_COLUMNS {
         return Err(QueryError::NotExecuted(format!("SELECT of more than {MOST_COLUMNS} columns")));

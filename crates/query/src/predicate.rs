@@ -284,6 +284,11 @@ fn leaf(expr: &Expr, schema: &Schema, intern: &mut Intern<'_>) -> Result<Predica
             let right = operandum(rhs, schema, intern)?;
             Ok(comparison(*op, left, right, schema, intern))
         }
+        // A number is no truth.
+        Expr::Binary { .. } => {
+            let truth = Operandum::Other(Node::Literal(Datum::Boolean(true)), Some(FieldType::Boolean));
+            Ok(comparison(BinaryOp::Eq, operandum(expr, schema, intern)?, truth, schema, intern))
+        }
         other => Err(QueryError::Invalid(format!("invalid condition expression: {other}"))),
     }
 }
@@ -355,6 +360,9 @@ fn operandum(expr: &Expr, schema: &Schema, intern: &mut Intern<'_>) -> Result<Op
                 Err(error) => Err(error),
             };
             let (left, right) = (side(lhs)?, side(rhs)?);
+            if *op == BinaryOp::Div && !matches!((&left, &right), (Node::Literal(_), Node::Literal(_))) {
+                return Ok(Operandum::Other(Node::Quotient(Box::new(left), Box::new(right)), None));
+            }
             Ok(Operandum::Other(Node::Binary(*op, Box::new(left), Box::new(right)), None))
         }
         Expr::Call { name, args } if let Some(kernel) = math_kernel(name) => {

@@ -8,6 +8,7 @@ use crate::functions::named;
 use crate::pattern::Pattern;
 use crate::plan::Output;
 use crate::source::Source;
+use crate::when::Part;
 use crate::{Context, Names, QueryError};
 use influxql::ast::{DataType, Expr, Field, Measurement, WildcardKind};
 use model::{FieldType, Text, TimeRange};
@@ -226,6 +227,33 @@ impl Schema {
     }
 }
 
+/// A condition in which names that are fields of some source say so: they are fields then in all of them, tags in none.
+pub(crate) fn typed_condition(part: &Part, schema: &Schema) -> Part {
+    let of_all = |parts: &[Part]| parts.iter().map(|part| typed_condition(part, schema)).collect();
+    match part {
+        Part::Other(expr) => Part::Other(typed(expr, schema)),
+        Part::And(parts) => Part::And(of_all(parts)),
+        Part::Or(parts) => Part::Or(of_all(parts)),
+        Part::True | Part::Time(_) => part.clone(),
+    }
+}
+
+fn typed(expr: &Expr, schema: &Schema) -> Expr {
+    let of_all = |members: &[Expr]| members.iter().map(|member| typed(member, schema)).collect();
+    match expr {
+        Expr::VarRef { name, cast: None } => match schema.resolve(name, None) {
+            Reference::Field(_, field_type) => Expr::VarRef { name: name.clone(), cast: Some(data_type(field_type)) },
+            _ => expr.clone(),
+        },
+        Expr::Binary { op, lhs, rhs } => Expr::binary(*op, typed(lhs, schema), typed(rhs, schema)),
+        Expr::And(members) => Expr::And(of_all(members)),
+        Expr::Or(members) => Expr::Or(of_all(members)),
+        Expr::Paren(inner) => Expr::Paren(Box::new(typed(inner, schema))),
+        Expr::Call { name, args } => Expr::Call { name: name.clone(), args: of_all(args) },
+        other => other.clone(),
+    }
+}
+
 /// Whether values stored as one type can be read as another.
 pub(crate) fn converts(stored: FieldType, wanted: FieldType) -> bool {
     stored == wanted || (is_number(stored) && is_number(wanted))
@@ -304,8 +332,13 @@ fn expand_field(field: &Field, schema: &Schema, tags: &[&Text], out: &mut Vec<Fi
     if with_tags {
         names.extend(tags.iter().map(|name| (*name, DataType::Tag)));
     }
-    // Stable: a field comes before the tag of the same name.
-    names.sort_by(|left, right| left.0.cmp(right.0));
+    // A field comes before the tag of the same name, but for an unsigned one: the order of InfluxDB's types.
+    let rank = |kind: DataType| match kind {
+        DataType::Unsigned => 2,
+        DataType::Tag => 1,
+        _ => 0,
+    };
+    names.sort_by_key(|&(name, kind)| (name, rank(kind)));
     let fits = |name: &Text| pattern.as_ref().is_none_or(|pattern| pattern.matches(name));
     out.extend(
         names

@@ -5,6 +5,7 @@
 //! in it only chooses shards.
 
 mod cardinality;
+mod value;
 
 pub use cardinality::{Counted, show_cardinality};
 
@@ -19,10 +20,11 @@ use influxql::ast::{
     BinaryOp, DataType, Expr, KeyFilter, Measurement, NameOrAll, ShowMeasurements, ShowTagKeys, ShowTagValues,
     ShowTail, Source,
 };
-use model::{Column, FieldType, Frame, FrameColumn, Header, Item, Strings, Text, TimeRange, Values};
+use model::{Column, Frame, FrameColumn, Header, Item, Strings, TagSet, Text, TimeRange, Values};
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use storage::{TagCondition, View};
+use value::ValueTest;
 
 /// Roughly what a name takes while an answer is gathered, beside its bytes (bytes).
 const NAME: usize = 96;
@@ -147,6 +149,7 @@ pub fn show_tag_keys(
     let tail = &statement.tail;
     let when = meta_condition(tail.condition.as_ref(), context)?;
     let keep = statement.key.as_ref().map(KeyTest::new).transpose()?;
+    let (rest, test) = ValueTest::split(&when.rest)?;
     let mut tables = Tables::open(tail, names, context, Policies::All, when.range)?;
     let limit = (statement.slimit, statement.soffset);
     let mut results: Vec<(Text, Vec<Text>)> = Vec::new();
@@ -158,9 +161,9 @@ pub fn show_tag_keys(
                 keys.extend(view.tag_keys(&name)?);
                 continue;
             }
-            let set = view.series(&name, &tag_condition(view, &name, &when.rest)?)?;
+            let set = view.series(&name, &tag_condition(view, &name, &rest)?)?;
             for key in view.tag_keys(&name)? {
-                if set.tag_column(&key).0.iter().any(|value| !value.is_empty()) {
+                if set.tag_column(&key).0.iter().any(|value| !value.is_empty() && test.passes(value)) {
                     keys.insert(key);
                 }
             }
@@ -192,20 +195,21 @@ pub fn show_tag_values(
     let tail = &statement.tail;
     let when = meta_condition(tail.condition.as_ref(), context)?;
     let keep = KeyTest::new(&statement.key)?;
+    let (rest, test) = ValueTest::split(&when.rest)?;
     let mut tables = Tables::open(tail, names, context, Policies::All, when.range)?;
     for (name, views) in tables.take()? {
         check_cancel(context)?;
         let mut values: BTreeSet<(Text, Text)> = BTreeSet::new();
         let mut memory = Meter::new(context)?;
-        // The first of each view are enough for the first of all.
-        let most = most(tail);
+        // The first of each view are enough for the first of all, if they need not be looked at.
+        let most = if test.is_empty() { most(tail) } else { usize::MAX };
         for view in &views {
             let mut left = most;
-            let condition = tag_condition(view, &name, &when.rest)?;
+            let condition = tag_condition(view, &name, &rest)?;
             for key in view.tag_keys(&name)?.into_iter().filter(|key| keep.passes(key)) {
                 let found = view.tag_values(&name, &key, &condition, left)?;
                 left -= found.len();
-                for value in found {
+                for value in found.into_iter().filter(|value| test.passes(value)) {
                     memory.add(NAME + 2 * (key.len() + value.len()))?;
                     values.insert((key.clone(), value));
                 }
@@ -232,11 +236,11 @@ pub fn show_field_keys(
     let mut tables = Tables::open(statement, names, context, Policies::Default, TimeRange::ALL)?;
     for (name, views) in tables.take()? {
         check_cancel(context)?;
-        let mut fields: BTreeSet<(Text, FieldType)> = BTreeSet::new();
+        let mut fields: BTreeSet<(Text, &str)> = BTreeSet::new();
         for view in &views {
-            fields.extend(view.fields(&name)?);
+            fields.extend(view.fields(&name)?.into_iter().map(|(field, field_type)| (field, field_type.name())));
         }
-        let rows = fields.into_iter().map(|(field, field_type)| vec![field, bytes(field_type.name())]);
+        let rows = fields.into_iter().map(|(field, field_type)| vec![field, bytes(field_type)]);
         let rows = page(rows, statement.limit, statement.offset);
         if let Flow::Stop = give_table(&name, &["fieldKey", "fieldType"], rows, context, sink) {
             break;
@@ -260,24 +264,31 @@ pub fn show_series(
     let mut keys: Vec<Vec<u8>> = Vec::new();
     let mut memory = Meter::new(context)?;
     let most = most(statement);
-    // Measurements come in the order of their names, which is not that of keys, where bytes are escaped.
+    // Series come in the order of their names and tags, which is not that of keys, where bytes are escaped.
     for (name, views) in tables.take()? {
         check_cancel(context)?;
-        let mut of_one: BTreeSet<Vec<u8>> = BTreeSet::new();
+        let room = most - keys.len();
+        let mut first: BTreeMap<TagSet, Vec<u8>> = BTreeMap::new();
         for view in &views {
             let set = view.series(&name, &tag_condition(view, &name, &when.rest)?)?;
             memory.add(set.bytes())?;
-            for series in 0..set.len().min(most - keys.len()) {
+            for series in 0..set.len() {
                 if series % 4_096 == 0 {
                     check_cancel(context)?;
                 }
+                let tags = set.tags(series);
+                if first.len() == room && first.last_key_value().is_none_or(|(last, _)| *last <= tags) {
+                    continue;
+                }
                 let key = set.key(series);
-                memory.add(NAME + key.len())?;
-                of_one.insert(key);
+                memory.add(NAME + 2 * key.len())?;
+                first.insert(tags, key);
+                if first.len() > room {
+                    first.pop_last();
+                }
             }
         }
-        let room = most - keys.len();
-        keys.extend(of_one.into_iter().take(room));
+        keys.extend(first.into_values());
         if keys.len() == most {
             break;
         }

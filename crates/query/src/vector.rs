@@ -39,6 +39,10 @@ pub(crate) enum Node {
     Input(usize),
     /// An operator.
     Binary(BinaryOp, Box<Node>, Box<Node>),
+    /// A division in a condition: of integers it is whole.
+    Quotient(Box<Node>, Box<Node>),
+    /// A bitwise operator of a SELECT with a truth on one side.
+    Truth(BinaryOp, Box<Node>, Box<Node>),
     /// A function of single values.
     Math(Math, Box<[Node]>),
 }
@@ -48,7 +52,9 @@ impl Node {
     pub(crate) fn bytes(&self) -> usize {
         let inner = match self {
             Node::Literal(Datum::String(text)) => text.len(),
-            Node::Binary(_, left, right) => left.bytes() + right.bytes(),
+            Node::Binary(_, left, right) | Node::Truth(_, left, right) | Node::Quotient(left, right) => {
+                left.bytes() + right.bytes()
+            }
             Node::Math(_, arguments) => arguments.iter().map(Node::bytes).sum(),
             _ => 0,
         };
@@ -60,7 +66,7 @@ impl Node {
         match self {
             Node::Literal(_) => {}
             Node::Input(input) => give(*input),
-            Node::Binary(_, left, right) => {
+            Node::Binary(_, left, right) | Node::Truth(_, left, right) | Node::Quotient(left, right) => {
                 left.each_input(give);
                 right.each_input(give);
             }
@@ -348,6 +354,16 @@ pub(crate) fn evaluate<'a, E>(
             let right = evaluate(right, rows, input)?;
             Ok(arithmetic(*op, &left, &right, rows))
         }
+        Node::Quotient(left, right) => {
+            let left = evaluate(left, rows, input)?;
+            let right = evaluate(right, rows, input)?;
+            Ok(quotient(&left, &right, rows))
+        }
+        Node::Truth(op, left, right) => {
+            let left = evaluate(left, rows, input)?;
+            let right = evaluate(right, rows, input)?;
+            Ok(truths(*op, &left, &right, rows))
+        }
         Node::Math(kernel, arguments) => {
             let mut operands = Vec::with_capacity(arguments.len());
             for argument in arguments {
@@ -443,13 +459,15 @@ fn integers<'a>(operand: &'a Operand<'_>) -> Option<Side<'a, i64>> {
     }
 }
 
-/// Unsigned values; an integer literal that is not negative is one too.
+/// Unsigned values, and integers as these: beside unsigned ones those below zero begin again at the other end.
+#[allow(clippy::cast_sign_loss)]
 fn unsigned<'a>(operand: &'a Operand<'_>) -> Option<Side<'a, u64>> {
     match operand {
         Operand::One(Some(Datum::Unsigned(value))) => Some(Side::One(*value)),
-        Operand::One(Some(Datum::Integer(value))) => u64::try_from(*value).ok().map(Side::One),
+        Operand::One(Some(Datum::Integer(value))) => Some(Side::One(*value as u64)),
         Operand::Rows(vector) => match &vector.values {
             Values::Unsigned(values) => Some(Side::Slice(Cow::Borrowed(values.as_slice()))),
+            Values::Integer(values) => Some(Side::Slice(values.iter().map(|&value| value as u64).collect())),
             _ => None,
         },
         Operand::One(_) => None,
@@ -476,6 +494,40 @@ fn arithmetic<'a>(op: BinaryOp, left: &Operand<'_>, right: &Operand<'_>, rows: u
     if constant {
         return Operand::One(vector.get(0).map(Datum::from));
     }
+    Operand::Rows(Cow::Owned(vector))
+}
+
+/// Divides as conditions do: integers without a rest.
+fn quotient<'a>(left: &Operand<'_>, right: &Operand<'_>, rows: usize) -> Operand<'a> {
+    let (Some(dividends), Some(divisors)) = (integers(left), integers(right)) else {
+        return arithmetic(BinaryOp::Div, left, right, rows);
+    };
+    let whole = |left: i64, right: i64| if right == 0 { 0 } else { left.wrapping_div(right) };
+    let values = Values::Integer(zip(&dividends, &divisors, rows, whole));
+    Operand::Rows(Cow::Owned(Vector { values, valid: both_valid(left.valid(), right.valid()) }))
+}
+
+/// Applies a bitwise operator to truths: what is missing beside one is false, and with anything else the answer is.
+fn truths<'a>(op: BinaryOp, left: &Operand<'_>, right: &Operand<'_>, rows: usize) -> Operand<'a> {
+    let of_row = |row: usize| {
+        let (left, right) = match (left.get(row), right.get(row)) {
+            (Some(Value::Boolean(left)), Some(Value::Boolean(right))) => (left, right),
+            (Some(Value::Boolean(left)), None) => (left, false),
+            (None, Some(Value::Boolean(right))) => (false, right),
+            (Some(Value::Boolean(_)), Some(_)) => return Some(Value::Boolean(false)),
+            _ => return None,
+        };
+        Some(Value::Boolean(match op {
+            BinaryOp::BitAnd => left & right,
+            BinaryOp::BitOr => left | right,
+            _ => left ^ right,
+        }))
+    };
+    if let (Operand::One(_), Operand::One(_)) = (left, right) {
+        return Operand::One(of_row(0).map(Datum::from));
+    }
+    let mut vector = Vector::new(FieldType::Boolean);
+    (0..rows).for_each(|row| vector.push(of_row(row)));
     Operand::Rows(Cow::Owned(vector))
 }
 

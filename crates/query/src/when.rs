@@ -79,7 +79,10 @@ fn part(expr: &Expr, clock: Clock) -> Result<When, QueryError> {
             Ok(either(members))
         }
         Expr::Binary { op, lhs, rhs } if op.is_comparison() => comparison(*op, lhs, rhs, clock, expr),
-        Expr::Boolean(_) => Ok(When { range: TimeRange::ALL, rest: Part::Other(expr.clone()) }),
+        Expr::Binary { op, lhs, rhs } if is_time(lhs) || is_time(rhs) => {
+            Err(QueryError::Invalid(format!("invalid time comparison operator: {}", op.symbol())))
+        }
+        Expr::Boolean(_) | Expr::Binary { .. } => Ok(When { range: TimeRange::ALL, rest: Part::Other(expr.clone()) }),
         other => Err(QueryError::Invalid(format!("invalid condition expression: {other}"))),
     }
 }
@@ -120,7 +123,8 @@ fn bounds(op: BinaryOp, value: &Expr, clock: Clock) -> Result<TimeRange, QueryEr
         BinaryOp::Le => (i64::MIN, time),
         other => return Err(QueryError::Invalid(format!("invalid time comparison operator: {}", other.symbol()))),
     };
-    Ok(TimeRange { start, end })
+    // To InfluxDB, the first time of all is no bound.
+    Ok(TimeRange { start: if start == MIN_TIME { i64::MIN } else { start }, end })
 }
 
 /// What a time expression comes to.
@@ -138,7 +142,7 @@ fn instant(value: &Expr, clock: Clock) -> Result<i64, QueryError> {
     let time = match evaluate(value, clock)? {
         Moment::Instant(time) | Moment::Span(time) => time,
         // InfluxDB takes any number here.
-        Moment::Number(time) => time.clamp(i128::from(MIN_TIME), i128::from(MAX_TIME)),
+        Moment::Number(time) => return Ok(i64::try_from(time).unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })),
     };
     let limited = |word: &str| {
         let seconds = i64::try_from(time.div_euclid(i128::from(time::SECOND))).unwrap_or(0);
@@ -147,7 +151,7 @@ fn instant(value: &Expr, clock: Clock) -> Result<i64, QueryError> {
     if time > i128::from(MAX_TIME) {
         return Err(limited("overflows"));
     }
-    if time < i128::from(MIN_TIME) {
+    if time <= i128::from(MIN_TIME) {
         return Err(limited("underflows"));
     }
     i64::try_from(time).map_err(|_| limited("overflows"))
@@ -178,7 +182,8 @@ fn evaluate(value: &Expr, clock: Clock) -> Result<Moment, QueryError> {
         Expr::Binary { op, lhs, rhs } => {
             let side = |side: &Expr| match side {
                 Expr::String(text) if !looks_like_time(text) => Err(unfit("BinaryExpr")),
-                other => evaluate(other, clock),
+                Expr::String(_) => evaluate(side, clock),
+                other => evaluate(other, clock).map_err(|_| unfit("BinaryExpr")),
             };
             let (left, right) = (side(lhs)?, side(rhs)?);
             combine(*op, left, right).ok_or_else(|| unfit("BinaryExpr"))

@@ -1,6 +1,8 @@
 //! Runs scripts: against Alluvium beside the recording, against both servers, or to record.
 
+use crate::known::known;
 use crate::{Answer, Client, Script, Step, StepKind};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A step that was not answered as it should be.
@@ -10,6 +12,29 @@ pub struct Failure {
     what: String,
     wanted: Answer,
     found: Answer,
+}
+
+impl Failure {
+    /// A script that shows it: the writes since the database was emptied, and the step with both answers.
+    #[must_use]
+    pub fn script(&self, of: &Script) -> Script {
+        let before = of.steps.iter().take_while(|step| step.line != self.step.line);
+        let mut steps: Vec<Step> = Vec::new();
+        for step in before {
+            if step.text.starts_with("DROP DATABASE") {
+                steps.clear();
+            } else if step.kind == StepKind::Write || step.text.starts_with("CREATE") || step.text.contains(" INTO ") {
+                steps.push(step.clone());
+            }
+        }
+        steps.push(Step {
+            reason: Some(self.what.clone()),
+            answer: Some(self.wanted.clone()),
+            ours: Some(self.found.clone()),
+            ..self.step.clone()
+        });
+        Script::new(steps)
+    }
 }
 
 impl fmt::Display for Failure {
@@ -63,16 +88,31 @@ pub fn replay(script: &Script, send: &mut dyn FnMut(&Step, bool) -> Answer, as_p
     failures
 }
 
+/// What a comparison of two servers found.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// Queries that were asked.
+    pub queries: usize,
+    /// How many of them were answered otherwise for a reason that is known.
+    pub known: BTreeMap<&'static str, usize>,
+    /// Steps that were answered otherwise without one.
+    pub failures: Vec<Failure>,
+}
+
 /// Runs the script against both and compares their answers.
-pub fn compare_live(script: &Script, ours: &Client, peer: &Client) -> Vec<Failure> {
-    let mut failures = Vec::new();
+pub fn compare_live(script: &Script, ours: &Client, peer: &Client) -> Compared {
+    let mut out = Compared::default();
     for step in &script.steps {
         let (wanted, found) = (step.send(peer), step.send(ours));
+        out.queries += usize::from(step.kind == StepKind::Query);
         if let Some(what) = wanted.difference(&found, step.tolerance()) {
-            failures.push(Failure { step: step.clone(), what, wanted, found });
+            match known(step, &wanted, &found) {
+                Some(kind) => *out.known.entry(kind).or_default() += 1,
+                None => out.failures.push(Failure { step: step.clone(), what, wanted, found }),
+            }
         }
     }
-    failures
+    out
 }
 
 /// Writes the answers of a real InfluxDB into the script.

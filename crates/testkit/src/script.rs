@@ -17,7 +17,8 @@
 //! ```
 //!
 //! Parameters go into the URL. Those in capitals steer the step instead: `GET` asks by GET, `NODB` names no database, `CSV` asks for
-//! CSV, `MSGPACK` for MessagePack, which is shown in hexadecimal digits, `TOLERANCE=1e-12` allows floats that relative difference, `MASK` hides times in the answer before it is compared.
+//! CSV, `MSGPACK` for MessagePack, which is shown in hexadecimal digits, `TOLERANCE=1e-12` allows floats that relative difference, `MASK` hides times in the answer before it is compared, `ERRORS` lets
+//! rows differ where two servers are asked, but not errors.
 
 use crate::{Client, Tolerance, difference, encode};
 use std::fmt::Write as _;
@@ -119,6 +120,18 @@ impl Step {
     #[must_use]
     pub fn tolerance(&self) -> Tolerance {
         Tolerance(self.steering("TOLERANCE").and_then(|text| text.parse().ok()).unwrap_or(0.0))
+    }
+
+    /// Whether the answer is asked for as CSV.
+    #[must_use]
+    pub fn wants_csv(&self) -> bool {
+        self.steering("CSV").is_some()
+    }
+
+    /// Whether only errors are compared when both servers are asked.
+    #[must_use]
+    pub fn asks_for_errors(&self) -> bool {
+        self.steering("ERRORS").is_some()
     }
 
     /// What Alluvium should answer.

@@ -148,6 +148,22 @@ pub enum Statement {
 }
 
 impl Statement {
+    /// Whether it is a SELECT, or one that InfluxDB executes as such: the answer's rows may be split.
+    #[must_use]
+    pub fn is_selection(&self) -> bool {
+        matches!(
+            self,
+            Statement::Select(_)
+                | Statement::ShowSeries(_)
+                | Statement::ShowFieldKeys(_)
+                | Statement::ShowSeriesCardinality(_)
+                | Statement::ShowMeasurementCardinality(_)
+                | Statement::ShowTagKeyCardinality(_)
+                | Statement::ShowTagValuesCardinality(..)
+                | Statement::ShowFieldKeyCardinality(_)
+        )
+    }
+
     /// The statement's kind in words of the language, such as `SHOW QUERIES`.
     pub fn name(&self) -> &'static str {
         match self {

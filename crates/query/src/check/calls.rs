@@ -9,7 +9,7 @@ use crate::functions::transform::Transform;
 use crate::functions::{self, Arguments, Entry, Kernel};
 use crate::plan::{literal, math_kernel};
 use crate::vector::{Node, Operand, evaluate};
-use influxql::ast::{Expr, WildcardKind};
+use influxql::ast::{BinaryOp, Expr, WildcardKind};
 
 /// What the fields call for.
 #[derive(Default)]
@@ -65,7 +65,8 @@ fn is_argument(expr: &Expr) -> bool {
     matches!(expr, Expr::Regex(_)) || is_constant(expr)
 }
 
-/// An expression in which functions of constants are the numbers that they come to, as InfluxDB names columns by what is left.
+/// An expression in which functions of constants are the numbers that they come to, as InfluxDB names columns by what is left, and
+/// parentheses stand around operators alone, as it prints it in errors.
 pub(super) fn reduced(expr: &Expr) -> Expr {
     match expr {
         Expr::Call { name, args } => {
@@ -79,8 +80,8 @@ pub(super) fn reduced(expr: &Expr) -> Expr {
             folded.unwrap_or_else(|| Expr::binary(*op, reduced(lhs), reduced(rhs)))
         }
         Expr::Paren(inner) => match reduced(inner) {
-            literal @ (Expr::Integer(_) | Expr::Unsigned(_) | Expr::Number(_)) => literal,
-            other => Expr::Paren(Box::new(other)),
+            operation @ (Expr::Binary { .. } | Expr::And(_) | Expr::Or(_)) => Expr::Paren(Box::new(operation)),
+            other => other,
         },
         other => other.clone(),
     }
@@ -93,6 +94,24 @@ fn number(datum: &Datum) -> Option<Expr> {
         Datum::Float(value) => Expr::Number(*value),
         Datum::String(_) | Datum::Boolean(_) => return None,
     })
+}
+
+/// Whether it is an operator over constants of which InfluxDB makes no literal.
+fn is_left(expr: &Expr) -> bool {
+    matches!(expr.without_parens(), Expr::Binary { op, lhs, rhs } if !folds(*op, lhs, rhs))
+}
+
+/// Whether InfluxDB makes one literal of an operator with literals on both sides.
+fn folds(op: BinaryOp, lhs: &Expr, rhs: &Expr) -> bool {
+    let is_text = |side: &Expr| matches!(side.without_parens(), Expr::String(_));
+    let is_span = |side: &Expr| matches!(side.without_parens(), Expr::Duration(_));
+    let is_truth = |side: &Expr| matches!(side.without_parens(), Expr::Boolean(_));
+    let texts = op == BinaryOp::Add && is_text(lhs) && is_text(rhs);
+    let spans = !matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor | BinaryOp::Mod)
+        && (is_span(lhs) || is_span(rhs))
+        && ![lhs, rhs].into_iter().any(|side| is_text(side) || is_truth(side));
+    let both = Expr::binary(op, lhs.clone(), rhs.clone());
+    texts || spans || constant(&both).is_some()
 }
 
 /// What an expression over literals comes to.
@@ -118,6 +137,10 @@ fn constant(expr: &Expr) -> Option<Datum> {
 /// Checks a selected expression; `wildcards`: it may stand for several.
 pub(super) fn check_expr(expr: &Expr, wildcards: bool, found: &mut Found) -> Result<(), QueryError> {
     if is_constant(expr) {
+        check_counts(expr)?;
+        if is_left(expr) {
+            return invalid("cannot perform a binary expression on two literals");
+        }
         return invalid("field must contain at least one variable");
     }
     match expr {
@@ -138,13 +161,44 @@ pub(super) fn check_expr(expr: &Expr, wildcards: bool, found: &mut Found) -> Res
         Expr::Paren(inner) => check_expr(inner, wildcards, found),
         Expr::Binary { lhs, rhs, .. } => {
             for side in [lhs, rhs] {
-                if !is_constant(side) {
+                check_constant_counts(side)?;
+                if !is_constant(side) || is_left(side) {
                     check_expr(side, false, found)?;
                 }
             }
             Ok(())
         }
         _ => invalid("unimplemented"),
+    }
+}
+
+/// The same of a side of an operator, if it is constant.
+fn check_constant_counts(side: &Expr) -> Result<(), QueryError> {
+    if is_constant(side) { check_counts(side) } else { Ok(()) }
+}
+
+/// Whether functions of constants have as many arguments as they need.
+fn check_counts(expr: &Expr) -> Result<(), QueryError> {
+    if let Expr::Call { name, args } = expr
+        && let Some(Arguments::Expressions(expected)) = functions::named(name).map(|entry| entry.arguments)
+    {
+        check_count(name, args, expected)?;
+    }
+    expr.children().into_iter().try_for_each(check_counts)
+}
+
+/// The expression without parentheses around what is no operator, which InfluxDB takes away before it checks.
+pub(super) fn without_idle_parens(expr: &Expr) -> Expr {
+    match expr {
+        Expr::Call { name, args } => {
+            Expr::Call { name: name.clone(), args: args.iter().map(without_idle_parens).collect() }
+        }
+        Expr::Binary { op, lhs, rhs } => Expr::binary(*op, without_idle_parens(lhs), without_idle_parens(rhs)),
+        Expr::Paren(inner) => match without_idle_parens(inner) {
+            operation @ (Expr::Binary { .. } | Expr::And(_) | Expr::Or(_)) => Expr::Paren(Box::new(operation)),
+            other => other,
+        },
+        other => other.clone(),
     }
 }
 

@@ -6,7 +6,7 @@ mod calls;
 use crate::when::{self, Clock, Part};
 use crate::windows::Windows;
 use crate::{Context, QueryError};
-use calls::{Found, check_expr, check_operand, reduced};
+use calls::{Found, check_expr, check_operand, reduced, without_idle_parens};
 use influxql::ast::{Expr, Field, Fill, Select, Source};
 use model::{TimeRange, Zone};
 
@@ -142,8 +142,9 @@ fn check_level(
             checked.time_name = field.alias.clone().unwrap_or(checked.time_name);
             continue;
         }
-        check_expr(&field.expr, true, &mut found)?;
-        checked.fields.push(Field { expr: reduced(&field.expr), alias: field.alias.clone() });
+        let expr = without_idle_parens(&field.expr);
+        check_expr(&expr, true, &mut found)?;
+        checked.fields.push(Field { expr: reduced(&expr), alias: field.alias.clone() });
     }
     check_mixture(&checked, &found)?;
     (checked.depth, checked.extra) = (found.depth, found.extra);

@@ -196,17 +196,19 @@ impl Plan {
         Ok(())
     }
 
-    /// The type of the values of an expression, if functions of single values are part of it: to InfluxDB's checks it may have another.
+    /// The type of the values of an expression, if functions of single values or divisions are part of it: to InfluxDB's checks it may
+    /// have another.
     fn made_type(&self, node: &Node) -> Option<FieldType> {
         let kernel = |field_type: Option<FieldType>| field_type.filter(|field_type| is_number(*field_type));
         match node {
             Node::Math(math, arguments) if math.keeps_type() => kernel(self.value_type(&arguments[0])),
             Node::Math(..) => Some(FieldType::Float),
-            Node::Binary(op, left, right) if self.made_type(left).or(self.made_type(right)).is_some() => {
+            Node::Binary(op, left, right) => {
+                let is_made = self.made_type(left).or(self.made_type(right)).is_some();
                 match (self.value_type(left)?, self.value_type(right)?) {
                     (FieldType::Integer, FieldType::Integer) if *op == BinaryOp::Div => Some(FieldType::Float),
-                    (left, right) if left == right => Some(left),
-                    _ => Some(FieldType::Float),
+                    (left, right) if left == right => is_made.then_some(left),
+                    _ => is_made.then_some(FieldType::Float),
                 }
             }
             _ => None,
@@ -228,6 +230,9 @@ impl Plan {
                 let is_ratio = (left, right, op) == (FieldType::Integer, FieldType::Integer, &BinaryOp::Div);
                 Some(if left == right && !is_ratio { left } else { FieldType::Float })
             }),
+            // In conditions only.
+            Node::Quotient(..) => None,
+            Node::Truth(..) => Some(FieldType::Boolean),
             Node::Math(..) => self.made_type(node),
         }
     }
@@ -280,7 +285,8 @@ impl Plan {
                 let (left, left_type) = self.node(lhs, scope)?;
                 let (right, right_type) = self.node(rhs, scope)?;
                 let literals = (matches!(left, Node::Literal(_)), matches!(right, Node::Literal(_)));
-                let field_type = match (left_type, right_type) {
+                let of = |expr: &Expr, field_type: Option<FieldType>| called_tag(expr, scope.schema).or(field_type);
+                let field_type = match (of(lhs, left_type), of(rhs, right_type)) {
                     (Some(l), Some(r)) => {
                         let names = (type_name(lhs, l, scope.schema), type_name(rhs, r, scope.schema));
                         Some(binary_type(*op, (l, r), literals, (names, &|| typed(expr, scope.schema)))?)
@@ -288,7 +294,9 @@ impl Plan {
                     // What is not known takes the type of the other side.
                     (known, None) | (None, known) => known,
                 };
-                Ok((Node::Binary(*op, Box::new(left), Box::new(right)), field_type))
+                let is_truth = is_bitwise(*op) && field_type == Some(FieldType::Boolean);
+                let node = if is_truth { Node::Truth } else { Node::Binary };
+                Ok((node(*op, Box::new(left), Box::new(right)), field_type))
             }
             Expr::Distinct(field) => {
                 let call = Expr::Call { name: "distinct".to_owned(), args: vec![Expr::var(field.as_str())] };
@@ -355,6 +363,26 @@ fn reference_type(reference: &Reference) -> Option<FieldType> {
     }
 }
 
+/// The type of what is said to be a tag, whether there is one or not, and of calls that keep the type of a tag.
+fn called_tag(expr: &Expr, schema: &Schema) -> Option<FieldType> {
+    match expr.without_parens() {
+        Expr::VarRef { cast: Some(DataType::Tag), .. } => Some(FieldType::String),
+        Expr::Call { name, args } if keeps_type(name) => match args.first()?.without_parens() {
+            Expr::VarRef { name, cast } if matches!(schema.resolve(name, *cast), Reference::Tag(_)) => {
+                Some(FieldType::String)
+            }
+            inner => called_tag(inner, schema),
+        },
+        _ => None,
+    }
+}
+
+/// Whether InfluxDB's checks take a call's type to be that of its first argument.
+fn keeps_type(name: &str) -> bool {
+    functions::named(name)
+        .is_some_and(|entry| matches!(entry.kernel, Kernel::Math(_)) || entry.gives == functions::Gives::Same)
+}
+
 /// The value of a literal.
 pub(crate) fn literal(expr: &Expr) -> Option<Datum> {
     Some(match expr.without_parens() {
@@ -371,37 +399,46 @@ pub(crate) fn literal(expr: &Expr) -> Option<Datum> {
 /// What InfluxDB calls the type of a side of an operator: that of a call is, to it, mostly that of its first argument.
 fn type_name(expr: &Expr, field_type: FieldType, schema: &Schema) -> &'static str {
     match expr.without_parens() {
+        Expr::VarRef { cast: Some(DataType::Tag), .. } => "tag",
         Expr::VarRef { name, cast } if matches!(schema.resolve(name, *cast), Reference::Tag(_)) => "tag",
-        Expr::Call { name, args } if math_kernel(name).is_some() => type_name(&args[0], field_type, schema),
+        Expr::Call { name, args } if keeps_type(name) && !args.is_empty() => type_name(&args[0], field_type, schema),
+        // One side is a tag, and the type of the other is not known.
+        Expr::Binary { lhs, rhs, .. } if [lhs, rhs].iter().any(|side| type_name(side, field_type, schema) == "tag") => {
+            "tag"
+        }
         _ => field_type.name(),
     }
 }
 
-/// The expression with the type of each reference, as InfluxDB prints it in type errors.
+/// The expression with the type of each reference, as InfluxDB prints it in type errors: no more parentheses than were written.
 fn typed(expr: &Expr, schema: &Schema) -> String {
-    fn with_types(expr: &Expr, schema: &Schema) -> Expr {
-        match expr {
-            Expr::VarRef { name, cast } => {
-                let cast = match schema.resolve(name, *cast) {
-                    Reference::Field(_, FieldType::Float) => Some(DataType::Float),
-                    Reference::Field(_, FieldType::Integer) => Some(DataType::Integer),
-                    Reference::Field(_, FieldType::Unsigned) => Some(DataType::Unsigned),
-                    Reference::Field(_, FieldType::String) => Some(DataType::String),
-                    Reference::Field(_, FieldType::Boolean) => Some(DataType::Boolean),
-                    Reference::Tag(_) => Some(DataType::Tag),
-                    Reference::Missing => cast.filter(|cast| *cast != DataType::AnyField),
-                };
-                Expr::VarRef { name: name.clone(), cast }
-            }
-            Expr::Binary { op, lhs, rhs } => Expr::binary(*op, with_types(lhs, schema), with_types(rhs, schema)),
-            Expr::Paren(inner) => Expr::Paren(Box::new(with_types(inner, schema))),
-            Expr::Call { name, args } => {
-                Expr::Call { name: name.clone(), args: args.iter().map(|arg| with_types(arg, schema)).collect() }
-            }
-            other => other.clone(),
+    match expr {
+        Expr::VarRef { name, cast } => {
+            let cast = match schema.resolve(name, *cast) {
+                Reference::Field(_, FieldType::Float) => Some(DataType::Float),
+                Reference::Field(_, FieldType::Integer) => Some(DataType::Integer),
+                Reference::Field(_, FieldType::Unsigned) => Some(DataType::Unsigned),
+                Reference::Field(_, FieldType::String) => Some(DataType::String),
+                Reference::Field(_, FieldType::Boolean) => Some(DataType::Boolean),
+                Reference::Tag(_) => Some(DataType::Tag),
+                Reference::Missing => cast.filter(|cast| *cast != DataType::AnyField),
+            };
+            Expr::VarRef { name: name.clone(), cast }.to_string()
         }
+        Expr::Binary { op, lhs, rhs } => {
+            format!("{} {} {}", typed(lhs, schema), op.symbol(), typed(rhs, schema))
+        }
+        Expr::Paren(inner) => format!("({})", typed(inner, schema)),
+        Expr::Call { name, args } => {
+            let args: Vec<String> = args.iter().map(|arg| typed(arg, schema)).collect();
+            format!("{name}({})", args.join(", "))
+        }
+        other => other.to_string(),
     }
-    with_types(expr, schema).to_string()
+}
+
+fn is_bitwise(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor)
 }
 
 /// The type of an operator's result; `literals` says which sides are literals.
@@ -412,14 +449,14 @@ fn binary_type(
     ((left_name, right_name), text): ((&str, &str), &dyn Fn() -> String),
 ) -> Result<FieldType, QueryError> {
     use FieldType::{Boolean, Float, Integer, Unsigned};
-    let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
+    let bitwise = is_bitwise(op);
     let incompatible = || {
         let types = format!("incompatible types: {left_name} and {right_name}");
         Err(QueryError::Invalid(format!("type error: {}: {types}", text())))
     };
     match (left, right) {
-        (Boolean, Boolean) if bitwise => Ok(Boolean),
-        (Integer, Integer) if op == BinaryOp::Div => Ok(Float),
+        // Whatever stands beside a truth: if that is none, the answer is no.
+        (Boolean, _) if bitwise => Ok(Boolean),
         (Integer, Integer) => Ok(Integer),
         (Unsigned, Unsigned) => Ok(Unsigned),
         (Integer, Unsigned) | (Unsigned, Integer) => {

@@ -96,6 +96,25 @@ pub fn show_cardinality(
     Ok(())
 }
 
+/// The condition with terms that hold only for series that have the tag: to InfluxDB, tags are columns where it counts values.
+fn of_present(condition: TagCondition) -> TagCondition {
+    let key = match &condition {
+        TagCondition::Equal(key, _) | TagCondition::NotEqual(key, _) | TagCondition::Test(key, _) => key.clone(),
+        TagCondition::Not(inner) => match &**inner {
+            TagCondition::Test(key, _) => key.clone(),
+            _ => return condition,
+        },
+        _ => {
+            return match condition {
+                TagCondition::And(members) => TagCondition::And(members.into_iter().map(of_present).collect()),
+                TagCondition::Or(members) => TagCondition::Or(members.into_iter().map(of_present).collect()),
+                other => other,
+            };
+        }
+    };
+    TagCondition::And(vec![TagCondition::NotEqual(key, Text::default()), condition])
+}
+
 const ESTIMATED: &str = "cardinality estimation";
 
 /// As it stands in the text of an error.
@@ -204,6 +223,7 @@ struct Count<'a> {
 impl Count<'_> {
     fn set(&self, view: &View, name: &[u8]) -> Result<SeriesSet, QueryError> {
         let condition = tag_condition_of(view, name, &self.condition)?.unwrap_or(TagCondition::False);
+        let condition = if let Counted::TagValues(_) = self.what { of_present(condition) } else { condition };
         Ok(view.series(name, &condition)?)
     }
 

@@ -37,8 +37,10 @@ pub struct Json {
     total_rows: usize,
     /// Whether rows or series were left out for [`Form::max_rows`].
     cut: Cut,
-    /// Rows in a document of an answer to a SELECT.
+    /// Rows in a document of an answer that splits.
     chunk_rows: usize,
+    /// Whether the statement under way splits: documents say then that others follow.
+    splits: bool,
 }
 
 /// What [`Form::max_rows`] left out.
@@ -64,6 +66,7 @@ impl Json {
             series_count: 0,
             total_rows: 0,
             cut: Cut::Nothing,
+            splits: true,
         }
     }
 
@@ -82,10 +85,11 @@ impl Json {
         if self.form.pretty { 4 * self.out.capacity() } else { 0 }
     }
 
-    /// Begins the answer to statement `id`. A chunked answer is split only where rows are many: to a SELECT.
-    pub(super) fn begin(&mut self, id: usize, is_select: bool, zone: Option<&'static Zone>) {
+    /// Begins the answer to statement `id`; `splits`: see [`super::Answer::begin`].
+    pub(super) fn begin(&mut self, id: usize, splits: bool, zone: Option<&'static Zone>) {
         self.form.zone = zone;
-        self.form.chunk_rows = self.form.chunk_rows.map(|_| if is_select { self.chunk_rows } else { usize::MAX });
+        self.splits = splits;
+        self.form.chunk_rows = self.form.chunk_rows.map(|_| if splits { self.chunk_rows } else { usize::MAX });
         self.statement = id;
         self.series = None;
         self.rows = 0;
@@ -224,7 +228,7 @@ impl Take for Json {
             self.cut = Cut::Series;
             return;
         }
-        self.end_series(true);
+        self.end_series(self.splits);
         self.series_count += 1;
         self.rows = 0;
         if self.form.chunk_rows.is_none() {

@@ -128,13 +128,13 @@ impl Answer {
         }
     }
 
-    /// Begins the answer to statement `id`, whose times are printed by the clocks of `zone`, or in UTC. A chunked answer is split only
-    /// where rows are many: to a SELECT.
-    pub fn begin(&mut self, id: usize, is_select: bool, zone: Option<&'static Zone>) {
+    /// Begins the answer to statement `id`, whose times are printed by the clocks of `zone`, or in UTC. In a chunked answer
+    /// its rows are split over documents if it `splits`; else each series is whole, and stands for itself.
+    pub fn begin(&mut self, id: usize, splits: bool, zone: Option<&'static Zone>) {
         match self {
-            Self::Json(json) => json.begin(id, is_select, zone),
+            Self::Json(json) => json.begin(id, splits, zone),
             Self::Csv(csv) => csv.begin(id, zone),
-            Self::Msgpack(msgpack) => msgpack.begin(id, is_select, zone),
+            Self::Msgpack(msgpack) => msgpack.begin(id, splits, zone),
         }
     }
 

@@ -147,11 +147,11 @@ impl Msgpack {
         self.out.capacity() - self.ready
     }
 
-    /// Begins the answer to statement `id`. A chunked answer is split only where rows are many: to a SELECT.
-    pub(super) fn begin(&mut self, id: usize, is_select: bool, zone: Option<&'static Zone>) {
+    /// Begins the answer to statement `id`; `splits`: see [`super::Answer::begin`].
+    pub(super) fn begin(&mut self, id: usize, splits: bool, zone: Option<&'static Zone>) {
         self.form.zone = zone;
         self.statement = id;
-        self.chunk_rows = self.form.chunk_rows.filter(|_| is_select).unwrap_or(usize::MAX);
+        self.chunk_rows = self.form.chunk_rows.filter(|_| splits).unwrap_or(usize::MAX);
         self.cut = Cut::Nothing;
     }
 
@@ -270,7 +270,7 @@ impl Take for Msgpack {
         }
         self.end_series(false);
         if self.chunked {
-            self.end_result(&[], true);
+            self.end_result(&[], self.chunk_rows != usize::MAX);
         }
         self.columns = header.columns.len();
         self.head = head(header);

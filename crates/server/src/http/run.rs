@@ -55,7 +55,7 @@ impl Job {
         for (id, statement) in self.statements.iter().enumerate() {
             let select = if let Statement::Select(select) = statement { Some(select) } else { None };
             let zone = select.and_then(|select| Zone::named(select.location.as_ref()?));
-            out.answer.begin(id, select.is_some(), zone);
+            out.answer.begin(id, statement.is_selection(), zone);
             if failed {
                 out.answer.end(&[], Some("not executed"));
                 continue;

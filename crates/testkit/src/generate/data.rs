@@ -57,8 +57,14 @@ fn heads(schema: &Schema, random: &mut Random) -> Vec<Head> {
 }
 
 fn step(lines: &[Head], parameters: &str, schema: &Schema, random: &mut Random) -> Step {
-    let text: Vec<String> =
-        lines.iter().map(|(head, time)| format!("{head} {} {time}", fields(schema, *time, random))).collect();
+    let text: Vec<String> = lines
+        .iter()
+        .map(|(head, time)| {
+            // A name that is a tag too means that where no row has the field, which not all statements are made for.
+            let gaps = if *time == schema.start && schema.shares_names() { 0 } else { schema.gaps };
+            format!("{head} {} {time}", fields(schema, gaps, *time, random))
+        })
+        .collect();
     Step::new(StepKind::Write, parameters, text.join("\n"))
 }
 
@@ -83,11 +89,11 @@ fn head(measurement: &str, schema: &Schema, random: &mut Random) -> String {
     out
 }
 
-fn fields(schema: &Schema, time: i64, random: &mut Random) -> String {
+fn fields(schema: &Schema, gaps: usize, time: i64, random: &mut Random) -> String {
     let mut out = Vec::new();
     for (at, field) in schema.fields.iter().enumerate() {
         let last_chance = out.is_empty() && at + 1 == schema.fields.len();
-        if last_chance || schema.gaps == 0 || !random.once_in(schema.gaps) {
+        if last_chance || gaps == 0 || !random.once_in(gaps) {
             let kind = Schema::kind_at(field, time);
             out.push(format!("{}={}", escape(&field.name, "="), value(kind, schema, random)));
         }
@@ -113,6 +119,10 @@ fn value(kind: Kind, schema: &Schema, random: &mut Random) -> String {
             _ => format!("{}", random.between(-100_000, 100_000) as f64 / 1_000.0),
         },
         Kind::Integer => format!("{}i", random.between(-20, 1_000)),
+        Kind::Unsigned if schema.edges && random.once_in(3) => {
+            format!("{}u", random.pick(&[u64::MAX, u64::MAX - 1, 1 << 63, (1 << 63) - 1, (1 << 53) + 1, 0]))
+        }
+        Kind::Unsigned => format!("{}u", random.between(0, 1_000)),
         Kind::Text => {
             let texts = [
                 "",

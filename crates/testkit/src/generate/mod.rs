@@ -1,4 +1,5 @@
-//! Scripts at random from a seed: a schema, data that fit it, and statements over what the server executes.
+//! Scripts at random from a seed: a schema, data that fit it, and statements over what the server executes; one statement in twenty is
+//! made wrong.
 //!
 //! Every fifty statements the database is emptied and new data are made. What InfluxDB itself leaves open is not asked: the
 //! order of rows with equal times under `ORDER BY time DESC`, and which of several series' points at one time a selector takes.
@@ -6,11 +7,16 @@
 
 mod condition;
 mod data;
+mod deep;
+mod expression;
+mod into;
 mod schema;
 mod select;
 mod sequence;
 mod show;
 mod statement;
+mod whole;
+mod wrong;
 
 use crate::Random;
 use crate::script::{Script, Step, StepKind};
@@ -32,14 +38,16 @@ pub fn generate(seed: u64, statements: usize) -> Script {
             }
             steps.extend(data::writes(&schema, &mut random));
             for step in 0..STATEMENTS_PER_SET.min(statements - at) {
-                steps.push(statement::step(&schema, &mut random, step));
+                steps.extend(statement::steps(&schema, &mut random, step));
             }
         }
     }
     for (at, step) in steps.iter_mut().enumerate() {
         step.line = at + 1;
     }
-    Script::new(steps)
+    let mut script = Script::new(steps);
+    script.peer = "influxdb-uint".to_owned(); // which takes unsigned fields
+    script
 }
 
 #[cfg(test)]

@@ -7,14 +7,15 @@ use crate::Random;
 pub(super) enum Kind {
     Float,
     Integer,
+    Unsigned,
     Text,
     Boolean,
 }
 
 /// All of them.
-pub(super) const ALL: &[Kind] = &[Kind::Float, Kind::Integer, Kind::Text, Kind::Boolean];
+pub(super) const ALL: &[Kind] = &[Kind::Float, Kind::Integer, Kind::Unsigned, Kind::Text, Kind::Boolean];
 /// Those that one can count with.
-pub(super) const NUMBERS: &[Kind] = &[Kind::Float, Kind::Integer];
+pub(super) const NUMBERS: &[Kind] = &[Kind::Float, Kind::Integer, Kind::Unsigned];
 
 /// A field and its type; another one in shards of odd weeks, if the types are mixed.
 #[derive(Clone, Debug)]
@@ -50,6 +51,9 @@ pub(super) struct Schema {
 }
 
 pub(super) const SECOND: i64 = 1_000_000_000;
+/// The least and the greatest time of a point.
+const LEAST: i64 = i64::MIN + 2;
+const GREATEST: i64 = i64::MAX - 1;
 const DAY: i64 = 86_400 * SECOND;
 const WEEK: i64 = 7 * DAY;
 const NAMES: &[&str] = &[
@@ -101,6 +105,10 @@ fn some(random: &mut Random, from: &[&str], least: usize, most: usize) -> Vec<St
     (0..count).map(|_| left.remove(random.below(left.len())).to_owned()).collect()
 }
 
+fn keys_shared(tags: &[(String, Vec<String>)], fields: &[Field]) -> bool {
+    tags.iter().any(|(key, _)| fields.iter().any(|field| field.name == *key))
+}
+
 /// The week of shards that a time lies in; they begin on Mondays.
 fn week(time: i64) -> i64 {
     time.saturating_add(3 * DAY).div_euclid(WEEK)
@@ -108,10 +116,13 @@ fn week(time: i64) -> i64 {
 
 impl Schema {
     pub(super) fn new(random: &mut Random) -> Self {
-        let kinds = [Kind::Float, Kind::Float, Kind::Integer, Kind::Integer, Kind::Text, Kind::Boolean];
+        let mut kinds = vec![Kind::Float, Kind::Float, Kind::Integer, Kind::Integer, Kind::Text, Kind::Boolean];
+        if random.once_in(4) {
+            kinds.extend([Kind::Unsigned, Kind::Unsigned]);
+        }
         let measurements = some(random, NAMES, 1, 3);
         let keys = some(random, KEYS, 0, 3);
-        let tags = keys.into_iter().map(|key| (key, some(random, VALUES, 1, 4))).collect();
+        let tags: Vec<_> = keys.into_iter().map(|key| (key, some(random, VALUES, 1, 4))).collect();
         let names = some(random, FIELDS, 1, 5);
         let mixed = random.once_in(6);
         let mut fields: Vec<Field> = names
@@ -123,23 +134,32 @@ impl Schema {
             })
             .collect();
         fields[0].kind = if random.once_in(2) { Kind::Float } else { Kind::Integer };
-        fields[0].odd = if mixed && random.once_in(2) { *random.pick(NUMBERS) } else { fields[0].kind };
+        let numbers = [Kind::Float, Kind::Integer];
+        fields[0].odd = if mixed && random.once_in(2) { *random.pick(&numbers) } else { fields[0].kind };
         let steps = [1, 7, SECOND / 1_000, SECOND, 10 * SECOND, 60 * SECOND, 3_600 * SECOND, DAY];
-        let starts = [0, -500 * SECOND, 1_577_836_800 * SECOND, 1_500_000_000_123_456_789, -3_000_000_000 * SECOND];
+        let recent = 1_577_836_800 * SECOND;
+        let starts =
+            [0, -500 * SECOND, recent, recent, 1_500_000_000_123_456_789, -3_000_000_000 * SECOND, LEAST, GREATEST];
         let step = if mixed { *random.pick(&[3_600 * SECOND, 7 * 3_600 * SECOND, DAY]) } else { *random.pick(&steps) };
         let edges = random.once_in(6);
+        let rows = *random.pick(&[1, 3, 20, 60, 60, 150]);
+        let start = *random.pick(&starts);
+        // The last rows lie where time ends.
+        let span = step * i64::try_from(rows).unwrap_or(0);
+        let start = if start == GREATEST { GREATEST - span } else { start };
+        let shared = keys_shared(&tags, &fields);
         Self {
             measurements,
             tags,
             fields,
-            start: *random.pick(&starts),
+            start,
             step,
-            rows: *random.pick(&[1, 3, 20, 60, 60, 150]),
+            rows,
             unique_times: !random.once_in(3),
             exact: random.once_in(2),
             edges,
             gaps: *random.pick(&[0, 0, 2, 5, 12]),
-            policy: random.once_in(6),
+            policy: !shared && random.once_in(6),
         }
     }
 
@@ -151,6 +171,11 @@ impl Schema {
     /// Whether all times lie in one shard of a week.
     pub(super) fn one_shard(&self) -> bool {
         week(self.start) == week(self.end())
+    }
+
+    /// Whether rows lie where time begins or ends.
+    pub(super) fn at_the_ends(&self) -> bool {
+        self.start == LEAST || self.end() == GREATEST
     }
 
     /// The type that a field has at a time.
@@ -168,6 +193,16 @@ impl Schema {
     /// Whether all fields are of these kinds.
     pub(super) fn all_fields(&self, kinds: &[Kind]) -> bool {
         self.fields.iter().all(|field| kinds.contains(&field.kind) && kinds.contains(&field.odd))
+    }
+
+    /// Whether some name is that of a tag and of a field.
+    pub(super) fn shares_names(&self) -> bool {
+        keys_shared(&self.tags, &self.fields)
+    }
+
+    /// Whether some field is unsigned.
+    pub(super) fn has_unsigned(&self) -> bool {
+        self.fields.iter().any(|field| field.kind == Kind::Unsigned || field.odd == Kind::Unsigned)
     }
 
     /// Whether some tag has the name of a field.

@@ -1,6 +1,7 @@
 //! SELECT: its columns and clauses. What InfluxDB leaves open, or gets wrong, is left out; each place says which and why.
 
 use super::condition::condition;
+use super::expression::expression;
 use super::schema::{ALL, Kind, NUMBERS, Schema};
 use super::statement::{name, source};
 use crate::Random;
@@ -50,7 +51,7 @@ impl<'a> Select<'a> {
     }
 
     pub(super) fn text(&mut self, random: &mut Random) -> String {
-        let by_time = self.aggregates && random.once_in(2);
+        let by_time = self.aggregates && !self.schema.at_the_ends() && random.once_in(2);
         let by_tags = self.grouping(random);
         (self.by_time, self.by_tags) = (by_time, !by_tags.is_empty());
         let columns = if self.aggregates { self.calls(random, by_time) } else { self.raw(random) };
@@ -89,7 +90,9 @@ impl<'a> Select<'a> {
             let (width, offset) = self.buckets;
             let early = offset % width != 0 && self.lower.unwrap_or(self.schema.start) < width;
             // A line up to the greatest integer ends at the least one.
-            let steep = self.schema.edges && !self.schema.all_fields(&[Kind::Float]);
+            // One of unsigned numbers that falls is lost.
+            let floats = self.schema.all_fields(&[Kind::Float]);
+            let steep = (self.schema.edges && !floats) || self.schema.has_unsigned();
             if !early && !steep {
                 fills.push("fill(linear)");
             }
@@ -164,6 +167,13 @@ impl<'a> Select<'a> {
         match random.below(8) {
             0 => format!("{field}{}", self.cast(random)),
             1 | 2 => self.arithmetic(random, field),
+            3 => {
+                // They may be texts, and values at the edges may become what the processor makes of them.
+                self.texts = true;
+                let depth = 1 + random.below(3);
+                let text = expression(random, depth, &mut |random| super::expression::field(self.schema, random));
+                if self.schema.edges { field } else { text }
+            }
             _ => field,
         }
     }
@@ -325,8 +335,20 @@ impl<'a> Select<'a> {
         if self.schema.edges || call.contains('*') || call.contains('/') || !random.once_in(6) {
             return call;
         }
+        if random.once_in(3) {
+            let depth = 1 + random.below(2);
+            self.texts = true;
+            let mut leaf = |random: &mut Random| match self.call(random) {
+                call if call.contains('*') || call.contains('/') => "count(nosuch)".to_owned(),
+                call => call,
+            };
+            let text = expression(random, depth, &mut leaf);
+            // What is left of a division makes the last digit the first.
+            return if self.is_inexact() && text.contains('%') { call } else { text };
+        }
         let other = self.call(random);
-        let operator = random.pick(&["+", "-", "*", "/", "%"]);
+        let operator =
+            random.pick(if self.is_inexact() { &["+", "-", "*", "/"] } else { &["+", "-", "*", "/", "%"][..] });
         if random.once_in(2) || other.contains('*') || other.contains('/') {
             return format!("{call} {operator} {}", random.pick(&["2", "0", "1.5", "-1"]));
         }

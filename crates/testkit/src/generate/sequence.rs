@@ -15,15 +15,15 @@ fn field(schema: &Schema, random: &mut Random, kinds: &[Kind]) -> String {
     schema.field(random, kinds).map_or_else(|| "nosuch".to_owned(), |field| name(&field.name))
 }
 
-fn measurement(schema: &Schema, random: &mut Random) -> String {
+pub(super) fn measurement(schema: &Schema, random: &mut Random) -> String {
     name(random.pick(&schema.measurements))
 }
 
 /// Two bounds of time, so that there is a first bucket: without a lower bound InfluxDB has no rows for most functions.
-fn bounds(schema: &Schema, random: &mut Random) -> String {
+pub(super) fn bounds(schema: &Schema, random: &mut Random) -> String {
     let span = schema.end() - schema.start;
-    let from = schema.start + random.between(-span / 4, span / 2);
-    let to = schema.end() + random.between(-span / 4, span / 4);
+    let from = schema.start.saturating_add(random.between(-span / 4, span / 2));
+    let to = schema.end().saturating_add(random.between(-span / 4, span / 4));
     format!("time >= {from} AND time < {to}")
 }
 
@@ -32,8 +32,11 @@ fn order(random: &mut Random) -> &'static str {
 }
 
 /// A function over the points of an argument.
-fn around(schema: &Schema, random: &mut Random, argument: &str) -> String {
+pub(super) fn around(schema: &Schema, random: &mut Random, argument: &str) -> String {
     // Changes of numbers at the edges may be infinite, of which no answer can be made there.
+    if !schema.edges && random.once_in(4) {
+        return technical(random, argument);
+    }
     match random.below(8) {
         0..3 if schema.edges => format!("difference({argument})"),
         0 => format!("derivative({argument})"),
@@ -45,6 +48,36 @@ fn around(schema: &Schema, random: &mut Random, argument: &str) -> String {
         6 => format!("elapsed({argument}, {}ns)", schema.step),
         _ => format!("difference({argument})"),
     }
+}
+
+/// A function of a period over an argument.
+fn technical(random: &mut Random, argument: &str) -> String {
+    let functions = [
+        "exponential_moving_average",
+        "double_exponential_moving_average",
+        "triple_exponential_moving_average",
+        "relative_strength_index",
+        "triple_exponential_derivative",
+        "kaufmans_efficiency_ratio",
+        "kaufmans_adaptive_moving_average",
+        "chande_momentum_oscillator",
+    ];
+    let function = *random.pick(&functions);
+    // Of one point InfluxDB's oscillator is an error of its insides.
+    let period = random.between(2, 6);
+    let warm = match random.below(4) {
+        0 => format!(", {}", random.between(0, 6)),
+        1 => ", -1".to_owned(),
+        _ => String::new(),
+    };
+    let kinds: &[&str] = match function {
+        _ if warm.is_empty() || function.starts_with("kaufmans") => &[],
+        "chande_momentum_oscillator" => &["none", "exponential", "simple"],
+        _ => &["exponential", "simple"],
+    };
+    let kind =
+        if kinds.is_empty() || random.once_in(2) { String::new() } else { format!(", '{}'", random.pick(kinds)) };
+    format!("{function}({argument}, {period}{warm}{kind})")
 }
 
 /// Functions over raw points.
@@ -73,7 +106,7 @@ fn points(schema: &Schema, random: &mut Random) -> String {
     out
 }
 
-fn tags(schema: &Schema, random: &mut Random) -> Option<String> {
+pub(super) fn tags(schema: &Schema, random: &mut Random) -> Option<String> {
     match random.below(4) {
         0 => Some("*".to_owned()),
         1 if !schema.tags.is_empty() => Some(name(&random.pick(&schema.tags).0)),
@@ -119,7 +152,7 @@ fn buckets(schema: &Schema, random: &mut Random) -> String {
     );
     let mut fills = vec!["", "", " fill(none)", " fill(previous)", " fill(0)"];
     // A line up to the greatest integer ends at the least one.
-    if !schema.edges {
+    if !schema.edges && !schema.has_unsigned() {
         fills.push(" fill(linear)");
     }
     out += *random.pick(&fills);

@@ -18,6 +18,9 @@ pub(super) fn show(schema: &Schema, random: &mut Random) -> String {
         2 => format!(" OFFSET {}", random.between(0, 3)),
         _ => String::new(),
     };
+    if random.once_in(4) {
+        return cardinality(schema, random, &format!("{on}{from}"), &condition);
+    }
     match random.below(9) {
         0 => format!("SHOW MEASUREMENTS{on}{condition}{limit}"),
         1 => format!("SHOW MEASUREMENTS{on} WITH MEASUREMENT {}{condition}{limit}", with_measurement(schema, random)),
@@ -34,6 +37,22 @@ pub(super) fn show(schema: &Schema, random: &mut Random) -> String {
     }
 }
 
+/// A count of names or series. What InfluxDB estimates is left out: it is some per cent off where there are many.
+fn cardinality(schema: &Schema, random: &mut Random, of: &str, condition: &str) -> String {
+    match random.below(6) {
+        0 => format!("SHOW SERIES EXACT CARDINALITY{of}{condition}"),
+        1 => format!("SHOW MEASUREMENT EXACT CARDINALITY{of}{condition}"),
+        2 => format!("SHOW TAG KEY CARDINALITY{of}{condition}"),
+        3 => format!("SHOW TAG VALUES CARDINALITY{of} WITH KEY = {}{condition}", key(schema, random)),
+        4 => format!("SHOW FIELD KEY CARDINALITY{of}"),
+        _ => format!("SHOW TAG VALUES EXACT CARDINALITY{of} WITH KEY IN ({}){condition}", key(schema, random)),
+    }
+}
+
+fn key(schema: &Schema, random: &mut Random) -> String {
+    if schema.tags.is_empty() { "nosuch".to_owned() } else { name(&random.pick(&schema.tags).0) }
+}
+
 fn with_measurement(schema: &Schema, random: &mut Random) -> String {
     let measurement = random.pick::<String>(&schema.measurements);
     let texts = ["=~ /./".to_owned(), "=~ /^[a-m]/".to_owned(), format!("= {}", name(measurement))];
@@ -41,10 +60,7 @@ fn with_measurement(schema: &Schema, random: &mut Random) -> String {
 }
 
 fn with_key(schema: &Schema, random: &mut Random) -> String {
-    let key = |random: &mut Random| match schema.tags.len() {
-        0 => "nosuch".to_owned(),
-        _ => name(&random.pick(&schema.tags).0),
-    };
+    let key = |random: &mut Random| key(schema, random);
     match random.below(7) {
         0 => "=~ /[a-h]/".to_owned(),
         1 => "!~ /[a-h]/".to_owned(),

@@ -1,45 +1,85 @@
 //! Statements for a schema: all that the server executes, in all combinations that make sense and some that do not.
 
+use super::deep::deep;
+use super::into::into;
 use super::schema::Schema;
 use super::select::Select;
 use super::sequence::{nested, sequence};
 use super::show::show;
+use super::whole::whole;
+use super::wrong::wrong;
 use crate::Random;
 use crate::script::{Step, StepKind};
 
-/// One query; the `turn` makes the mix even.
-pub(super) fn step(schema: &Schema, random: &mut Random, turn: usize) -> Step {
+/// One statement, with what belongs to it; the `turn` makes the mix even.
+pub(super) fn steps(schema: &Schema, random: &mut Random, turn: usize) -> Vec<Step> {
     if turn % 8 == 7 {
-        return Step::new(StepKind::Query, "", show(schema, random));
+        let text = show(schema, random);
+        // InfluxDB says `replicaN` there for the number.
+        let parameters = parameters(random, text.contains("POLICIES"));
+        let (text, wrong) = perhaps_wrong(schema, random, text);
+        return vec![Step::new(StepKind::Query, if wrong { "ERRORS" } else { &parameters }, text)];
     }
     let (mut text, mut inexact) = match turn % 10 {
+        // Buckets there begin again at the other end of time in InfluxDB.
+        1 | 4 | 5 | 6 if schema.at_the_ends() => plain(schema, random, 3),
         1 => sequence(schema, random),
         // Sums of numbers at the edges are open.
         4 if !schema.edges => (nested(schema, random), true),
-        _ => {
-            let mut select = Select::new(schema, !turn.is_multiple_of(3), random);
-            (select.text(random), select.is_inexact())
-        }
+        5 => whole(schema, random),
+        6 => deep(schema, random),
+        _ => plain(schema, random, turn),
     };
-    if random.once_in(20) {
-        let mut second = Select::new(schema, turn.is_multiple_of(2), random);
-        text = format!("{text}; {}", second.text(random));
-        inexact |= second.is_inexact();
+    if random.once_in(20)
+        && let Some(steps) = into(schema, random, &text, inexact)
+    {
+        return steps;
     }
+    if random.once_in(20) {
+        let (second, also) = plain(schema, random, turn);
+        text = format!("{text}; {second}");
+        inexact |= also;
+    }
+    let parameters = parameters(random, inexact || text.contains("GROUP BY"));
+    match perhaps_wrong(schema, random, text) {
+        (text, true) => vec![Step::new(StepKind::Query, "ERRORS", text)],
+        (text, false) => vec![Step::new(StepKind::Query, &parameters, text)],
+    }
+}
+
+/// A SELECT from measurements, and whether its floats depend on the order of addition.
+fn plain(schema: &Schema, random: &mut Random, turn: usize) -> (String, bool) {
+    let mut select = Select::new(schema, !turn.is_multiple_of(3), random);
+    (select.text(random), select.is_inexact())
+}
+
+/// One in twenty is made wrong; whether it was.
+fn perhaps_wrong(schema: &Schema, random: &mut Random, text: String) -> (String, bool) {
+    if random.once_in(20) { (wrong(schema, random, &text), true) } else { (text, false) }
+}
+
+/// How the answer is asked for.
+fn parameters(random: &mut Random, inexact: bool) -> String {
     let mut parameters = Vec::new();
-    match random.below(10) {
+    match random.below(16) {
         0 => parameters.push("epoch=ns".to_owned()),
         1 => parameters.push("epoch=s".to_owned()),
         2 => parameters.push("epoch=ms&chunked=true&chunk_size=7".to_owned()),
         3 => parameters.push(format!("epoch={}", random.pick(&["u", "m", "h", "µ"]))),
         4 => parameters.push("pretty=true&GET".to_owned()),
+        5 => parameters.push(format!("chunked=true&chunk_size={}", random.between(1, 3))),
+        // These are compared as texts.
+        6 if !inexact => parameters.push("CSV".to_owned()),
+        7 if !inexact => parameters.push("MSGPACK".to_owned()),
+        8 if !inexact => parameters.push("CSV&chunked=true&chunk_size=5".to_owned()),
+        9 => parameters.push("epoch=ns&time_format=rfc3339".to_owned()),
         _ => {}
     }
     // InfluxDB adds up means of parts, so even exact sums do not make them exact.
     if inexact {
         parameters.push("TOLERANCE=1e-9".to_owned());
     }
-    Step::new(StepKind::Query, &parameters.join("&"), text)
+    parameters.join("&")
 }
 
 /// A name in quotes.
