@@ -98,10 +98,13 @@ fn series_and_buckets_of_a_select() {
     ]);
     let lines: Vec<String> = (0..5).map(|at| format!("five,h={at} v=1 {at}000000000")).collect();
     assert_eq!(write(&server, &lines.join("\n")).0, 204);
+    let few = "three,h=1 v=1 1\nthree,h=2 v=1 1\nthree,h=3 v=1 1\ntwo,h=1 v=1 1\ntwo,h=2 v=1 1";
+    assert_eq!(write(&server, few).0, 204);
     let series = "max-select-series limit exceeded: (4/3)";
     for (query, error) in [
         ("SELECT v FROM five", Some(series)),
         ("SELECT count(v) FROM five, m", Some(series)),
+        ("SELECT count(v) FROM three, two", None),
         ("SELECT v FROM (SELECT v FROM five)", Some(series)),
         ("EXPLAIN SELECT v FROM five", Some(series)),
         ("SELECT count(v) FROM five WHERE h = '1'", None),
@@ -119,5 +122,29 @@ fn series_and_buckets_of_a_select() {
             Some(error) => assert!(text.contains(&format!("\"error\":\"{error}\"")), "{query}: {text}"),
             None => assert!(!text.contains("error"), "{query}: {text}"),
         }
+    }
+}
+
+#[test]
+fn what_runs_for_long_is_logged_and_stopped() {
+    let server = server_with(&[
+        ("ALLUVIUM_COORDINATOR_QUERY_TIMEOUT", "1s"),
+        ("ALLUVIUM_COORDINATOR_LOG_QUERIES_AFTER", "200ms"),
+        ("ALLUVIUM_COORDINATOR_LOG_TIMEDOUT_QUERIES", "true"),
+    ]);
+    assert_eq!(write(&server, "m v=1 1\nm v=2 2").0, 204);
+    let short = "SELECT v FROM m";
+    let long = "SELECT difference(max(v)) FROM m WHERE time >= 0 AND time < 100000s GROUP BY time(1ns) fill(none)";
+    assert!(server.client().query("db=d", short).text().contains("values"));
+    let text = server.client().query("db=d", long).text();
+    assert!(text.contains("query-timeout limit exceeded"), "{text}");
+    let log = server.log();
+    for what in [
+        "a query runs for longer than log-queries-after",
+        "a query is stopped, as it runs for longer than query-timeout",
+    ] {
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(what)).collect();
+        assert_eq!(lines.len(), 1, "{log}");
+        assert!(lines[0].contains("difference") && lines[0].contains("db=d"), "{}", lines[0]);
     }
 }

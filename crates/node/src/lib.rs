@@ -39,6 +39,7 @@ pub use figures::{DatabaseFigures, ShardFigures};
 pub use health::Health;
 pub use node::{Build, Node, NodeError, OnFatal, Options, PolicyInfo};
 pub use predicate::{PredicateError, deletion};
+pub use queries::shortened;
 pub use read::{ExecuteError, QueryRequest};
 pub use salvage::Examination;
 pub use write::{SeriesLimits, Undecoded, Write, WriteDone, WriteError, WriteErrorKind, WriteTarget};

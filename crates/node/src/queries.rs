@@ -146,19 +146,36 @@ impl Queries {
             nanos => u64::try_from(nanos).unwrap_or(u64::MAX),
         };
         let (limit, long) = (bound(self.timeout), bound(self.log_after));
+        let mut told = Vec::new();
         for (id, query) in &mut self.running.lock().by_id {
             let runs = now.saturating_sub(query.started);
+            let mut tell = |what| told.push((*id, shortened(&query.text), query.database.clone(), what));
             if runs > long && !std::mem::replace(&mut query.told, true) {
-                tracing::warn!(id, query = %query.text, db = %query.database, "a query runs for longer than log-queries-after");
+                tell("a query runs for longer than log-queries-after");
             }
             if runs > limit && !query.timed_out.swap(true, Ordering::Relaxed) {
                 query.cancel.store(true, Ordering::Relaxed);
                 if self.log_timed_out {
-                    tracing::warn!(id, query = %query.text, db = %query.database, "a query is stopped, as it runs for longer than query-timeout");
+                    tell("a query is stopped, as it runs for longer than query-timeout");
                 }
             }
         }
+        // A log that is not taken must not keep others from the list of queries.
+        for (id, query, db, what) in told {
+            tracing::warn!(id, %query, %db, "{what}");
+        }
     }
+}
+
+/// The text of a statement as the log tells it: passwords are left out by its printing, addresses of subscriptions, which may hold some,
+/// here; and it is not longer than a line should be.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 500;
+    let secret = text.starts_with("CREATE SUBSCRIPTION ").then(|| text.find(" DESTINATIONS ")).flatten();
+    let longest = text.char_indices().nth(LONGEST).map_or(text.len(), |(end, _)| end);
+    let end = secret.map_or(longest, |secret| secret.min(longest));
+    if end < text.len() { format!("{}...", &text[..end]) } else { text.to_owned() }
 }
 
 impl Ticket<'_> {
@@ -231,5 +248,14 @@ mod tests {
         assert!(!second.timed_out() && !two.cancel.load(Ordering::Relaxed));
         assert!(queries.kill(2) && !queries.kill(3));
         assert!(two.cancel.load(Ordering::Relaxed) && !second.timed_out());
+    }
+
+    #[test]
+    fn the_log_is_told_little() {
+        assert_eq!(shortened("SHOW DATABASES"), "SHOW DATABASES");
+        let subscription = "CREATE SUBSCRIPTION s ON d.autogen DESTINATIONS ALL 'http://user:secret@host:1'";
+        assert_eq!(shortened(subscription), "CREATE SUBSCRIPTION s ON d.autogen...");
+        let long = shortened(&"é".repeat(10_000));
+        assert_eq!((long.chars().count(), long.ends_with("é...")), (503, true));
     }
 }

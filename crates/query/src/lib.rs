@@ -115,7 +115,7 @@ pub struct Context {
 /// What one SELECT may ask for; 0: no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Series that it reads, in all measurements that it names.
+    /// Series that it reads of each measurement.
     pub series: usize,
     /// Buckets of `GROUP BY time`, where it has a lower bound of time.
     pub buckets: u64,

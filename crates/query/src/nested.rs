@@ -205,10 +205,9 @@ pub(crate) fn check_buckets(checked: &Checked, limits: &Limits) -> Result<(), Qu
     }
 }
 
-/// Counts series of a SELECT, and fails if there are more than it may read.
-fn check_series(counted: &mut usize, more: usize, limits: &Limits) -> Result<(), QueryError> {
-    *counted = counted.saturating_add(more);
-    match limits.series > 0 && *counted > limits.series {
+/// Fails if a measurement has more series than a SELECT may read of each, as InfluxDB counts them.
+fn check_series(series: usize, limits: &Limits) -> Result<(), QueryError> {
+    match limits.series > 0 && series > limits.series {
         // InfluxDB stops at the first one too many.
         true => Err(QueryError::Series { series: limits.series + 1, limit: limits.series }),
         false => Ok(()),
@@ -228,14 +227,13 @@ pub(crate) fn execute(
     plan.dimensions.sort();
     plan.dimensions.dedup();
     let (select, checked) = (&prepared.select, &prepared.checked);
-    let mut counted = 0;
     let narrower = narrower(prepared, &plan, context)?;
     for table in &tables(prepared, (&prepared.inner, &prepared.stored), &plan, context)? {
         exec::check_cancel(context)?;
         let bound = Bound::new(&plan, checked, table)?;
         let set = table.source.series(&table.name, &bound.tags, context)?;
         if table.source.is_stored() {
-            check_series(&mut counted, set.len(), &context.limits)?;
+            check_series(set.len(), &context.limits)?;
         }
         exec::admit(context, set.len())?;
         let narrower: Vec<(u32, Option<Table>)> = match table.source.is_stored() {
@@ -269,12 +267,11 @@ fn each_below(
         each_below(inner, context, depth + 1, give)?;
     }
     let (Some(plan), Prepared { select, checked, .. }) = (&prepared.plan, prepared) else { return Ok(()) };
-    let mut counted = 0;
     for table in &prepared.stored {
         exec::check_cancel(context)?;
         let bound = Bound::new(plan, checked, table)?;
         let set = table.source.series(&table.name, &bound.tags, context)?;
-        check_series(&mut counted, set.len(), &context.limits)?;
+        check_series(set.len(), &context.limits)?;
         give(&Job { select, checked, plan, bound: &bound, table, set: &set, context, narrower: &[] }, depth)?;
     }
     Ok(())

@@ -147,9 +147,9 @@ impl Partial {
     }
 
     /// Memory that [`Partial::finish`] takes beside what is there (bytes).
-    pub(crate) fn bytes_to_finish(&self) -> usize {
+    pub(crate) fn bytes_to_finish(&self, function: Function) -> usize {
         match self {
-            Partial::Collected(values) => values.bytes_to_finish(),
+            Partial::Collected(values) => values.bytes_to_finish(function),
             Partial::Sketch(sketch) => sketch.bytes_to_finish(),
             Partial::Ranked(points) => points.bytes_to_finish(),
             // What is made of different values takes the place of their table.

@@ -97,7 +97,7 @@ impl Cells {
                 if cell.bytes() > AT_ONCE && job.context.deadline.is_some() {
                     return Err(QueryError::Late);
                 }
-                let most = cell.bytes() + cell.bytes_to_finish();
+                let most = cell.bytes() + cell.bytes_to_finish(call.function);
                 memory.change(cell.bytes(), most)?;
                 cell.finish(call.function, ascending, &|| job.check_cancel())?;
                 memory.change(most, cell.bytes())?;

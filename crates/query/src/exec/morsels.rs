@@ -94,9 +94,13 @@ fn is_total(job: &Job<'_>, groups: &[Group], chunk: &Chunk, wanted: &Wanted) -> 
     if !is_all || chunk.count > 1 || !job.plan.calls.iter().all(suffices) {
         return Ok(false);
     }
+    let fields = job.plan.calls.iter().filter_map(|call| job.bound.field(&job.bound.inputs[call.reference]));
+    let Some(field) = fields.into_iter().next() else { return Ok(false) };
     // They are not where rows are in memory, or late.
     let scan = job.table.source.scan(job.set, &job.bound.scan, chunk.range)?;
-    Ok((0..job.table.source.shards().len()).any(|shard| !scan.bands(shard).is_empty()))
+    let mut shards = job.table.source.shards().into_iter().enumerate();
+    let known = |shard: usize| scan.bands(shard).iter().any(|band| scan.band_stats(band, field).is_some());
+    Ok(shards.any(|(shard, times)| times.overlaps(&chunk.range) && known(shard)))
 }
 
 /// The same groups again and again, each time with a part of the series of each.

@@ -67,14 +67,14 @@ impl Job {
             match done.and_then(|messages| out.short.take().map_or(Ok(messages), Err)) {
                 Ok(messages) => {
                     if !statement.is_read_only() {
-                        info!(target: "query", "done: {}", shortened(statement));
+                        info!(target: "query", "done: {}", node::shortened(&statement.to_string()));
                     }
                     out.answer.end(&messages, None);
                 }
                 Err(error) => {
                     failed = true;
                     self.shared.counters.query_errors.inc();
-                    let text = shortened(statement);
+                    let text = node::shortened(&statement.to_string());
                     warn!(target: "query", db = self.request.database.as_deref(), %error, "failed: {text}");
                     out.answer.end(&[], Some(&error));
                 }
@@ -87,20 +87,6 @@ impl Job {
             }
         }
         Ended::Whole
-    }
-}
-
-/// A statement as the log tells it: passwords left out by its printing, and not longer than a line should be.
-fn shortened(statement: &Statement) -> String {
-    const LONGEST: usize = 500;
-    let text = match statement {
-        // Their addresses may hold passwords.
-        Statement::CreateSubscription(create) => format!("CREATE SUBSCRIPTION {}", create.name),
-        other => other.to_string(),
-    };
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
     }
 }
 
