@@ -316,7 +316,7 @@ mod tests {
         fn numbers_order_values(values in proptest::collection::vec(prop_oneof![-3i64..4, any::<i64>()], 1..30), ascending: bool) {
             let times: Vec<i64> = (0..values.len() as i64).map(|at| at * 7 % 5 - 2).collect();
             // Both zeros are among them.
-            let sign = |at: usize, value: i64| if value == 0 && at % 2 == 0 { -1.0 } else { 1.0 };
+            let sign = |at: usize, value: i64| if value == 0 && at.is_multiple_of(2) { -1.0 } else { 1.0 };
             let floats = values.iter().enumerate().map(|(at, &value)| value as f64 / 4.0 * sign(at, value)).collect();
             let unsigned = values.iter().map(|&value| value as u64).collect();
             for values in [Values::Integer(values), Values::Float(floats), Values::Unsigned(unsigned)] {
