@@ -334,6 +334,8 @@ fn operandum(expr: &Expr, schema: &Schema, intern: &mut Intern<'_>) -> Result<Op
         None => {}
     }
     match expr.without_parens() {
+        // It has no value outside of what is said of time.
+        Expr::Duration(_) => Ok(Operandum::Other(Node::Input(intern(Reference::Missing)), None)),
         // InfluxDB takes them for columns that its statements about names are made of, and answers at random.
         Expr::VarRef { name, .. } if matches!(name.as_str(), "_tagKey" | "_tagValue" | "_seriesKey") => {
             Err(QueryError::NotExecuted(format!("{name} in WHERE")))

@@ -167,7 +167,10 @@ fn evaluate(value: &Expr, clock: Clock) -> Result<Moment, QueryError> {
     let unfit =
         |name: &str| QueryError::Invalid(format!("invalid operation: time and *influxql.{name} are not compatible"));
     match value {
-        Expr::Paren(inner) => evaluate(inner, clock),
+        Expr::Paren(inner) => match inner.without_parens() {
+            text @ Expr::String(_) => evaluate(text, clock).map_err(|_| unfit("StringLiteral")),
+            other => evaluate(other, clock),
+        },
         Expr::Integer(number) => Ok(Moment::Number(i128::from(*number))),
         #[allow(clippy::cast_possible_truncation)]
         Expr::Number(number) => Ok(Moment::Number(i128::from(*number as i64))),
@@ -180,11 +183,7 @@ fn evaluate(value: &Expr, clock: Clock) -> Result<Moment, QueryError> {
         },
         Expr::Call { name, args } if name == "now" && args.is_empty() => Ok(Moment::Instant(i128::from(clock.now))),
         Expr::Binary { op, lhs, rhs } => {
-            let side = |side: &Expr| match side {
-                Expr::String(text) if !looks_like_time(text) => Err(unfit("BinaryExpr")),
-                Expr::String(_) => evaluate(side, clock),
-                other => evaluate(other, clock).map_err(|_| unfit("BinaryExpr")),
-            };
+            let side = |side: &Expr| evaluate(side, clock).map_err(|_| unfit("BinaryExpr"));
             let (left, right) = (side(lhs)?, side(rhs)?);
             combine(*op, left, right).ok_or_else(|| unfit("BinaryExpr"))
         }

@@ -105,11 +105,14 @@ fn is_left(expr: &Expr) -> bool {
 fn folds(op: BinaryOp, lhs: &Expr, rhs: &Expr) -> bool {
     let is_text = |side: &Expr| matches!(side.without_parens(), Expr::String(_));
     let is_span = |side: &Expr| matches!(side.without_parens(), Expr::Duration(_));
-    let is_truth = |side: &Expr| matches!(side.without_parens(), Expr::Boolean(_));
+    let is_whole = |side: &Expr| matches!(side.without_parens(), Expr::Integer(_));
+    let is_number = |side: &Expr| is_whole(side) || matches!(side.without_parens(), Expr::Number(_));
     let texts = op == BinaryOp::Add && is_text(lhs) && is_text(rhs);
-    let spans = !matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor | BinaryOp::Mod)
-        && (is_span(lhs) || is_span(rhs))
-        && ![lhs, rhs].into_iter().any(|side| is_text(side) || is_truth(side));
+    let spans = match op {
+        BinaryOp::Add | BinaryOp::Sub => is_span(rhs) && (is_span(lhs) || is_whole(lhs)),
+        BinaryOp::Mul | BinaryOp::Div => is_span(lhs) && is_number(rhs),
+        _ => false,
+    };
     let both = Expr::binary(op, lhs.clone(), rhs.clone());
     texts || spans || constant(&both).is_some()
 }

@@ -138,7 +138,7 @@ fn check_level(
     }
     found.interval = checked.windows.interval;
     for field in &select.fields {
-        if matches!(&field.expr, Expr::VarRef { name, .. } if name == "time") {
+        if matches!(field.expr.without_parens(), Expr::VarRef { name, .. } if name == "time") {
             checked.time_name = field.alias.clone().unwrap_or(checked.time_name);
             continue;
         }
@@ -219,7 +219,7 @@ fn check_dimensions(dimensions: &[Expr], zone: Option<&Zone>, context: &Context)
                     [interval, offset] => (interval, Some(offset)),
                     _ => return invalid("time dimension expected 1 or 2 arguments"),
                 };
-                let Expr::Duration(interval) = interval else {
+                let Expr::Duration(interval) = interval.without_parens() else {
                     return invalid("time dimension must have duration argument");
                 };
                 if windows.interval != 0 {
@@ -236,6 +236,7 @@ fn check_dimensions(dimensions: &[Expr], zone: Option<&Zone>, context: &Context)
 fn offset_of(offset: Option<&Expr>, context: &Context) -> Result<i64, QueryError> {
     match offset {
         None => Ok(0),
+        Some(Expr::Paren(inner)) => offset_of(Some(inner), context),
         Some(Expr::Duration(offset)) => Ok(*offset),
         Some(Expr::Call { name, args }) => match (name.as_str(), args.is_empty()) {
             ("now", true) => Ok(context.now),

@@ -259,6 +259,8 @@ impl Plan {
         }
         match expr {
             Expr::Paren(inner) => self.node(inner, scope),
+            // No number, so that what is made of it is missing.
+            Expr::Duration(_) => Ok((Node::Literal(Datum::String(Text::default())), None)),
             Expr::VarRef { name, cast } => {
                 let reference = intern(&mut self.references, scope.schema.resolve(name, *cast));
                 let field_type = self.reference_type(reference);
@@ -391,7 +393,6 @@ pub(crate) fn literal(expr: &Expr) -> Option<Datum> {
         Expr::Number(value) => Datum::Float(*value),
         Expr::Boolean(value) => Datum::Boolean(*value),
         Expr::String(value) => Datum::String(value.as_bytes().into()),
-        Expr::Duration(value) => Datum::Integer(*value),
         _ => return None,
     })
 }
