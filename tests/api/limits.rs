@@ -148,3 +148,51 @@ fn what_runs_for_long_is_logged_and_stopped() {
         assert!(lines[0].contains("difference") && lines[0].contains("db=d"), "{}", lines[0]);
     }
 }
+
+#[test]
+fn points_of_a_select() {
+    let mut server = server_with(&[("ALLUVIUM_COORDINATOR_MAX_SELECT_POINT", "10")]);
+    let lines: Vec<String> = (0..20).map(|at| format!("many,h={} v={at} {at}000000000", at % 2)).collect();
+    assert_eq!(write(&server, &lines.join("\n")).0, 204);
+    for round in ["in memory", "in a segment"] {
+        for (query, fails) in [
+            ("SELECT v FROM many", true),
+            ("SELECT v FROM many WHERE v < 10", false),
+            ("SELECT v FROM many WHERE v < 11", true),
+            ("SELECT v FROM many LIMIT 5", false),
+            ("SELECT difference(v) FROM many WHERE h = '0'", false),
+            ("SELECT difference(v) FROM many WHERE time < 30s", true),
+            ("SELECT median(v) FROM many", true),
+            ("SELECT median(v) FROM many WHERE h = '1'", false),
+            ("SELECT median(v), mode(v) FROM many WHERE h = '1'", true),
+            ("SELECT count(v) FROM many WHERE v >= 0", true),
+            ("SELECT median(v) FROM (SELECT v FROM many WHERE h = '1')", false),
+            ("SELECT v FROM many WHERE h = '1'; SELECT v FROM many WHERE h = '0'", false),
+            ("SELECT v INTO other FROM many", true),
+            ("SHOW SERIES", false),
+        ] {
+            let text = server.client().query("db=d", query).text();
+            assert_eq!(text.contains("max-select-point limit exceeded: ("), fails, "{round}: {query}: {text}");
+        }
+        assert!(server.stop().success());
+        server.launch();
+    }
+}
+
+#[test]
+fn what_is_configured_is_told() {
+    let server = server_with(&[
+        ("ALLUVIUM_COORDINATOR_MAX_SELECT_POINT", "10"),
+        ("ALLUVIUM_COORDINATOR_QUERY_TIMEOUT", "90s"),
+        ("ALLUVIUM_DATA_COMPACT_THROUGHPUT", "12m"),
+    ]);
+    for (module, expected) in [
+        ("config-coordinator", "\"values\":[[\"0s\",false,0,0,10,0,\"1m30s\",\"30s\"]]"),
+        ("config-data", "\"12m\""),
+        ("config-httpd", "\"flux-enabled\",\"https-enabled\",\"max-connection-limit\",\"max-row-limit\"]"),
+        ("config-retention", "\"columns\":[\"check-interval\",\"enabled\"],\"values\":[[\"30m0s\",true]]"),
+    ] {
+        let text = server.client().query("", &format!("SHOW DIAGNOSTICS FOR '{module}'")).text();
+        assert!(text.contains(&format!("\"name\":\"{module}\"")) && text.contains(expected), "{text}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Ping, health, headers, what is not found or not allowed, and the figures that the server tells of itself.
 
 use super::{said, server};
-use testkit::Json;
+use testkit::{Client, Json};
 
 #[test]
 fn ping() {
@@ -142,4 +142,27 @@ fn debug_vars() {
         assert!(matches!(value.get("tags"), Json::Object(_) | Json::Null), "{key}: {value}");
     }
     assert!(members.iter().any(|(key, _)| key.contains("database:d")), "{vars}");
+}
+
+#[test]
+fn debug_requests() {
+    let server = server();
+    // A client of its own: each waits for its answer.
+    let watcher = Client::new(server.client().address());
+    let told = |seconds: &str| watcher.get(&format!("/debug/requests?seconds={seconds}"));
+    assert_eq!((told("0").status, told("0").text().as_str()), (200, "{\n\n}\n"));
+    let wrong = told("x");
+    assert_eq!(wrong.status, 400);
+    assert_eq!(wrong.text(), "{\"error\":\"strconv.ParseInt: parsing \\\"x\\\": invalid syntax\"}\n");
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| told("1"));
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        for _ in 0..3 {
+            server.client().query("db=d", "SHOW DATABASES");
+        }
+        assert_eq!(server.client().write("db=d", b"m v=1 1").status, 204);
+        let reply = watch.join().expect("an answer");
+        assert_eq!(reply.header("content-type"), Some("application/json; charset=utf-8"));
+        assert_eq!(reply.text(), "{\n\"127.0.0.1\": {\"writes\":1,\"queries\":3}\n}\n");
+    });
 }

@@ -129,6 +129,7 @@ pub(crate) fn node_options(config: &Config) -> node::Options {
             commit: env!("CARGO_PKG_VERSION").to_owned(),
             time: String::new(),
         },
+        configured: config.told(),
         ..node::Options::default()
     }
 }

@@ -37,7 +37,7 @@ pub use accounts::LoginError;
 pub use catalog::CatalogError;
 pub use figures::{DatabaseFigures, ShardFigures};
 pub use health::Health;
-pub use node::{Build, Node, NodeError, OnFatal, Options, PolicyInfo};
+pub use node::{Build, Configured, Node, NodeError, OnFatal, Options, PolicyInfo, Setting};
 pub use predicate::{PredicateError, deletion};
 pub use queries::shortened;
 pub use read::{ExecuteError, QueryRequest};

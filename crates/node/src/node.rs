@@ -37,6 +37,26 @@ pub struct Build {
     pub time: String,
 }
 
+/// Settings of one kind, for SHOW DIAGNOSTICS.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Configured {
+    /// InfluxDB's name for them.
+    pub module: &'static str,
+    /// Their names, sorted, and what they are.
+    pub settings: Vec<(&'static str, Setting)>,
+}
+
+/// What a setting is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// A text, as InfluxDB prints it.
+    Text(String),
+    /// A number.
+    Number(u64),
+    /// Whether something is on.
+    Flag(bool),
+}
+
 /// What the node calls when it cannot go on: a sync of the log failed, or a background thread panicked. The text says what.
 /// The process must end with a code other than 0; recovery at the next start finds what is durable.
 pub type OnFatal = Arc<dyn Fn(&str) + Send + Sync>;
@@ -82,6 +102,8 @@ pub struct Options {
     pub on_fatal: OnFatal,
     /// For SHOW DIAGNOSTICS.
     pub build: Build,
+    /// For SHOW DIAGNOSTICS, too.
+    pub configured: Vec<Configured>,
     /// How merges of segments are held back.
     pub merges: storage::Merges,
     /// The registry that all counters go to.
@@ -110,6 +132,7 @@ impl Default for Options {
             idle_pause: Duration::from_millis(75),
             on_fatal: Arc::new(|_| std::process::abort()),
             build: Build::default(),
+            configured: Vec::new(),
             merges: storage::Merges::default(),
             stats: Stats::new(),
         }

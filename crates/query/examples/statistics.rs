@@ -146,6 +146,7 @@ fn ask(names: &Stored, query: &str) -> usize {
         limits: Default::default(),
         deadline: None,
         trace: None,
+        points: std::sync::Arc::default(),
     };
     let mut rows = Rows(0);
     query::select(&select, names, &context, &mut rows).unwrap();

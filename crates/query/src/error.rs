@@ -43,6 +43,14 @@ pub enum QueryError {
         /// How many it may.
         limit: usize,
     },
+    /// The query has read more points than one may.
+    #[error("max-select-point limit exceeded: ({points}/{limit})")]
+    Points {
+        /// How many were counted.
+        points: u64,
+        /// How many it may.
+        limit: u64,
+    },
     /// The query's memory is used up.
     #[error("query memory limit exceeded: {0}")]
     Memory(String),

@@ -38,7 +38,7 @@ use influxql::ast::Select;
 use model::{Item, Text, TimeRange};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use storage::View;
 
 /// Where a query asks what a database holds.
@@ -108,6 +108,8 @@ pub struct Context {
     pub trace: Option<Arc<Trace>>,
     /// What it may ask for.
     pub limits: Limits,
+    /// The points that it has read, as far as `limits` bound them.
+    pub points: Arc<AtomicU64>,
     /// When it must have ended, if its thread has other work to do: else it fails with [`QueryError::Late`].
     pub deadline: Option<Deadline>,
 }
@@ -119,6 +121,8 @@ pub struct Limits {
     pub series: usize,
     /// Buckets of `GROUP BY time`, where it has a lower bound of time.
     pub buckets: u64,
+    /// Points that it reads: rows that pass its condition, once for each function; what statistics tell of is not read.
+    pub points: u64,
 }
 
 /// An instant, and the clock that tells whether it has passed.

@@ -218,6 +218,10 @@ pub(crate) const KEYS: &[Key] = &[
         config.select_limits.series = usize::try_from(value.count()?).unwrap_or(usize::MAX);
         Ok(())
     }),
+    key("coordinator", "max-select-point", |config, value| {
+        config.select_limits.points = value.count()?;
+        Ok(())
+    }),
     key("coordinator", "max-select-buckets", |config, value| {
         config.select_limits.buckets = value.count()?;
         Ok(())
@@ -256,7 +260,6 @@ pub(crate) const KEYS: &[Key] = &[
     unused("data", "tsm-use-madv-willneed"),
     unused("data", "max-concurrent-deletes"),
     unused("coordinator", "termination-query-log"),
-    missed("coordinator", "max-select-point"),
     key("http", "enabled", |_, value| if value.boolean()? { Ok(()) } else { bail!("HTTP is the only way in") }),
     unused("shard-precreation", "enabled"),
     unused("subscriber", "enabled"),

@@ -6,6 +6,7 @@
 //! it is warned of, never fatal, so that a file written for `influxd` starts as it is.
 
 mod keys;
+mod told;
 mod value;
 
 pub(crate) use value::Value;

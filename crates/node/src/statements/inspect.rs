@@ -1,7 +1,7 @@
 //! Statements that look inside the running node: queries, counters, diagnostics.
 
 use super::rows::Rows;
-use crate::node::Inner;
+use crate::node::{Configured, Inner, Setting};
 use crate::read::ExecuteError;
 use model::duration;
 use model::time::rfc3339;
@@ -80,6 +80,18 @@ pub(super) fn stats(inner: &Inner, module: Option<&str>, sink: &mut dyn Sink) ->
     ControlFlow::Continue(())
 }
 
+fn configured(of: &Configured) -> Rows {
+    let names: Vec<&'static str> = of.settings.iter().map(|(name, _)| *name).collect();
+    let mut rows = Rows::new(of.module, &names);
+    let cell = |setting: &Setting| match setting {
+        Setting::Text(text) => text.clone().into(),
+        Setting::Number(number) => (*number).into(),
+        Setting::Flag(is_on) => (*is_on).into(),
+    };
+    rows.rows.push(of.settings.iter().map(|(_, setting)| cell(setting)).collect());
+    rows
+}
+
 pub(super) fn diagnostics(inner: &Inner, module: Option<&str>, sink: &mut dyn Sink) -> ControlFlow<()> {
     let build = &inner.options.build;
     let mut list = Vec::new();
@@ -87,6 +99,7 @@ pub(super) fn diagnostics(inner: &Inner, module: Option<&str>, sink: &mut dyn Si
     let texts = [&build.branch, &build.time, &build.commit, &build.version];
     rows.rows.push(texts.map(|text| text.clone().into()).to_vec());
     list.push(rows);
+    list.extend(inner.options.configured.iter().map(configured));
     let mut rows = Rows::new("runtime", &["arch", "cpus", "os"]);
     let cpus = u64::try_from(platform::process::cpus()).unwrap_or(u64::MAX);
     rows.rows.push(vec![std::env::consts::ARCH.into(), cpus.into(), std::env::consts::OS.into()]);

@@ -160,6 +160,7 @@ fn context(inner: &Inner, request: &QueryRequest) -> Context {
         limits: inner.options.select_limits,
         deadline,
         trace: None,
+        points: std::sync::Arc::default(),
     }
 }
 

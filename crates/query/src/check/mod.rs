@@ -296,6 +296,7 @@ mod tests {
             limits: Default::default(),
             deadline: None,
             trace: None,
+            points: std::sync::Arc::default(),
         };
         match check(&select, &context) {
             Ok(_) => String::new(),

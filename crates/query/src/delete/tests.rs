@@ -48,6 +48,7 @@ fn context() -> Context {
         limits: Default::default(),
         deadline: None,
         trace: None,
+        points: std::sync::Arc::default(),
     }
 }
 

@@ -241,6 +241,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         if rows.is_empty() {
             return Ok(Flow::Continue);
         }
+        self.job.read_points(rows.len())?;
         gathered.pad(self.job);
         let groups: Vec<(Group, Range<usize>)> = groups.into_iter().filter(|(_, part)| !part.is_empty()).collect();
         show(self.job, &groups, &series, (&gathered, &rows), sink)

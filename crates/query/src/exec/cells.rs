@@ -497,6 +497,9 @@ impl Walk<'_, '_> {
         if rows.len() == 0 {
             return Ok(());
         }
+        if matches!(cut, Cut::Stored(..)) {
+            self.job.read_points(rows.len().saturating_mul(calls.len()))?;
+        }
         let segments = segments(&self.chunk, &times, &rows);
         for &call in calls {
             let reference = self.job.plan.calls[call].reference;

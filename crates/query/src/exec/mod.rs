@@ -81,6 +81,16 @@ impl Job<'_> {
         self.bound.field(&self.bound.inputs[self.plan.calls[call].reference])
     }
 
+    /// Counts points that are read of what is stored, and fails if there are more than a SELECT may read.
+    pub(crate) fn read_points(&self, points: usize) -> Result<(), QueryError> {
+        let limit = self.context.limits.points;
+        if limit == 0 || !self.table.source.is_stored() {
+            return Ok(());
+        }
+        let points = self.context.points.fetch_add(points as u64, Ordering::Relaxed) + points as u64;
+        if points > limit { Err(QueryError::Points { points, limit }) } else { Ok(()) }
+    }
+
     /// The making of rows begins, as far as somebody wants to know.
     pub(crate) fn making_rows(&self) -> Option<Guard<'_>> {
         enter(&self.context.trace, Stage::Rows)

@@ -271,6 +271,7 @@ pub(super) fn emit(
     let _stage = job.making_rows();
     let rows = sorted(job, gathered);
     if let Some(stream) = &mut state.stream {
+        job.read_points(rows.len())?;
         stream.take_rows(job, &gathered.times, &gathered.vectors, &rows)?;
         state.left = if stream.is_full() { 0 } else { state.left };
         return stream.flush(job, group, sink);
@@ -279,6 +280,7 @@ pub(super) fn emit(
     let shown = usize::try_from(state.left).unwrap_or(usize::MAX).min(rows.len() - skipped);
     state.skip -= skipped as u64;
     state.left -= shown as u64;
+    job.read_points(skipped + shown)?;
     let rows = &rows[skipped..skipped + shown];
     if rows.is_empty() {
         return Ok(Flow::Continue);

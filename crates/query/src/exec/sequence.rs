@@ -101,6 +101,7 @@ impl Walk<'_, '_, '_> {
         let rows = within(cut, &times, &self.job.reach(0));
         let reader = Reader { cut, inputs: &self.job.bound.inputs, tags };
         let Some(selected) = select_rows(&reader, filter, &times, rows.clone())? else { return Ok(Flow::Continue) };
+        self.job.read_points(if let Selected::Some(rows) = &selected { rows.len() } else { rows.len() })?;
         let mut columns = Vec::with_capacity(self.job.plan.references.len());
         for input in 0..self.job.plan.references.len() {
             columns.push(if reader.has(input)? { reader.column(input)? } else { None });

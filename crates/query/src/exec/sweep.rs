@@ -113,7 +113,9 @@ pub(super) fn take(
     let (mut stretches, mut places) = (Vec::new(), Vec::new());
     scan.blocks(shard, &sweep, &mut |block: &Block<'_>| {
         check_cancel(job.context)?;
-        count(trace, Count::Rows, block.rows.iter().map(|rows| (rows.end - rows.start) as usize).sum());
+        let rows = block.rows.iter().map(|rows| (rows.end - rows.start) as usize).sum();
+        count(trace, Count::Rows, rows);
+        job.read_points(rows.saturating_mul(figures.len()))?;
         cut(walk, block, owners, &mut stretches);
         for figures in &mut figures {
             let field_type = job.bound.scan[figures.field].1;

@@ -129,6 +129,7 @@ fn context(memory: u64) -> Context {
         limits: Default::default(),
         deadline: None,
         trace: None,
+        points: std::sync::Arc::default(),
     }
 }
 

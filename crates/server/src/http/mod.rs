@@ -16,6 +16,7 @@ mod origin;
 mod parameters;
 mod query;
 mod reply;
+mod requests;
 mod router;
 mod run;
 mod shapes;
@@ -73,6 +74,8 @@ pub(crate) struct Shared {
     pub(crate) api_version: HeaderValue,
     /// Counters of requests.
     pub(crate) counters: figures::Counters,
+    /// Those who want to know who asks.
+    pub(crate) watches: requests::Watches,
 }
 
 impl Shared {
@@ -96,6 +99,7 @@ impl Shared {
             shapes: shapes::Shapes::default(),
             counting,
             counters,
+            watches: requests::Watches::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Every endpoint with its methods. What is not in the table is 404, another method is 405.
 
+use super::requests::{self, Kind};
 use super::{Reply, Shared, accept, auth, body, origin, query, reply, status, v2, write};
 use crate::encode::Layout;
 use hyper::body::Incoming;
@@ -21,6 +22,7 @@ enum Endpoint {
     Buckets,
     Bucket,
     Vars,
+    Requests,
     Metrics,
 }
 
@@ -36,6 +38,7 @@ const ROUTES: &[(&str, Endpoint, &[Method])] = &[
     ("/api/v2/delete", Endpoint::Delete, &[Method::POST]),
     (BUCKETS, Endpoint::Buckets, &[Method::GET, Method::POST]),
     ("/debug/vars", Endpoint::Vars, &[Method::GET]),
+    ("/debug/requests", Endpoint::Requests, &[Method::GET]),
     ("/metrics", Endpoint::Metrics, &[Method::GET]),
 ];
 
@@ -113,6 +116,11 @@ async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, client: IpAddr, request
         }
     }
     match endpoint {
+        Endpoint::Write => shared.watches.count(Kind::Write, &asker),
+        Endpoint::Query => shared.watches.count(Kind::Query, &asker),
+        _ => {}
+    }
+    match endpoint {
         Endpoint::Ping => {
             let parameters = super::parameters::Parameters::from_url(request.uri().query());
             status::ping(shared, parameters.in_url("verbose"))
@@ -136,6 +144,10 @@ async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, client: IpAddr, request
             }
         }
         Endpoint::Vars => status::vars(shared).await,
+        Endpoint::Requests => {
+            let parameters = super::parameters::Parameters::from_url(request.uri().query());
+            requests::serve(shared, &parameters).await
+        }
         Endpoint::Metrics => status::metrics(shared),
     }
 }
@@ -144,7 +156,7 @@ async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, client: IpAddr, request
 fn needs_user(shared: &Shared, endpoint: Endpoint) -> bool {
     match endpoint {
         Endpoint::Query | Endpoint::QueryV2 | Endpoint::Write | Endpoint::WriteV2 => true,
-        Endpoint::Delete | Endpoint::Buckets | Endpoint::Bucket => true,
+        Endpoint::Delete | Endpoint::Buckets | Endpoint::Bucket | Endpoint::Requests => true,
         Endpoint::Ping | Endpoint::Health | Endpoint::Metrics => shared.settings.ping_auth,
         Endpoint::Vars => false,
     }
