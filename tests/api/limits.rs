@@ -134,7 +134,7 @@ fn what_runs_for_long_is_logged_and_stopped() {
     ]);
     assert_eq!(write(&server, "m v=1 1\nm v=2 2").0, 204);
     let short = "SELECT v FROM m";
-    let long = "SELECT difference(max(v)) FROM m WHERE time >= 0 AND time < 100000s GROUP BY time(1ns) fill(none)";
+    let long = "SELECT difference(max(v)) FROM m WHERE time >= 0 AND time < 100000s GROUP BY time(1ns) LIMIT 1 OFFSET 99999999999999";
     assert!(server.client().query("db=d", short).text().contains("values"));
     let text = server.client().query("db=d", long).text();
     assert!(text.contains("query-timeout limit exceeded"), "{text}");

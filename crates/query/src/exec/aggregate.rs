@@ -1,13 +1,14 @@
 //! SELECT with calls: groups in batches, buckets in chunks, so that the cells alive at once are bounded whatever is asked.
 //!
-//! Many groups with few buckets go together; one group with many buckets goes chunk by chunk and is handed over as it goes.
+//! Many groups with few buckets go together; one group with many buckets goes chunk by chunk and is handed over as it goes, and
+//! over buckets without rows at once where they are none of the answer.
 //! With LIMIT the first chunk is just as long as the limit and the next ones grow, so that the walk ends when all groups
 //! have their rows.
 
-use super::cells::{Chunk, Wanted};
+use super::cells::{Cells, Chunk, Wanted};
 use super::emit::{Emitter, Way};
 use super::morsels::accumulate_all;
-use super::{Flow, Group, Job, groups};
+use super::{Flow, Group, Job, gaps, groups};
 use crate::partial::Partial;
 use crate::{QueryError, Sink};
 use influxql::ast::Fill;
@@ -86,6 +87,18 @@ fn chunk(job: &Job<'_>, span: &Span, done: u64, count: usize) -> Chunk {
     Chunk { windows: windows.clone(), first, count: usize::try_from(count_here).unwrap_or(count), range }
 }
 
+/// How many buckets of a span are done with, if `done` of them are, and those without rows behind them are no rows of the answer.
+fn behind_gap(job: &Job<'_>, members: &[Group], span: &Span, done: u64) -> Result<u64, QueryError> {
+    let rest = chunk(job, span, done, usize::MAX).range.intersect(&job.reach(job.plan.lead()));
+    let next = if rest.is_empty() { None } else { gaps::next_row(job, members, &rest)? };
+    let Some(time) = next else { return Ok(span.buckets) };
+    // A row of a SELECT may lie beyond the buckets.
+    let last = span.first.wrapping_add_unsigned(span.buckets - 1);
+    let index = job.checked.windows.index(time).clamp(span.first, last);
+    let before = if job.checked.ascending { index.abs_diff(span.first) } else { last.abs_diff(index) };
+    Ok(before.max(done))
+}
+
 fn run_batch(
     job: &Job<'_>,
     members: &[Group],
@@ -104,41 +117,61 @@ fn run_batch(
     let mut count = if progressive { usize::try_from(limit).unwrap_or(most).clamp(1, most) } else { most };
     let emitters = members.iter().map(|group| Emitter::new(job, group));
     let mut emitters = emitters.collect::<Result<Vec<_>, _>>()?;
-    let mut done = 0;
-    while done < span.buckets {
+    let may_skip = gaps::are_left_out(job) && span.buckets > count as u64;
+    let (mut done, mut empty) = (0, true);
+    while done < span.buckets && !emitters.iter().all(Emitter::is_full) {
         job.check_cancel()?;
+        if may_skip && empty {
+            done = behind_gap(job, members, &span, done)?;
+            if done >= span.buckets {
+                break;
+            }
+        }
         let chunk = chunk(job, &span, done, count);
-        let whole = done == 0 && chunk.count as u64 == span.buckets;
         let rows = size_of::<Emitter>() + job.plan.variables.len() * EMITTED;
         let bytes = chunk.count.saturating_mul(cells).saturating_mul(size_of::<Partial>());
         let bytes = bytes.saturating_add(members.len().saturating_mul(rows));
         let _grant = job.take(bytes)?;
         let filled = accumulate_all(job, members, &chunk, wanted)?;
+        empty = may_skip && filled.are_empty();
         done += chunk.count as u64;
-        for (number, emitter) in emitters.iter_mut().enumerate() {
-            let lone = if let [group] = members { Some(group) } else { None };
-            let mut way = lone.map(|group| Way { group, sink: &mut *sink });
-            if let Flow::Stop = emitter.take(job, &filled, number, (&chunk, whole), &mut way)? {
-                return Ok(Flow::Stop);
-            }
-            if done >= span.buckets
-                && let Flow::Stop = emitter.finish(job, &chunk, &mut way)?
-            {
-                return Ok(Flow::Stop);
-            }
-            if let Some(group) = lone
-                && let Flow::Stop = emitter.flush(job, group, sink)?
-            {
-                return Ok(Flow::Stop);
-            }
-        }
-        if emitters.iter().all(Emitter::is_full) {
-            break;
+        if let Flow::Stop = emit(job, &mut emitters, members, (&filled, &chunk), (&span, done), sink)? {
+            return Ok(Flow::Stop);
         }
         count = count.saturating_mul(2).min(most);
     }
     for (group, emitter) in members.iter().zip(&mut emitters) {
         if let Flow::Stop = emitter.flush(job, group, sink)? {
+            return Ok(Flow::Stop);
+        }
+    }
+    Ok(Flow::Continue)
+}
+
+/// Makes rows of a chunk, with which `done` buckets of the span are; those of a lone group are handed over.
+fn emit(
+    job: &Job<'_>,
+    emitters: &mut [Emitter<'_>],
+    members: &[Group],
+    (filled, chunk): (&Cells, &Chunk),
+    (span, done): (&Span, u64),
+    sink: &mut dyn Sink,
+) -> Result<Flow, QueryError> {
+    let whole = chunk.count as u64 == span.buckets;
+    let lone = if let [group] = members { Some(group) } else { None };
+    for (number, emitter) in emitters.iter_mut().enumerate() {
+        let mut way = lone.map(|group| Way { group, sink: &mut *sink });
+        if let Flow::Stop = emitter.take(job, filled, number, (chunk, whole), &mut way)? {
+            return Ok(Flow::Stop);
+        }
+        if done >= span.buckets
+            && let Flow::Stop = emitter.finish(job, chunk, &mut way)?
+        {
+            return Ok(Flow::Stop);
+        }
+        if let Some(group) = lone
+            && let Flow::Stop = emitter.flush(job, group, sink)?
+        {
             return Ok(Flow::Stop);
         }
     }

@@ -106,6 +106,11 @@ impl Cells {
         Ok(())
     }
 
+    /// Whether nothing is known of any bucket.
+    pub(super) fn are_empty(&self) -> bool {
+        self.calls.iter().flatten().all(Partial::is_empty)
+    }
+
     /// The cells of a call in one group.
     pub(crate) fn of(&self, call: usize, group: usize) -> &[Partial] {
         &self.calls[call][group * self.buckets..(group + 1) * self.buckets]

@@ -647,7 +647,7 @@ fn bucket_time(job: &Job<'_>, start: i64) -> i64 {
 }
 
 /// Whether buckets have several rows: then empty ones have none.
-fn gives_many(job: &Job<'_>) -> bool {
+pub(super) fn gives_many(job: &Job<'_>) -> bool {
     matches!(job.plan.calls[..], [Call { function: Function { entry: Entry { kernel: Kernel::Many(_), .. }, .. }, .. }])
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod cells;
 mod columns;
 pub(crate) mod emit;
 mod fold;
+mod gaps;
 mod gather;
 pub(crate) mod join;
 mod keep;

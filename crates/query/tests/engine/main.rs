@@ -4,6 +4,7 @@
 
 mod again;
 mod functions;
+mod gaps;
 mod late;
 mod memory;
 mod raw;
