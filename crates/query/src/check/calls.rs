@@ -39,7 +39,11 @@ pub(super) fn check_operand(expr: &Expr) -> Result<(), QueryError> {
     if let Expr::Call { name, args } = expr {
         match functions::named(name).map(|entry| (entry.kernel, entry.arguments)) {
             Some((Kernel::Math(_), Arguments::Expressions(expected))) => check_count(name, args, expected)?,
-            _ => return invalid(format!("invalid function call in condition: {expr}")),
+            // The name as it is, also where it would have to be quoted to be read again.
+            _ => {
+                let args: Vec<String> = args.iter().map(Expr::to_string).collect();
+                return invalid(format!("invalid function call in condition: {name}({})", args.join(", ")));
+            }
         }
     }
     expr.children().into_iter().try_for_each(check_operand)

@@ -666,7 +666,7 @@ pub(super) fn variable_type(job: &Job<'_>, variable: Variable) -> FieldType {
         Variable::Transform(at) => job.plan.transforms[at].result,
         Variable::Apart(at) => job.plan.aparts[at].result,
         Variable::Call(call) => job.plan.calls[call].result,
-        Variable::Reference(reference) => job.plan.reference_type(reference).unwrap_or(FieldType::Float),
+        Variable::Reference(reference) => job.plan.values_type(reference),
     }
 }
 

@@ -93,7 +93,7 @@ impl Widths {
 
 impl Gathered {
     pub(super) fn new(job: &Job<'_>) -> Result<Self, QueryError> {
-        let types = (0..job.plan.references.len()).map(|at| job.plan.reference_type(at).unwrap_or(FieldType::Float));
+        let types = (0..job.plan.references.len()).map(|at| job.plan.values_type(at));
         let vectors: Vec<Vector> = types.map(Vector::new).collect();
         let widths = Widths::of(job);
         Ok(Self { times: Vec::new(), members: Vec::new(), vectors, grant: job.take(0)?, widths })

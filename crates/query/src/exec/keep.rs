@@ -36,7 +36,7 @@ impl Walk<'_, '_> {
         let extra = self.wanted.point.as_deref().unwrap_or_default();
         let known = &mut self.cells.calls[call][cell];
         if known.is_empty() {
-            let types = extra.iter().map(|&at| job.plan.reference_type(at).unwrap_or(FieldType::Float));
+            let types = extra.iter().map(|&at| job.plan.values_type(at));
             let types: Vec<FieldType> = types.collect();
             let held = Partial::holding(planned.function, values.field_type(), &types, job.checked.ascending);
             *known = held.unwrap_or_default();

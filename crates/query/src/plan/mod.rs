@@ -191,7 +191,8 @@ impl Plan {
         };
         let is_tag = reference.is_some_and(|at| matches!(self.references[at], Reference::Tag(_)));
         let (is_known, name) = (field_type.is_some(), Text::from(name.as_bytes()));
-        let field_type = self.made_type(&node).or(field_type).unwrap_or(FieldType::Float);
+        let field_type = self.made_type(&node).or(field_type);
+        let field_type = field_type.unwrap_or_else(|| reference.map_or(FieldType::Float, |at| self.values_type(at)));
         self.outputs.push(Output { node, field_type, name, is_known, is_tag, is_beside });
         Ok(())
     }
@@ -245,6 +246,12 @@ impl Plan {
     /// The most buckets before the first one of the answer that a call is wanted in.
     pub(crate) fn lead(&self) -> u32 {
         self.calls.iter().map(|call| call.lead).max().unwrap_or(0)
+    }
+
+    /// The type of a reference's values. Where no source has such a field all of them are filled: with integers if that is said.
+    pub(crate) fn values_type(&self, reference: usize) -> FieldType {
+        let filled = if matches!(self.fill, Fill::Integer(_)) { FieldType::Integer } else { FieldType::Float };
+        self.reference_type(reference).unwrap_or(filled)
     }
 
     /// The type of a reference, if it has one.

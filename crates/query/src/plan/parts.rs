@@ -72,7 +72,7 @@ impl Plan {
             Feed::Transform(at) => Variable::Transform(at),
             Feed::Apart(at) => Variable::Apart(at),
             Feed::Reference(reference) => {
-                let field_type = self.reference_type(reference).unwrap_or(FieldType::Float);
+                let field_type = self.values_type(reference);
                 let mut plan = self.of(&[]);
                 plan.references = vec![self.references[reference].clone()];
                 plan.outputs = vec![output(0, field_type)];
@@ -101,9 +101,7 @@ impl Plan {
                     (Variable::Transform(plan.take_transform(self, at)), self.transforms[at].result)
                 }
                 Variable::Apart(at) => (Variable::Apart(plan.take_apart(self, at)), self.aparts[at].result),
-                Variable::Reference(at) => {
-                    (Variable::Reference(at), self.reference_type(at).unwrap_or(FieldType::Float))
-                }
+                Variable::Reference(at) => (Variable::Reference(at), self.values_type(at)),
             };
             plan.variables.push(variable);
             plan.outputs.push(output(at, field_type));
