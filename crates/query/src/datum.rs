@@ -118,6 +118,18 @@ pub(crate) fn cast(value: Value<'_>, to: FieldType) -> Option<Datum> {
     })
 }
 
+/// The order that values are sorted in: as [`order`], and behind all numbers what is none, as a sort wants an order of all.
+#[must_use]
+pub(crate) fn sort_order(left: Value<'_>, right: Value<'_>) -> Ordering {
+    order(left, right).unwrap_or_else(|| is_nan(left).cmp(&is_nan(right)))
+}
+
+/// Whether a value is a float that is no number.
+#[must_use]
+pub(crate) fn is_nan(value: Value<'_>) -> bool {
+    matches!(value, Value::Float(value) if value.is_nan())
+}
+
 /// The order of two values: numbers of all types compare with each other; `None` where there is no order (other types, NaN).
 #[must_use]
 #[allow(clippy::cast_precision_loss)]

@@ -53,22 +53,30 @@ pub fn show_measurements(
     let places = places(statement, names, context)?;
     check_measurement_tags(&when.rest, statement, context, &places)?;
     let keep = MeasurementFilter::new(statement.measurement.as_ref())?;
+    let mut views = Vec::with_capacity(places.len());
+    for (database, policy) in &places {
+        views.push(names.view(database, Some(policy), TimeRange::ALL)?);
+    }
+    // Policies that nobody named are one: what is in none of them is in the tags of none.
+    let together = if statement.retention_policy.is_none() { views.len().max(1) } else { 1 };
     let mut found: Vec<[Text; 3]> = Vec::new();
     let mut memory = Meter::new(context)?;
-    for (database, policy) in &places {
-        let view = names.view(database, Some(policy), TimeRange::ALL)?;
-        let of_policy: BTreeSet<Text> = keep.of(&view)?.into_iter().collect();
-        for name in of_policy {
+    for (views, places) in views.chunks(together).zip(places.chunks(together)) {
+        let [(database, policy), ..] = places else { continue };
+        let mut of_these: BTreeSet<Text> = BTreeSet::new();
+        for view in views {
+            of_these.extend(keep.of(view)?);
+        }
+        for name in of_these {
             check_cancel(context)?;
-            if has_tags(&view, &name, &when.rest)? {
+            if has_tags(views, &name, &when.rest)? {
                 memory.add(NAME + 2 * name.len())?;
                 found.push([name, bytes(database), bytes(policy)]);
             }
         }
     }
     if statement.retention_policy.is_none() {
-        let names: BTreeSet<Text> = found.into_iter().map(|[name, ..]| name).collect();
-        let rows = page(names.into_iter().map(|name| vec![name]), statement.limit, statement.offset);
+        let rows = page(found.into_iter().map(|[name, ..]| vec![name]), statement.limit, statement.offset);
         give_table(b"measurements", &["name"], rows, context, sink);
         return Ok(());
     }
@@ -130,10 +138,10 @@ fn check_measurement_tags(
         (None, database) => vec![database.to_owned()],
     };
     let told = |expr: &Expr| {
-        let what = tag_string_wanted(expr);
-        labels.iter().map(|label| format!("{label}: {what}")).collect::<Vec<_>>().join("\n")
+        let what = not_of_a_tag(expr)?;
+        Some(labels.iter().map(|label| format!("{label}: {what}")).collect::<Vec<_>>().join("\n"))
     };
-    if labels.is_empty() { Ok(()) } else { check_tags_only(condition, &told) }
+    if labels.is_empty() { Ok(()) } else { check_terms(condition, &told) }
 }
 
 /// SHOW TAG KEYS.
@@ -414,53 +422,56 @@ impl KeyTest {
 /// The condition of SHOW TAG KEYS and TAG VALUES, whose terms must compare a tag with a string.
 fn meta_condition(condition: Option<&Expr>, context: &Context) -> Result<When, QueryError> {
     let when = when::split(condition, when::Clock::utc(context.now))?;
-    check_tags_only(&when.rest, &|expr| {
-        let names = match expr {
-            Expr::Binary { lhs, rhs, .. } => {
-                matches!(**lhs, Expr::VarRef { .. }) && matches!(**rhs, Expr::VarRef { .. })
-            }
-            _ => false,
-        };
-        if names {
-            let rule = "one term must be a string literal tag value within single quotes";
-            return format!("bad WHERE clause for metaquery; {rule}: {expr}");
-        }
-        format!("Expression too complex for metaquery: {expr}")
-    })?;
+    check_terms(&when.rest, &too_complex)?;
     Ok(when)
 }
 
-fn tag_string_wanted(expr: &Expr) -> String {
-    match expr {
-        Expr::Binary { op: op @ (BinaryOp::Eq | BinaryOp::Ne), .. } => {
-            format!("right side of '{}' must be a tag value string", op.symbol())
-        }
-        Expr::Binary { op: op @ (BinaryOp::Matches | BinaryOp::NotMatches), .. } => {
-            format!("right side of '{}' must be a tag regex", op.symbol())
-        }
-        _ => "invalid tag comparison operator".to_owned(),
+/// What keeps a term from being a comparison of a tag with a string or regex, in this order: SHOW MEASUREMENTS reads no other.
+fn not_of_a_tag(expr: &Expr) -> Option<String> {
+    let Expr::Binary { op, lhs, rhs } = expr else { return Some("invalid tag comparison operator".to_owned()) };
+    let is_wanted = match op {
+        BinaryOp::Eq | BinaryOp::Ne => matches!(**rhs, Expr::String(_)),
+        BinaryOp::Matches | BinaryOp::NotMatches => matches!(**rhs, Expr::Regex(_)),
+        _ => return Some("invalid tag comparison operator".to_owned()),
+    };
+    if !matches!(**lhs, Expr::VarRef { .. }) {
+        return Some(format!("left side of '{}' must be a tag key", op.symbol()));
     }
+    let what = if matches!(op, BinaryOp::Eq | BinaryOp::Ne) { "tag value string" } else { "tag regex" };
+    (!is_wanted).then(|| format!("right side of '{}' must be a {what}", op.symbol()))
 }
 
-/// Fails with `text` of the first term that is not a comparison of a name with a string or regex.
-fn check_tags_only(part: &Part, text: &dyn Fn(&Expr) -> String) -> Result<(), QueryError> {
+/// What keeps a term from being a comparison of a name with a string or regex, for SHOW TAG KEYS and TAG VALUES.
+fn too_complex(expr: &Expr) -> Option<String> {
+    if let Expr::Binary { op, lhs, rhs } = expr {
+        let fits = match op {
+            BinaryOp::Eq | BinaryOp::Ne => matches!(
+                (&**lhs, &**rhs),
+                (Expr::VarRef { .. }, Expr::String(_)) | (Expr::String(_), Expr::VarRef { .. })
+            ),
+            BinaryOp::Matches | BinaryOp::NotMatches => {
+                matches!((&**lhs, &**rhs), (Expr::VarRef { .. }, Expr::Regex(_)))
+            }
+            _ => false,
+        };
+        if fits {
+            return None;
+        }
+        if matches!((&**lhs, &**rhs), (Expr::VarRef { .. }, Expr::VarRef { .. })) {
+            let rule = "one term must be a string literal tag value within single quotes";
+            return Some(format!("bad WHERE clause for metaquery; {rule}: {expr}"));
+        }
+    }
+    Some(format!("Expression too complex for metaquery: {expr}"))
+}
+
+/// Fails with what `wrong` says of the first term of which it says something.
+fn check_terms(part: &Part, wrong: &dyn Fn(&Expr) -> Option<String>) -> Result<(), QueryError> {
     match part {
         Part::True | Part::Time(_) => Ok(()),
-        Part::And(parts) | Part::Or(parts) => parts.iter().try_for_each(|part| check_tags_only(part, text)),
+        Part::And(parts) | Part::Or(parts) => parts.iter().try_for_each(|part| check_terms(part, wrong)),
         Part::Other(Expr::Boolean(_)) => Ok(()),
-        Part::Other(expr) => {
-            let fits = match expr {
-                Expr::Binary { op: BinaryOp::Eq | BinaryOp::Ne, lhs, rhs } => matches!(
-                    (&**lhs, &**rhs),
-                    (Expr::VarRef { .. }, Expr::String(_)) | (Expr::String(_), Expr::VarRef { .. })
-                ),
-                Expr::Binary { op: BinaryOp::Matches | BinaryOp::NotMatches, lhs, rhs } => {
-                    matches!((&**lhs, &**rhs), (Expr::VarRef { .. }, Expr::Regex(_)))
-                }
-                _ => false,
-            };
-            if fits { Ok(()) } else { Err(QueryError::Invalid(text(expr))) }
-        }
+        Part::Other(expr) => wrong(expr).map_or(Ok(()), |text| Err(QueryError::Invalid(text))),
     }
 }
 
@@ -508,24 +519,25 @@ fn compile(
     }
 }
 
-/// Whether the measurement as a whole fulfils the condition, as InfluxDB judges it: a comparison holds if any series has such
-/// a value, its negation if the measurement has the tag and no series has such a value.
-fn has_tags(view: &View, name: &[u8], part: &Part) -> Result<bool, QueryError> {
+/// Whether a measurement of some views as a whole fulfils the condition, as InfluxDB judges it: a comparison holds if any series has
+/// such a value, its negation if the measurement has the tag and no series has such a value.
+fn has_tags(views: &[View], name: &[u8], part: &Part) -> Result<bool, QueryError> {
     match part {
         Part::True | Part::Time(_) => Ok(true),
-        Part::And(parts) => all_or_any(parts, true, |part| has_tags(view, name, part)),
-        Part::Or(parts) => all_or_any(parts, false, |part| has_tags(view, name, part)),
+        Part::And(parts) => all_or_any(parts, true, |part| has_tags(views, name, part)),
+        Part::Or(parts) => all_or_any(parts, false, |part| has_tags(views, name, part)),
         Part::Other(Expr::Binary { op, lhs, rhs }) => {
             let (tag, value) = if matches!(**lhs, Expr::VarRef { .. }) { (lhs, rhs) } else { (rhs, lhs) };
             let Expr::VarRef { name: key, .. } = &**tag else { return Ok(false) };
             if key == MEASUREMENT_NAME {
-                return Ok(!matches!(tag_condition(view, name, part)?, TagCondition::False));
+                let fits = |view: &View| Ok(!matches!(tag_condition(view, name, part)?, TagCondition::False));
+                return in_any(views, fits);
             }
             // InfluxDB keeps these names for itself, and finds nothing.
             if matches!(key.as_str(), "_fieldKeys" | "_measurements" | "_series" | "_tagKey" | "_tagKeys" | "_tags") {
                 return Ok(false);
             }
-            if !view.tag_keys(name)?.iter().any(|found| **found == *key.as_bytes()) {
+            if !in_any(views, |view| Ok(view.tag_keys(name)?.iter().any(|found| **found == *key.as_bytes())))? {
                 return Ok(false);
             }
             let positive = match op {
@@ -537,11 +549,21 @@ fn has_tags(view: &View, name: &[u8], part: &Part) -> Result<bool, QueryError> {
             let binary = |op, rhs| Part::Other(Expr::Binary { op, lhs: Box::new(tag.clone()), rhs });
             let present = binary(BinaryOp::Ne, Box::new(Expr::String(String::new())));
             let condition = Part::And(vec![binary(positive, value.clone()), present]);
-            let found = !view.series(name, &tag_condition(view, name, &condition)?)?.is_empty();
-            Ok(found == (positive == *op))
+            let has = |view: &View| Ok(!view.series(name, &tag_condition(view, name, &condition)?)?.is_empty());
+            Ok(in_any(views, has)? == (positive == *op))
         }
         Part::Other(expr) => Ok(!matches!(expr, Expr::Boolean(false))),
     }
+}
+
+/// Whether something holds in any view.
+fn in_any(views: &[View], mut holds: impl FnMut(&View) -> Result<bool, QueryError>) -> Result<bool, QueryError> {
+    for view in views {
+        if holds(view)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether all of them hold, or any.

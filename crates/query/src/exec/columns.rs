@@ -39,7 +39,7 @@ pub(super) fn shown(
             let operand = evaluate(&output.node, rows.len(), &mut |input| {
                 Ok::<_, QueryError>(Operand::Rows(Cow::Borrowed(&vectors[input])))
             })?;
-            Made::Vector(operand.into_vector(rows.len(), output.field_type).without_nan())
+            Made::Vector(operand.into_vector(rows.len(), output.field_type))
         });
     }
     Ok((outputs, memory))

@@ -560,13 +560,13 @@ impl<'g> Emitter<'g> {
                 let empty = Vector::new(variables[input].values.field_type());
                 let mut vector = std::mem::replace(&mut variables[input], empty);
                 vector.values.shrink();
-                outputs.push(Made::Vector(vector.without_nan()));
+                outputs.push(Made::Vector(vector));
                 continue;
             }
             let operand = evaluate(&output.node, rows, &mut |input| {
                 Ok::<_, QueryError>(Operand::Rows(Cow::Borrowed(&variables[input])))
             })?;
-            outputs.push(Made::Vector(operand.into_vector(rows, output.field_type).without_nan()));
+            outputs.push(Made::Vector(operand.into_vector(rows, output.field_type)));
         }
         drop(variables);
         let flow = give_in_frames(job, times, outputs, sink)?;

@@ -163,7 +163,9 @@ impl Slices<'_> {
     ) {
         self.each(cells, |slice| {
             let start = slice.start;
-            best(&values[slice]).map_or(Partial::Empty, |(value, at)| Point::partial(time(start + at), value.into()))
+            // Where nothing is a number the first one is taken.
+            let found = best(&values[slice.clone()]).or_else(|| values[slice].first().map(|&value| (value, 0)));
+            found.map_or(Partial::Empty, |(value, at)| Point::partial(time(start + at), value.into()))
         });
     }
 

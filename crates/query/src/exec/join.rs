@@ -444,7 +444,7 @@ impl<'r> Joined<'r> {
             let operand = evaluate(&output.node, rows, &mut |input| {
                 Ok::<_, QueryError>(Operand::Rows(Cow::Borrowed(&variables[input])))
             })?;
-            outputs.push(Made::Vector(operand.into_vector(rows, output.field_type).without_nan()));
+            outputs.push(Made::Vector(operand.into_vector(rows, output.field_type)));
         }
         self.rows.iter_mut().for_each(Vec::clear);
         give_in_frames(job, std::mem::take(&mut self.times), outputs, sink)

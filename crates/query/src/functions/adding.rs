@@ -2,7 +2,7 @@
 //! pages, series and segments answer, and only edges are decoded.
 
 use super::selecting::extreme;
-use crate::datum::{Datum, order};
+use crate::datum::{Datum, is_nan, order};
 use crate::partial::Partial;
 use codec::reduce;
 use model::{Value, Values};
@@ -63,10 +63,10 @@ pub(crate) fn add(sum: &mut Datum, more: &Datum) {
 
 /// Widens bounds to others.
 pub(crate) fn widen((min, max): (&mut Datum, &mut Datum), (low, high): (Datum, Datum)) {
-    if order(low.value(), min.value()) == Some(Ordering::Less) {
+    if order(low.value(), min.value()) == Some(Ordering::Less) || is_nan(min.value()) {
         *min = low;
     }
-    if order(high.value(), max.value()) == Some(Ordering::Greater) {
+    if order(high.value(), max.value()) == Some(Ordering::Greater) || is_nan(max.value()) {
         *max = high;
     }
 }

@@ -4,7 +4,7 @@
 //! InfluxDB sorts points by value with a sort that leaves open where equal values go; here they keep the order of their times,
 //! as they do there while they are few.
 
-use crate::datum::{Datum, order};
+use crate::datum::{Datum, order, sort_order};
 use crate::functions::{Function, Kernel, Parameter};
 use crate::partial::{Partial, Point};
 use crate::vector::Vector;
@@ -115,7 +115,7 @@ impl Collected {
     /// The order of two places by value, then as their points come.
     fn compare(&self, left: u32, right: u32, ascending: bool) -> Ordering {
         let value = |at: u32| self.values.get(at as usize);
-        let by_value = value(left).zip(value(right)).and_then(|(left, right)| order(left, right));
+        let by_value = value(left).zip(value(right)).map(|(left, right)| sort_order(left, right));
         let by_time = self.times[left as usize].cmp(&self.times[right as usize]);
         let by_time = if ascending { by_time } else { by_time.reverse() };
         by_value.unwrap_or(Ordering::Equal).then(by_time).then(left.cmp(&right))
@@ -259,7 +259,7 @@ fn middle<T: Copy>(values: &mut [T], order: impl Fn(&T, &T) -> Ordering) -> (T, 
     (low, high)
 }
 
-/// Standard deviation of a sample; NaN for one value.
+/// Standard deviation of a sample, of those that are numbers; NaN for one value.
 #[allow(clippy::cast_precision_loss)]
 fn stddev(values: &Values) -> f64 {
     match values {
@@ -271,6 +271,7 @@ fn stddev(values: &Values) -> f64 {
 }
 
 fn deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let values = values.filter(|value| !value.is_nan());
     let (mut mean, mut count) = (0.0, 0.0);
     for value in values.clone() {
         count += 1.0;

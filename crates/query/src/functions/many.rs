@@ -4,7 +4,7 @@
 //! bucket. No empty bucket is ever filled.
 
 use super::collecting::sort_by;
-use crate::datum::order;
+use crate::datum::sort_order;
 use crate::partial::Partial;
 use hashbrown::HashTable;
 use model::{FieldType, Value, Values};
@@ -135,7 +135,7 @@ fn in_order<E>(
         let by_time = if ascending { by_time } else { by_time.reverse() };
         by_time.then_with(|| {
             let both = values.get(left).zip(values.get(right));
-            both.and_then(|(left, right)| order(left, right)).unwrap_or(Ordering::Equal)
+            both.map_or(Ordering::Equal, |(left, right)| sort_order(left, right))
         })
     };
     sort_by(&mut places, compare, check)?;

@@ -1,6 +1,6 @@
 //! Selectors of one point: of any two points one is chosen, so that points of pages, series and shards meet in pairs.
 
-use crate::datum::{Datum, order};
+use crate::datum::{Datum, is_nan, sort_order};
 use crate::partial::{Partial, Point};
 use codec::reduce;
 use model::{Value, Values};
@@ -46,9 +46,13 @@ pub(crate) fn choose(kernel: Selecting, values: &Values, range: &Range<usize>) -
 }
 
 /// The rule by which a selector chooses between two points. Equal values: the earlier one. Equal times: the greater value
-/// (of booleans, `first` takes false).
+/// (of booleans, `first` takes false). What is no number is least and greatest only where there is nothing else, wherever it stands.
 pub(crate) fn replaces(kernel: Selecting, old: &Point, time: i64, value: Value<'_>) -> bool {
-    let by_value = order(value, old.value.value()).unwrap_or(Ordering::Equal);
+    let by_value = match kernel {
+        Selecting::Min | Selecting::Max if is_nan(value) => return is_nan(old.value.value()) && time < old.time,
+        Selecting::Min | Selecting::Max if is_nan(old.value.value()) => return true,
+        _ => sort_order(value, old.value.value()),
+    };
     let earlier = time < old.time;
     match kernel {
         Selecting::Min => by_value == Ordering::Less || (by_value == Ordering::Equal && earlier),
@@ -67,7 +71,8 @@ pub(crate) fn extreme(values: &Values, range: &Range<usize>, greatest: bool) -> 
     let (datum, at) = match values {
         Values::Float(values) => {
             let found = if greatest { reduce::max_f64(&values[range]) } else { reduce::min_f64(&values[range]) };
-            found.map(|(value, at)| (Datum::Float(value), at))
+            let (value, at) = found.or_else(|| values.get(start).map(|&value| (value, 0)))?;
+            Some((Datum::Float(value), at))
         }
         Values::Integer(values) => {
             let found = if greatest { reduce::max_i64(&values[range]) } else { reduce::min_i64(&values[range]) };

@@ -72,6 +72,8 @@ pub(super) trait Print {
     /// One of some values.
     fn value(&self, values: &Values, index: usize, out: &mut Vec<u8>) {
         match values {
+            // InfluxDB has no words for what is no number, in none of the formats.
+            Values::Float(values) if values[index].is_nan() => self.missing(out),
             Values::Float(values) => self.float(values[index], out),
             Values::Integer(values) => self.integer(values[index], out),
             Values::Unsigned(values) => self.unsigned(values[index], out),

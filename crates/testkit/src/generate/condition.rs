@@ -123,8 +123,11 @@ fn number(schema: &Schema, field: &Field, random: &mut Random) -> String {
     let number = random.between(-50, 500);
     // Where no row has the field, a tag of its name would be meant: that is no number, and depends on the index.
     let is_tag = schema.gaps > 0 && schema.tags.iter().any(|(key, _)| *key == field.name);
+    let kind = field.kind;
     let field = if is_tag { format!("{}::field", name(&field.name)) } else { name(&field.name) };
     let any = random.pick(&schema.fields);
+    // The least integer equals the greatest unsigned one but a bit.
+    let least = if kind == Kind::Unsigned { "0.5" } else { "-9223372036854775808" };
     match random.below(20) {
         0 => format!("{number} {operator} {field}"),
         7 if schema.gaps == 0 && !schema.edges => format!("{field} {operator} {}", name(&any.name)),
@@ -146,7 +149,7 @@ fn number(schema: &Schema, field: &Field, random: &mut Random) -> String {
         5 => format!("{field} =~ /1/"),
         6 if schema.edges => format!(
             "{field} {operator} {}",
-            random.pick(&["9223372036854775807", "9007199254740993", "-9223372036854775808", "0", "1", "0.000001"])
+            random.pick(&["9223372036854775807", "9007199254740993", least, "0", "1", "0.000001"])
         ),
         _ => format!("{field} {operator} {number}{}", random.pick(&["", "", ".5", ".0"])),
     }

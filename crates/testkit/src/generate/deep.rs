@@ -69,8 +69,10 @@ impl Deep<'_> {
             level.text += " ORDER BY time DESC";
         }
         // Limits start again with each group that follows in a subquery; of open order nothing may be cut.
-        // Of raw rows beneath an aggregate InfluxDB takes the first ones of whichever series and shard comes first.
-        if level.distinct && (last || (level.width > 0 && !level.grouped)) && random.once_in(5) {
+        // Of raw rows beneath an aggregate InfluxDB takes the first ones of whichever series and shard comes first, and of several
+        // functions it counts the buckets with values of each alone.
+        let is_counted = level.width > 0 && !level.grouped && level.columns.len() == 1;
+        if level.distinct && (last || is_counted) && random.once_in(5) {
             level.text += &format!(" LIMIT {}", random.between(1, 20));
             if random.once_in(3) {
                 level.text += &format!(" OFFSET {}", random.between(1, 4));
