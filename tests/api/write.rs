@@ -157,3 +157,33 @@ fn one_point_with_very_much() {
     let text = client.query("db=d", "SELECT f17, f4999 FROM wide").text();
     assert!(text.contains(",17,4999]]"), "{text}");
 }
+
+#[test]
+fn errors_come_in_the_form_that_is_asked_for() {
+    let server = server();
+    // What InfluxDB sends: a map of one text, and a line of headings before the text.
+    for (form, wanted) in [
+        ("application/x-msgpack", b"\x81\xa5error\xd9\x25unable to parse 'bad': missing fields".as_slice()),
+        ("application/csv", b"error\nunable to parse 'bad': missing fields\n"),
+        ("text/csv", b"error\nunable to parse 'bad': missing fields\n"),
+        ("application/json", b"{\"error\":\"unable to parse 'bad': missing fields\"}\n"),
+        ("*/*", b"{\"error\":\"unable to parse 'bad': missing fields\"}\n"),
+    ] {
+        for target in ["/write?db=d", "/api/v2/write?bucket=d"] {
+            let reply = server.client().request("POST", target, &[("Accept", form)], b"bad").unwrap();
+            assert_eq!(
+                (reply.status, reply.header("x-influxdb-error")),
+                (400, Some("unable to parse 'bad': missing fields"))
+            );
+            assert_eq!(
+                reply.header("content-type"),
+                Some(if form == "*/*" { "application/json" } else { form }),
+                "{target}"
+            );
+            assert_eq!(reply.body, wanted, "{target} {form}");
+        }
+    }
+    let reply =
+        server.client().request("POST", "/write?db=d", &[("Accept", "application/x-msgpack")], b"m v=1 1").unwrap();
+    assert_eq!((reply.status, reply.header("content-type")), (204, Some("application/x-msgpack")));
+}

@@ -1,7 +1,14 @@
-//! Real clients: the shell `influx`, Telegraf and the Python client. Where one is missing the test fails and says what to
-//! install, unless `ALLUVIUM_SKIP_CLIENTS` is set.
+//! Real clients: the shell `influx`, Telegraf, what Grafana sends, and the client libraries of Python, Go, JavaScript and Java. Where the shell or Python is
+//! missing the test fails and says what to install, unless `ALLUVIUM_SKIP_CLIENTS` is set; where the tools of another language are, it is left out.
+//!
+//! The libraries but Python's are driven by a program each, which prints what the library understood of each answer. What was printed of a
+//! real InfluxDB is recorded beside the program, and must be printed of Alluvium too.
 
+mod go;
+mod grafana;
 mod influx;
+mod java;
+mod javascript;
 mod python;
 mod telegraf;
 
@@ -43,4 +50,37 @@ fn influx(server: &testkit::Alluvium, arguments: &[&str]) -> String {
     let (status, out, err) = testkit::run_to_end(&mut command, Duration::from_secs(60)).unwrap();
     assert!(status.success(), "influx {arguments:?}: {out}{err}");
     out
+}
+
+/// Runs a program against a server with authentication on which nobody is a user yet, and compares what it prints with what it printed
+/// of InfluxDB, which `tests/clients/NAME.txt` has. With a live InfluxDB that is compared too, or written anew.
+fn told_alike(name: &str, program: &dyn Fn(&str) -> Command) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(format!("{name}.txt"));
+    let run = |address: &str| {
+        let (status, out, err) = testkit::run_to_end(&mut program(address), Duration::from_secs(120)).unwrap();
+        assert!(status.success(), "{name}: {out}{err}");
+        out
+    };
+    if testkit::Peer::wanted() {
+        let peer = testkit::Peer::start_with("influxdb", &[("INFLUXDB_HTTP_AUTH_ENABLED", "true")]);
+        let told = run(peer.client().address());
+        if std::env::var_os("ALLUVIUM_RECORD").is_some() {
+            std::fs::write(&path, &told).unwrap();
+        }
+        compare(name, &std::fs::read_to_string(&path).unwrap(), &told, "a live InfluxDB");
+    }
+    let server = crate::start(&[("ALLUVIUM_HTTP_AUTH_ENABLED", "true")]);
+    compare(name, &std::fs::read_to_string(&path).unwrap(), &run(server.client().address()), "Alluvium");
+}
+
+/// Fails with the first line in which two texts differ.
+fn compare(name: &str, recorded: &str, told: &str, who: &str) {
+    let (mut wanted, mut found) = (recorded.lines(), told.lines());
+    for line in 1.. {
+        let (wanted, found) = (wanted.next(), found.next());
+        assert_eq!(found, wanted, "{name}, line {line} of {who}: left is what it printed, right what is recorded");
+        if wanted.is_none() {
+            break;
+        }
+    }
 }

@@ -70,6 +70,37 @@ pub(crate) fn error_holding(status: StatusCode, text: &str, grant: Grant) -> Rep
     error_with(status, text, JSON, Bytes::from_owner(Held(Layout::Json.error(text), grant)))
 }
 
+/// An error, or an answer without a body, in the form that the client asked for, if it was made in JSON. What memory it holds stays
+/// held as long.
+pub(crate) async fn in_form(layout: Layout, reply: Reply) -> Reply {
+    let is_json = reply.headers().get(CONTENT_TYPE).is_some_and(|found| *found == JSON);
+    let is_told = reply.headers().contains_key(ERROR) || reply.headers().contains_key(WWW_AUTHENTICATE);
+    let is_empty = reply.status() == StatusCode::NO_CONTENT;
+    if matches!(layout, Layout::Json) || !is_json || !(is_told || is_empty) {
+        return reply;
+    }
+    let (mut head, body) = reply.into_parts();
+    // It is whole, so that nothing is waited for.
+    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let told: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+    let body = match told.as_ref().and_then(|told| told.get("error")?.as_str()) {
+        Some(text) => Bytes::from_owner(Beside(layout.error(text), bytes)),
+        None if is_empty => bytes,
+        None => return Response::from_parts(head, whole(bytes)),
+    };
+    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(layout.media_type()));
+    Response::from_parts(head, whole(body))
+}
+
+/// Bytes, and others that hold the memory for them.
+struct Beside(Vec<u8>, #[expect(dead_code, reason = "held")] Bytes);
+
+impl AsRef<[u8]> for Beside {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 fn error_with(status: StatusCode, text: &str, media_type: HeaderValue, body: Bytes) -> Reply {
     let mut reply = with_type(status, media_type, body);
     if let Some(value) = header_text(text) {

@@ -63,6 +63,9 @@ pub(crate) async fn route(shared: Arc<Shared>, client: IpAddr, request: Request<
         return reply::not_allowed(methods);
     }
     let id = reply::request_id(&shared, request.headers());
+    // Queries see to it themselves, and what these two say is always JSON.
+    let is_own = matches!(endpoint, Endpoint::Query | Endpoint::Requests | Endpoint::Vars);
+    let layout = if is_own { Layout::Json } else { accept::layout(request.headers()) };
     let page = request.headers().get(ORIGIN).filter(|page| origin::allowed(&shared, page)).cloned();
     let mut answer = if !origin::admits(&shared, request.headers()) {
         reply::error(StatusCode::FORBIDDEN, "requests from this web page are not allowed, see allowed-origins")
@@ -71,6 +74,7 @@ pub(crate) async fn route(shared: Arc<Shared>, client: IpAddr, request: Request<
     } else {
         serve(&shared, endpoint, client, request).await
     };
+    answer = reply::in_form(layout, answer).await;
     if !matches!(endpoint, Endpoint::Vars) {
         reply::add_headers(&shared, id, &mut answer);
     }
