@@ -57,7 +57,7 @@ macro_rules! scripts {
     };
 }
 
-scripts!(admin again aggregates cardinality collecting conditions databases deletes errors generated group into lines many math msgpack names nan odd output select sequences services show sketches subqueries technical unsigned users whole zones);
+scripts!(admin again aggregates arguments cardinality collecting conditions databases deletes errors generated group into lines many math msgpack names nan odd output select sequences services show sketches subqueries technical unsigned users whole zones);
 
 #[test]
 fn every_script_is_run() {

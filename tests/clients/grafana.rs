@@ -79,8 +79,11 @@ fn variable(client: &Client, mode: Mode, statement: &str) -> Vec<String> {
     texts
 }
 
-/// The frames of a panel: for each series its name, its tags, and its columns behind the times.
-fn frames(result: &Value) -> Vec<(String, Value, Vec<i64>, Vec<Vec<Value>>)> {
+/// A series of a panel: its name, its tags, its times, and its columns behind these.
+type Drawn = (String, Value, Vec<i64>, Vec<Vec<Value>>);
+
+/// The series of a panel.
+fn frames(result: &Value) -> Vec<Drawn> {
     let mut frames = Vec::new();
     for series in result["series"].as_array().map(Vec::as_slice).unwrap_or_default() {
         let columns = series["columns"].as_array().unwrap().len();

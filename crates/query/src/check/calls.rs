@@ -194,12 +194,46 @@ fn check_counts(expr: &Expr) -> Result<(), QueryError> {
     expr.children().into_iter().try_for_each(check_counts)
 }
 
+/// An argument in which operators over literals are what they come to, which InfluxDB finds out before it checks.
+pub(super) fn argument(expr: &Expr) -> Expr {
+    match expr {
+        Expr::Paren(inner) => match argument(inner) {
+            operation @ (Expr::Binary { .. } | Expr::And(_) | Expr::Or(_)) => Expr::Paren(Box::new(operation)),
+            other => other,
+        },
+        Expr::Binary { op, lhs, rhs } => {
+            let (lhs, rhs) = (argument(lhs), argument(rhs));
+            let both = is_literal(&lhs) && is_literal(&rhs);
+            let folded = if both { literals(*op, &lhs, &rhs) } else { None };
+            folded.unwrap_or_else(|| Expr::binary(*op, lhs, rhs))
+        }
+        other => without_idle_parens(other),
+    }
+}
+
+/// What an operator makes of two literals, if that is a literal.
+#[allow(clippy::cast_possible_truncation)] // as Go
+fn literals(op: BinaryOp, lhs: &Expr, rhs: &Expr) -> Option<Expr> {
+    let span = |nanoseconds| Some(Expr::Duration(nanoseconds));
+    match (op, lhs, rhs) {
+        (BinaryOp::Add, Expr::Duration(left), Expr::Duration(right)) => span(left.wrapping_add(*right)),
+        (BinaryOp::Sub, Expr::Duration(left), Expr::Duration(right)) => span(left.wrapping_sub(*right)),
+        (BinaryOp::Mul, Expr::Duration(left), Expr::Integer(right)) => span(left.wrapping_mul(*right)),
+        // InfluxDB heeds no fraction beside a duration.
+        (BinaryOp::Mul, Expr::Duration(left), Expr::Number(right)) => span(left.wrapping_mul(*right as i64)),
+        (BinaryOp::Div, Expr::Duration(left), Expr::Integer(right)) => span(left.checked_div(*right).unwrap_or(0)),
+        (BinaryOp::Div, Expr::Duration(left), Expr::Number(right)) => {
+            span(left.checked_div(*right as i64).unwrap_or(0))
+        }
+        (BinaryOp::Add, Expr::String(left), Expr::String(right)) => Some(Expr::String(format!("{left}{right}"))),
+        _ => number(&constant(&Expr::binary(op, lhs.clone(), rhs.clone()))?),
+    }
+}
+
 /// The expression without parentheses around what is no operator, which InfluxDB takes away before it checks.
 pub(super) fn without_idle_parens(expr: &Expr) -> Expr {
     match expr {
-        Expr::Call { name, args } => {
-            Expr::Call { name: name.clone(), args: args.iter().map(without_idle_parens).collect() }
-        }
+        Expr::Call { name, args } => Expr::Call { name: name.clone(), args: args.iter().map(argument).collect() },
         Expr::Binary { op, lhs, rhs } => Expr::binary(*op, without_idle_parens(lhs), without_idle_parens(rhs)),
         Expr::Paren(inner) => match without_idle_parens(inner) {
             operation @ (Expr::Binary { .. } | Expr::And(_) | Expr::Or(_)) => Expr::Paren(Box::new(operation)),

@@ -6,7 +6,7 @@ mod calls;
 use crate::when::{self, Clock, Part};
 use crate::windows::Windows;
 use crate::{Context, QueryError};
-use calls::{Found, check_expr, check_operand, reduced, without_idle_parens};
+use calls::{Found, argument, check_expr, check_operand, reduced, without_idle_parens};
 use influxql::ast::{Expr, Field, Fill, Select, Source};
 use model::{TimeRange, Zone};
 
@@ -214,6 +214,7 @@ fn check_dimensions(dimensions: &[Expr], zone: Option<&Zone>, context: &Context)
                 if name != "time" {
                     return invalid("only time() calls allowed in dimensions");
                 }
+                let args: Vec<Expr> = args.iter().map(argument).collect();
                 let (interval, offset) = match args.as_slice() {
                     [interval] => (interval, None),
                     [interval, offset] => (interval, Some(offset)),

@@ -114,7 +114,8 @@ fn value(kind: Kind, schema: &Schema, random: &mut Random) -> String {
         }
         Kind::Float if schema.exact => format!("{}", random.between(-400, 400) as f64 / 4.0),
         Kind::Float => match random.below(10) {
-            0 => format!("{}e{}", random.between(-9, 9), random.between(-9, 12)),
+            // Sums of greater ones beside small ones depend on the order of addition by more than is allowed for.
+            0 => format!("{}e{}", random.between(-9, 9), random.between(-9, if schema.edges { 12 } else { 4 })),
             1 => random.between(-5, 5).to_string(),
             _ => format!("{}", random.between(-100_000, 100_000) as f64 / 1_000.0),
         },

@@ -1,7 +1,7 @@
 //! SELECT from SELECT from SELECT: up to four levels, each with columns, conditions, buckets, tags, fills and limits of its own. What
 //! InfluxDB leaves open, or gets wrong, is left out; each place says which and why.
 
-use super::schema::{NUMBERS, Schema};
+use super::schema::{Field, Kind, NUMBERS, Schema};
 use super::sequence::{around, measurement};
 use super::statement::name;
 use crate::Random;
@@ -86,10 +86,15 @@ impl Deep<'_> {
     }
 
     fn innermost(&self, random: &mut Random) -> Level {
-        let number = |random: &mut Random| {
-            self.schema.field(random, NUMBERS).map_or_else(|| "nosuch".to_owned(), |field| name(&field.name))
-        };
-        let (first, second) = (number(random), number(random));
+        let number = |random: &mut Random| self.schema.field(random, NUMBERS);
+        let (first, mut second) = (number(random), number(random));
+        // Unsigned numbers beside others are a type error, which InfluxDB does not see through a SELECT.
+        let is_unsigned = |field: &Option<&Field>| field.is_some_and(|field| field.kind == Kind::Unsigned);
+        if is_unsigned(&first) || is_unsigned(&second) {
+            second = first;
+        }
+        let named = |field: Option<&Field>| field.map_or_else(|| "nosuch".to_owned(), |field| name(&field.name));
+        let (first, second) = (named(first), named(second));
         let from = measurement(self.schema, random);
         let grouped = self.tag.is_some() && random.once_in(2);
         if random.once_in(2) {
