@@ -79,7 +79,22 @@ impl<'a> Select<'a> {
             out += *random.pick(&[" ORDER BY time", " ORDER BY time ASC"]);
         }
         let fill_none = out.contains("fill(none)");
-        out + &self.limits(random, narrow && conditions.is_empty(), fill_none)
+        out += &self.limits(random, narrow && conditions.is_empty(), fill_none);
+        out + &self.zone(random, by_time)
+    }
+
+    /// A zone by whose clocks buckets begin and times are printed. Buckets over changes of clocks InfluxDB loses rows of, so that they
+    /// have zones whose clocks are never moved; in early times all were, and offsets before 1970 make two buckets one.
+    fn zone(&self, random: &mut Random, by_time: bool) -> String {
+        let is_late = self.schema.start > 0 && self.schema.end() < 4_000_000_000_000_000_000;
+        if !is_late || !random.once_in(12) {
+            return String::new();
+        }
+        let mut zones = vec!["UTC", "Asia/Kolkata", "Asia/Tokyo", "Etc/GMT+11", "Pacific/Kiritimati"];
+        if !by_time {
+            zones.extend(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Nowhere/None"]);
+        }
+        format!(" tz('{}')", random.pick(&zones))
     }
 
     fn fill(&self, random: &mut Random) -> &'static str {

@@ -44,8 +44,8 @@ pub(super) fn around(schema: &Schema, random: &mut Random, argument: &str) -> St
         2 => format!("non_negative_derivative({argument}, {}ns)", schema.step),
         3 => format!("non_negative_difference({argument})"),
         4 => format!("cumulative_sum({argument})"),
-        5 => format!("moving_average({argument}, {})", random.between(2, 4)),
-        6 => format!("elapsed({argument}, {}ns)", schema.step),
+        5 => format!("moving_average({argument}, {})", random.pick(&["2", "3", "4", "1 + 1", "(5 - 2)", "2 * 2"])),
+        6 => format!("elapsed({argument}, {}ns{})", schema.step, random.pick(&["", "", " * 2", " + 1ns"])),
         _ => format!("difference({argument})"),
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn show(schema: &Schema, random: &mut Random) -> String {
         }
         4 => format!("SHOW TAG VALUES{on}{from} WITH KEY {}{condition}{limit}", with_key(schema, random)),
         5 => format!("SHOW FIELD KEYS{on}{from}{limit}"),
-        6 => "SHOW RETENTION POLICIES ON d".to_owned(),
+        6 => (*random.pick(&["SHOW RETENTION POLICIES ON d", "SHOW RETENTION POLICIES", "SHOW CONTINUOUS QUERIES"]))
+            .to_owned(),
         7 => format!("SHOW SERIES{on}{from}{limit}"),
         _ => format!("SHOW TAG VALUES{on}{from} WITH KEY {}{limit}", with_key(schema, random)),
     }
