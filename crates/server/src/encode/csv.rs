@@ -291,3 +291,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "csv_tests.rs"]
+mod against_a_reader;

@@ -338,4 +338,4 @@ fn push_document(results: usize, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 #[path = "msgpack_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -190,7 +190,8 @@ fn instant(bytes: &[u8]) -> String {
 struct Row(i64, Option<f64>, Option<i64>, Option<u64>, Option<bool>, Option<String>);
 
 fn a_row() -> impl Strategy<Value = Row> {
-    let float = any::<f64>().prop_filter("JSON has no such number", |value| value.is_finite());
+    let finite = any::<f64>().prop_filter("JSON has no such number", |value| value.is_finite());
+    let float = prop_oneof![12 => finite, 1 => Just(f64::NAN)];
     let integer = prop_oneof![any::<i64>(), -200..200_i64, any::<i16>().prop_map(i64::from)];
     let unsigned = prop_oneof![any::<u64>(), 0..300_u64];
     (
@@ -219,15 +220,16 @@ fn frame_of(rows: &[Row]) -> Item {
     Item::Rows(Frame { rows: rows.len(), columns })
 }
 
+/// What a statement answers: series with a tag and frames, or an error, or messages.
 #[derive(Clone, Debug)]
-struct Statement {
+pub(in crate::encode) struct Statement {
     is_select: bool,
     series: Vec<(String, Option<String>, Vec<Vec<Row>>)>,
-    error: Option<String>,
+    pub(in crate::encode) error: Option<String>,
     messages: Vec<String>,
 }
 
-fn a_statement() -> impl Strategy<Value = Statement> {
+pub(in crate::encode) fn a_statement() -> impl Strategy<Value = Statement> {
     let series = || ("[a-zé]{0,3}", proptest::option::of(".{0,300}"), vec(vec(a_row(), 0..12), 0..4));
     let told = (proptest::option::weighted(0.1, ".{0,20}"), vec(".{0,20}", 0..2));
     (any::<bool>(), prop_oneof![3 => vec(series(), 0..3), 1 => vec(series(), 14..18)], told).prop_map(
@@ -241,7 +243,7 @@ fn a_statement() -> impl Strategy<Value = Statement> {
 }
 
 /// The answer's bytes, taken whenever there are any.
-fn answered(form: Form, statements: &[Statement]) -> Vec<u8> {
+pub(in crate::encode) fn answered(form: Form, statements: &[Statement]) -> Vec<u8> {
     let mut answer = Answer::new(form);
     let mut out = Vec::new();
     for (id, statement) in statements.iter().enumerate() {
@@ -281,7 +283,10 @@ proptest! {
     ) {
         let form = Form { times, chunk_rows, max_rows, statements: statements.len(), ..Form::default() };
         let json = String::from_utf8(answered(form, &statements)).unwrap();
+        let others = serde_json::Deserializer::from_str(&json).into_iter::<serde_json::Value>();
+        let others: Vec<_> = others.collect::<Result<_, _>>().unwrap();
         let json = Json::read_all(&json).unwrap();
+        prop_assert_eq!(others.len(), json.len());
         let read = documents(&answered(Form { layout: Layout::Msgpack, ..form }, &statements));
         prop_assert!(json.len() == read.len(), "{json:?}\n{read:?}");
         for (json, read) in json.iter().zip(&read) {
