@@ -54,7 +54,9 @@ impl Job {
         let mut failed = false;
         for (id, statement) in self.statements.iter().enumerate() {
             let select = if let Statement::Select(select) = statement { Some(select) } else { None };
-            let zone = select.and_then(|select| Zone::named(select.location.as_ref()?));
+            // The count of rows that were written has the time 0 of no clock.
+            let shown = select.filter(|select| select.target.is_none());
+            let zone = shown.and_then(|select| Zone::named(select.location.as_ref()?));
             out.answer.begin(id, statement.is_selection(), zone);
             if failed {
                 out.answer.end(&[], Some("not executed"));
