@@ -13,7 +13,7 @@ const COLUMNS: [&str; 8] = ["name", "tags", "time", "f", "i", "u", "b", "s"];
 fn records(bytes: &[u8]) -> Vec<StringRecord> {
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
     let records: Result<Vec<StringRecord>, _> = reader.records().collect();
-    let is_row = |record: &StringRecord| record != &COLUMNS[..] && record != &["error"][..];
+    let is_row = |record: &StringRecord| record != COLUMNS[..] && record != ["error"][..];
     records.unwrap().into_iter().filter(is_row).collect()
 }
 
@@ -53,7 +53,9 @@ fn same(field: &str, value: &Value) -> bool {
             let wanted = number.as_f64().unwrap_or(f64::NAN);
             field.parse::<f64>().is_ok_and(|found| (found - wanted).abs() <= wanted.abs() * 1e-15)
         }
-        other => field == other.to_string(),
+        Value::Number(number) => field == number.to_string(),
+        Value::Bool(flag) => field == if *flag { "true" } else { "false" },
+        Value::Array(_) | Value::Object(_) => false,
     }
 }
 
