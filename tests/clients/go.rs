@@ -1,4 +1,5 @@
-//! The Go client of InfluxDB 1.x, both of its packages: everything that they offer over HTTP, told by `go/`.
+//! The Go client of InfluxDB 1.x, both of its packages, and that of InfluxDB 2: everything that they offer over HTTP and InfluxDB 1.x has, told
+//! by `go/`.
 
 use super::{exists, prepared, skipped, told_alike};
 use std::process::Command;
@@ -27,4 +28,9 @@ fn first_package() {
 #[test]
 fn second_package() {
     package("v2");
+}
+
+#[test]
+fn client_of_version_two() {
+    package("second");
 }

@@ -1,4 +1,4 @@
-//! Real clients: the shell `influx`, Telegraf, what Grafana sends, and the client libraries of Python, Go, JavaScript and Java. Where the shell or Python is
+//! Real clients: the shell `influx`, Telegraf, what Grafana sends, and the client libraries of Python, Go (for version 2 too), JavaScript and Java. Where the shell or Python is
 //! missing the test fails and says what to install, unless `ALLUVIUM_SKIP_CLIENTS` is set; where the tools of another language are, it is left out.
 //!
 //! The libraries but Python's are driven by a program each, which prints what the library understood of each answer. What was printed of a

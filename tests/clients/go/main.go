@@ -1,7 +1,7 @@
-// Drives the Go client of InfluxDB 1.x, both of its packages, and prints what it was told, a line each. What differs between two
-// servers that answer alike (versions, durations, times of their own) is not printed.
+// Drives the Go client of InfluxDB 1.x, both of its packages, and that of InfluxDB 2, and prints what they were told, a line each. What
+// differs between two servers that answer alike (versions, durations, times of their own) is not printed.
 //
-// Usage: clients v1|v2 ADDRESS, of a server with authentication where nobody is a user yet.
+// Usage: clients v1|v2|second ADDRESS, of a server with authentication where nobody is a user yet.
 package main
 
 import (
@@ -15,15 +15,24 @@ var moment = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: clients v1|v2 ADDRESS")
-		os.Exit(2)
+		usage()
 	}
 	address := "http://" + os.Args[2]
-	if os.Args[1] == "v1" {
+	switch os.Args[1] {
+	case "v1":
 		v1(address)
-	} else {
+	case "v2":
 		v2(address)
+	case "second":
+		second(address)
+	default:
+		usage()
 	}
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, "usage: clients v1|v2|second ADDRESS")
+	os.Exit(2)
 }
 
 // must ends the program with an error that nobody expected.

@@ -89,6 +89,31 @@ func v1(address string) {
 	_, err = c.QueryContext(ended, client.Query{Command: "SELECT * FROM cpu", Database: "d"})
 	fmt.Println("cancelled", err != nil)
 	ask("", "DROP DATABASE d; SHOW DATABASES; SHOW USERS")
+	throughProxies(config, address)
+}
+
+// throughProxies asks through one that the client speaks to as to a server, and asks the server itself as if it were one: then the
+// address in the first line of a request is a whole one.
+func throughProxies(config client.Config, address string) {
+	passed := newProxy(address)
+	defer passed.Close()
+	for _, proxy := range []string{passed.URL, address} {
+		where, err := url.Parse(nowhere)
+		must(err)
+		config.URL, config.Username, config.Password, config.Proxy = *where, "root", "a secret", always(proxy)
+		c, err := client.NewClient(config)
+		must(err)
+		_, version, err := c.Ping()
+		must(err)
+		fmt.Println("ping through a proxy", version != "")
+		response, err := c.Query(client.Query{Command: "CREATE DATABASE proxied"})
+		answer("create through a proxy", response, err)
+		response, err = c.WriteLineProtocol("line f=1 7", "proxied", "", "s", "")
+		answer("write through a proxy", response, err)
+		response, err = c.Query(client.Query{Command: "SELECT * FROM line; DROP DATABASE proxied", Database: "proxied"})
+		answer("query through a proxy", response, err)
+	}
+	passed.told()
 }
 
 // answer prints a response as the client reads it.

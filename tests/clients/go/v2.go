@@ -30,7 +30,30 @@ func v2(address string) {
 		queryAll(c)
 		asked("drop", c, client.NewQuery("DROP DATABASE d; SHOW DATABASES", "", ""))
 		must(c.Close())
+		throughBoth(address, encoding)
 	}
+}
+
+// throughBoth asks through a proxy, and asks the server itself as if it were one.
+func throughBoth(address string, encoding client.ContentEncoding) {
+	passed := newProxy(address)
+	defer passed.Close()
+	for _, proxy := range []string{passed.URL, address} {
+		c, err := client.NewHTTPClient(client.HTTPConfig{
+			Addr: nowhere, Username: "root", Password: "a secret", UserAgent: "clients/2", WriteEncoding: encoding, Proxy: always(proxy),
+		})
+		must(err)
+		asked("create through a proxy", c, client.NewQuery("CREATE DATABASE proxied", "", ""))
+		batch, err := client.NewBatchPoints(client.BatchPointsConfig{Database: "proxied"})
+		must(err)
+		point, err := client.NewPoint("line", nil, map[string]any{"f": 1.5}, moment)
+		must(err)
+		batch.AddPoint(point)
+		written("through a proxy", c, batch)
+		asked("query through a proxy", c, client.NewQuery("SELECT * FROM line; DROP DATABASE proxied", "proxied", "s"))
+		must(c.Close())
+	}
+	passed.told()
 }
 
 func writeAll(c client.Client) {
