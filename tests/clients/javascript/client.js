@@ -152,6 +152,26 @@ async function continuous(client) {
   told("continuous", rows(await client.showContinousQueries()));
 }
 
+/** A port at which nobody listens: servers that are given a free one are not given this. */
+const closed = 1;
+
+/** Several hosts, one of which is down: the client asks another one, and leaves that alone for a while. */
+async function hosts() {
+  const hosts = [{ host, port: closed }, { host, port }];
+  const client = new InfluxDB({ database: "d", username: "root", password: "a secret", hosts, pool: { maxRetries: 2, requestTimeout: 20000 } });
+  told("online", (await client.ping(5000)).map((ping) => [ping.online, Number(ping.url.port) === closed]));
+  for (let at = 0; at < 4; at++) {
+    await client.writeMeasurement("hosts", [{ fields: { at }, timestamp: moment + at }], { precision: "ms" });
+    told("by the host that is up", rows(await client.query("SELECT count(at) FROM hosts")));
+  }
+  const down = new InfluxDB({ database: "d", hosts: [{ host, port: closed }], pool: { maxRetries: 0 } });
+  let refused;
+  await down.query("SHOW DATABASES").catch((error) => (refused = error.code || error.message));
+  told("all hosts are down", refused);
+  const named = new InfluxDB(`http://root:a%20secret@${host}:${port}/d`);
+  told("by its address", rows(await named.query("SELECT last(at) FROM hosts")));
+}
+
 async function main() {
   await beginning();
   const client = new InfluxDB({ database: "d", username: "root", password: "a secret", hosts: [{ host, port }, { host, port }], schema });
@@ -163,6 +183,8 @@ async function main() {
   await fails("not of the schema", (async () => client.writeMeasurement("late", [{ fields: { unknown: 7 } }]))());
   told("raw values", new Raw("r").getValue());
   told("late", rows(await client.query("SELECT n, raw FROM late")));
+  await hosts();
+  await client.dropMeasurement("hosts", "d");
   await drops(client);
   await users(client);
   await continuous(client);
