@@ -5,10 +5,14 @@
 
 import java.time.Instant;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import okhttp3.Interceptor;
 import okhttp3.OkHttpClient;
+import okhttp3.Response;
 import org.influxdb.BatchOptions;
 import org.influxdb.InfluxDB;
 import org.influxdb.InfluxDB.ConsistencyLevel;
@@ -23,6 +27,7 @@ import org.influxdb.dto.Point;
 import org.influxdb.dto.Pong;
 import org.influxdb.dto.Query;
 import org.influxdb.dto.QueryResult;
+import org.influxdb.impl.InfluxDBMapper;
 import org.influxdb.impl.InfluxDBResultMapper;
 import org.influxdb.querybuilder.BuiltQuery;
 import org.influxdb.querybuilder.clauses.SimpleClause;
@@ -81,22 +86,38 @@ public final class Clients {
     beginning(url);
     for (ResponseFormat format : ResponseFormat.values()) {
       told("format", format);
-      OkHttpClient.Builder http = new OkHttpClient.Builder().readTimeout(20, TimeUnit.SECONDS);
+      Set<String> passed = new ConcurrentSkipListSet<>();
+      OkHttpClient.Builder http = new OkHttpClient.Builder().readTimeout(20, TimeUnit.SECONDS)
+          .addNetworkInterceptor(chain -> passing(chain, passed));
       try (InfluxDB client = InfluxDBFactory.connect(url, "root", "a secret", http, format)) {
-        client.setLogLevel(InfluxDB.LogLevel.NONE);
+        // Logs go elsewhere; the client copies bodies for them.
+        client.setLogLevel(InfluxDB.LogLevel.FULL);
         databases(client);
+        client.setLogLevel(InfluxDB.LogLevel.NONE);
         writes(client);
         batches(client);
         queries(client, format);
         // In MessagePack integers come as the least type that holds them, which the mapper does not take.
         if (format == ResponseFormat.JSON) {
           mapped(client);
+        } else {
+          fails("mapped", () -> mapped(client));
         }
         client.deleteDatabase("d");
         told("gone", client.databaseExists("d"));
       }
+      passed.forEach(line -> told("on the wire", line));
     }
     System.exit(0);
+  }
+
+  /** Lets a request pass, and keeps what form it and its answer have. */
+  private static Response passing(Interceptor.Chain chain, Set<String> passed) throws java.io.IOException {
+    Response response = chain.proceed(chain.request());
+    String path = chain.request().url().encodedPath();
+    passed.add(chain.request().method() + " " + path + " sent " + chain.request().header("Content-Encoding") + ", answered "
+        + response.code() + " " + response.header("Content-Type") + " " + response.header("Content-Encoding"));
+    return response;
   }
 
   private static void beginning(String url) throws Exception {
@@ -172,6 +193,14 @@ public final class Clients {
       Thread.sleep(50);
     }
     told("many", client.query(new Query("SELECT count(v), sum(v) FROM many", "d")));
+    BlockingQueue<String> failures = new LinkedBlockingQueue<>();
+    client.enableBatch(BatchOptions.DEFAULTS.actions(10).flushDuration(50).consistency(ConsistencyLevel.ONE)
+        .exceptionHandler((points, error) -> failures.add(points.iterator().hasNext() + " " + error.getMessage())));
+    client.write("nowhere", "autogen", point("x", 0, 1));
+    told("a batch fails", failures.poll(20, TimeUnit.SECONDS));
+    client.write("d", "autogen", Point.measurement("many").time(MOMENT, TimeUnit.SECONDS).tag("host", "0").addField("v", "text").build());
+    told("a batch fails", failures.poll(20, TimeUnit.SECONDS));
+    client.disableBatch();
   }
 
   private static void queries(InfluxDB client, ResponseFormat format) throws Exception {
@@ -199,6 +228,13 @@ public final class Clients {
         throw new IllegalStateException("no chunk came");
       }
     }
+    BlockingQueue<Object> cut = new LinkedBlockingQueue<>();
+    client.query(new Query("SELECT v FROM many", "d"), 100, (cancellable, result) -> {
+      cut.add(result.getResults().get(0).getSeries().get(0).getValues().size());
+      cancellable.cancel();
+      cut.add(cancellable.isCanceled());
+    });
+    told("cut", cut.poll(20, TimeUnit.SECONDS) + " " + cut.poll(20, TimeUnit.SECONDS));
     BlockingQueue<Object> answers = new LinkedBlockingQueue<>();
     client.query(new Query("SELECT count(v) FROM many", "d"), answers::add, error -> answers.add(error.getMessage()));
     told("later", answers.poll(20, TimeUnit.SECONDS));
@@ -214,6 +250,12 @@ public final class Clients {
     cpu.f = 0.5;
     cpu.b = false;
     client.write(Point.measurementByPOJO(Cpu.class).addFieldsFromPOJO(cpu).build());
+    InfluxDBMapper both = new InfluxDBMapper(client);
+    cpu.time = Instant.ofEpochSecond(MOMENT + 21);
+    cpu.s = "saved";
+    both.save(cpu);
+    told("saved", both.query(new Query("SELECT * FROM cpu WHERE s = 'saved'", "d"), Cpu.class));
+    told("all", both.query(Cpu.class).size());
     told("mapped back", mapper.toPOJO(client.query(new Query("SELECT * FROM cpu WHERE host = 'mapped'", "d")), Cpu.class));
   }
 }
