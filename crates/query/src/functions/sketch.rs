@@ -197,13 +197,17 @@ fn list(hashes: &HashSet<u32, ahash::RandomState>) -> Option<(u32, u32, Vec<u8>)
 pub(crate) fn count(text: &[u8]) -> Option<u64> {
     let bytes = STANDARD.decode(text.strip_prefix(PREFIX)?).ok()?;
     let [_, precision, sparse, rest @ ..] = bytes.as_slice() else { return None };
+    // Of other precisions InfluxDB makes no sketch, and counts nothing.
+    if !(4..=18).contains(precision) {
+        return Some(0);
+    }
     let number = |at: usize| Some(u32::from_be_bytes(*rest.get(at..)?.first_chunk()?));
     if *sparse == 1 {
         let (all, count) = (1_u32 << KEPT, number(4 + 4 * number(0)? as usize)?);
         return Some((f64::from(all) * ln(f64::from(all) / f64::from(all.checked_sub(count)?))) as u64);
     }
     let registers = rest.get(4..)?.get(..number(0)? as usize)?;
-    (registers.len() == 1 << precision).then(|| estimate(registers))
+    (registers.len() == 1_usize << precision).then(|| estimate(registers))
 }
 
 /// The estimate of HyperLogLog, with the correction called LogLog-Beta.
@@ -266,6 +270,22 @@ mod tests {
             [super::count(b""), super::count(b"HLL_"), super::count(b"HLL_!"), super::count(b"text")],
             [None; 4]
         );
+    }
+
+    #[test]
+    fn damaged_sketches_are_counted_or_not_and_nothing_else() {
+        let sketch = |bytes: &[u8]| [PREFIX, STANDARD.encode(bytes).as_bytes()].concat();
+        for precision in [0, 3, 19, 64, 200, 255] {
+            assert_eq!(count(&sketch(&[2, precision, 0, 0, 0, 0, 4, 97, 98, 99, 100])), Some(0), "{precision}");
+        }
+        assert_eq!(count(&sketch(&[2, 16, 0, 0, 0, 0, 4, 97, 98, 99, 100])), None);
+        for (form, length) in [(0, u32::MAX), (1, u32::MAX), (1, 0)] {
+            assert_eq!(count(&sketch(&[&[2, 16, form][..], &length.to_be_bytes(), &[1]].concat())), None);
+        }
+        let whole = text(of(0..300, 1));
+        for end in 0..whole.len() {
+            count(&whole[..end]);
+        }
     }
 
     #[test]

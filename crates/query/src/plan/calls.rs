@@ -27,7 +27,10 @@ impl Plan {
         let is_tag = matches!(args.first(), Some(Expr::VarRef { name, cast })
             if matches!(scope.schema.resolve(name, *cast), Reference::Tag(_)));
         let is_raw = |at: usize| is_tag || !matches!(self.references[at], Reference::Missing);
-        if entry.kernel == Kernel::Whole(Whole::CountSketch) && matches!(feed, Feed::Reference(at) if is_raw(at)) {
+        if entry.kernel == Kernel::Whole(Whole::CountSketch)
+            && matches!(feed, Feed::Reference(at) if is_raw(at))
+            && input != FieldType::String
+        {
             // A sketch that is stored is no sketch to InfluxDB either.
             return Err(refuse(kind, input).err().unwrap_or(QueryError::Interrupted));
         }

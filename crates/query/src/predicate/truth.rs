@@ -58,6 +58,16 @@ fn is_bitwise(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor)
 }
 
+/// How many operators between tests may stand in each other: what they say is written out for true and for false, twice for each.
+const DEEPEST: u32 = 6;
+
+/// How many operators between tests stand in each other.
+fn depth(expr: &Expr) -> u32 {
+    let below = expr.children().into_iter().map(depth).max().unwrap_or(0);
+    let is_between = matches!(expr, Expr::Binary { lhs, rhs, .. } if is_test(lhs) || is_test(rhs));
+    below + u32::from(is_between)
+}
+
 /// An operator between two expressions of which one at least is a test.
 pub(super) fn between(
     op: BinaryOp,
@@ -65,6 +75,9 @@ pub(super) fn between(
     schema: &Schema,
     intern: &mut Intern<'_>,
 ) -> Result<Predicate, QueryError> {
+    if depth(lhs).max(depth(rhs)) >= DEEPEST {
+        return Err(QueryError::NotExecuted(format!("more than {DEEPEST} tests as values in each other")));
+    }
     let (left, right) = (truth(lhs, schema, intern)?, truth(rhs, schema, intern)?);
     // Nothing else can be the same as a test.
     let (Some(left), Some(right)) = (left, right) else { return Ok(Predicate::Always(false)) };

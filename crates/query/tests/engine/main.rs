@@ -206,6 +206,23 @@ fn count(names: &Stored, query: &str, memory: u64) -> Result<usize, QueryError> 
 }
 
 #[test]
+fn tests_as_values_in_each_other_are_few() {
+    let names = Stored(engine());
+    write(&names.0, "m v=1i 0\nm v=9i 1\n".to_owned());
+    let nested =
+        |levels: usize| (0..levels).fold("(v > 5)".to_owned(), |test, level| format!("({test} = (v > {level}))"));
+    let rows = |levels| count(&names, &format!("SELECT v FROM m WHERE {}", nested(levels)), 8 << 20);
+    // Of 9 all tests hold; of 1 the first two fail, which is a test that holds, and so on.
+    for levels in 1..=6 {
+        let one = (0..levels).fold(false, |holds, level| holds == (1 > level));
+        assert_eq!(rows(levels).unwrap(), 1 + usize::from(one), "{levels}");
+    }
+    for levels in [7, 20, 60] {
+        assert!(matches!(rows(levels), Err(QueryError::NotExecuted(_))), "{levels}");
+    }
+}
+
+#[test]
 fn empty_buckets_cost_time_by_their_number_alone() {
     let names = Stored(engine());
     write(&names.0, "m v=1i 0\nm v=3i 199999\n".to_owned());
