@@ -99,7 +99,7 @@ fn either(members: Vec<When>) -> When {
 }
 
 fn is_time(expr: &Expr) -> bool {
-    matches!(expr, Expr::VarRef { name, .. } if name.eq_ignore_ascii_case("time"))
+    matches!(expr.without_parens(), Expr::VarRef { name, .. } if name.eq_ignore_ascii_case("time"))
 }
 
 fn comparison(op: BinaryOp, lhs: &Expr, rhs: &Expr, clock: Clock, whole: &Expr) -> Result<When, QueryError> {
@@ -146,7 +146,9 @@ fn instant(value: &Expr, clock: Clock) -> Result<i64, QueryError> {
     };
     let limited = |word: &str| {
         let seconds = i64::try_from(time.div_euclid(i128::from(time::SECOND))).unwrap_or(0);
-        QueryError::Invalid(format!("time {} {word} time literal", rfc3339_seconds(seconds)))
+        let nearest = i64::try_from(time).unwrap_or(if time < 0 { i64::MIN } else { i64::MAX });
+        let offset = clock.zone.map_or(0, |zone| zone.offset(nearest)).div_euclid(time::SECOND);
+        QueryError::Invalid(format!("time {} {word} time literal", rfc3339_seconds(seconds, offset)))
     };
     if time > i128::from(MAX_TIME) {
         return Err(limited("overflows"));
@@ -157,10 +159,17 @@ fn instant(value: &Expr, clock: Clock) -> Result<i64, QueryError> {
     i64::try_from(time).map_err(|_| limited("overflows"))
 }
 
-fn rfc3339_seconds(seconds: i64) -> String {
-    let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
-    let of_day = seconds.rem_euclid(86_400);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", of_day / 3_600, of_day / 60 % 60, of_day % 60)
+/// A time by clocks that are `offset` seconds before UTC.
+fn rfc3339_seconds(seconds: i64, offset: i64) -> String {
+    let shown = seconds.saturating_add(offset);
+    let (year, month, day) = civil_from_days(shown.div_euclid(86_400));
+    let of_day = shown.rem_euclid(86_400);
+    let minutes = offset.abs() / 60;
+    let zone = match offset {
+        0 => "Z".to_owned(),
+        _ => format!("{}{:02}:{:02}", if offset < 0 { '-' } else { '+' }, minutes / 60, minutes % 60),
+    };
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}{zone}", of_day / 3_600, of_day / 60 % 60, of_day % 60)
 }
 
 fn evaluate(value: &Expr, clock: Clock) -> Result<Moment, QueryError> {
