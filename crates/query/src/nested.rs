@@ -155,20 +155,28 @@ fn add_beside(
     context: &Context,
     inner: &mut Vec<Prepared>,
 ) -> Result<(), QueryError> {
-    let mut fields: BTreeMap<&Text, FieldType> = BTreeMap::new();
+    let mut wanted: BTreeMap<&Text, BTreeSet<FieldType>> = BTreeMap::new();
     for reference in &plan.references {
         if let Reference::Field(name, field_type) = reference {
-            // Floats are read as integers, too.
-            fields.entry(name).and_modify(|known| *known = (*known).min(*field_type)).or_insert(*field_type);
+            wanted.entry(name).or_default().insert(*field_type);
         }
     }
-    if fields.is_empty() {
+    if wanted.is_empty() {
         return Ok(());
     }
     let is_first = matches!(select.sources.first(), Some(From::Measurement(_)));
     for table in tables.iter().rev() {
+        let schema = Schema::new(std::slice::from_ref(table));
+        // As the type that it has here, if it is read as that; floats are read as integers, too.
+        let field = |(name, types): (&&Text, &BTreeSet<FieldType>)| {
+            let own = match schema.resolve(&String::from_utf8_lossy(name), None) {
+                Reference::Field(_, own) => types.get(&own),
+                Reference::Tag(_) | Reference::Missing => None,
+            };
+            Some(resolve::field(name, *own.or(types.first())?))
+        };
         let select = Select {
-            fields: fields.iter().map(|(name, field_type)| resolve::field(name, *field_type)).collect(),
+            fields: wanted.iter().filter_map(field).collect(),
             target: None,
             sources: Vec::new(),
             dimensions: vec![Expr::Wildcard(WildcardKind::All)],
@@ -182,7 +190,6 @@ fn add_beside(
         };
         // Times before the bound, too, where a function reads them.
         let checked = check::check_source(&select, checked, context)?.over(checked.widest());
-        let schema = Schema::new(std::slice::from_ref(table));
         let plan = Some(Plan::new(&select, &checked, resolve::expand(&checked, &schema)?, &schema)?);
         let (stored, narrower) = (vec![table.clone()], Vec::new());
         let prepared = Prepared { select, checked, plan, stored, inner: Vec::new(), narrower, passed: true };

@@ -66,9 +66,13 @@ impl RowSet {
         &self.series[series].tags
     }
 
-    /// Says that all rows have passed the condition of the SELECT that reads them.
+    /// Says that all rows have passed the condition of the SELECT that reads them. They stand for stored ones: a tag without a value is none.
     pub(crate) fn pass(&mut self) {
-        self.series.iter_mut().for_each(|series| series.passed = true);
+        for series in &mut self.series {
+            let has = |key: &&Text| series.tags.get(key).is_some_and(|value| !value.is_empty());
+            series.keys = series.keys.iter().filter(has).cloned().collect();
+            series.passed = true;
+        }
     }
 
     pub(super) fn has_passed(&self, series: usize) -> bool {
