@@ -187,3 +187,35 @@ fn errors_come_in_the_form_that_is_asked_for() {
         server.client().request("POST", "/write?db=d", &[("Accept", "application/x-msgpack")], b"m v=1 1").unwrap();
     assert_eq!((reply.status, reply.header("content-type")), (204, Some("application/x-msgpack")));
 }
+
+/// A proxy keeps connections, and passes bodies on as they come.
+#[test]
+fn a_connection_outlives_a_write_that_is_refused_before_its_body_came() {
+    let server = server();
+    let mut stream = server.client().connect().unwrap();
+    for (target, status) in [
+        ("/write?db=nowhere", "404 "),
+        ("/write", "400 "),
+        ("/api/v2/write?bucket=nowhere", "404 "),
+        ("/api/v2/query", "403 "),
+        ("/api/v2/delete?bucket=nowhere", "404 "),
+        ("/write?db=d", "204 "),
+    ] {
+        write!(stream, "POST {target} HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\n").unwrap();
+        stream.flush().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        stream.write_all(b"m v=1 1").unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            assert_eq!(stream.read(&mut byte).unwrap(), 1, "{target}: the connection was closed");
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        assert!(head.starts_with(&format!("http/1.1 {status}")), "{target}: {head}");
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |text| text.parse().unwrap());
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).unwrap();
+    }
+}

@@ -8,13 +8,36 @@ use codec::gzip::{GzipError, Inflater, probable_len};
 use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_ENCODING, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, EXPECT, HeaderMap};
 use platform::Budget;
 use platform::budget::{Exhausted, Grant};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+
+/// What is read at most of a body that nobody wants (bytes), and for how long: as much as Go's servers read.
+const UNWANTED: usize = 256 << 10;
+const UNWANTED_FOR: Duration = Duration::from_secs(1);
+
+/// Reads a body that is answered already. A connection that is closed before its client has sent all may lose the answer on the way, and
+/// a proxy then tells its own client that there was none. Who waits to be asked for a body (`Expect`) is not asked.
+pub(crate) async fn discard(headers: &HeaderMap, mut body: Incoming) {
+    if headers.contains_key(EXPECT) {
+        return;
+    }
+    let read = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            if bytes > UNWANTED {
+                break;
+            }
+        }
+    };
+    // What comes too late is lost.
+    let _ = tokio::time::timeout(UNWANTED_FOR, read).await;
+}
 
 /// Why a body could not be read.
 #[derive(Debug, Error)]

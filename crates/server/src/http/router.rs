@@ -68,6 +68,7 @@ pub(crate) async fn route(shared: Arc<Shared>, client: IpAddr, request: Request<
     let layout = if is_own { Layout::Json } else { accept::layout(request.headers()) };
     let page = request.headers().get(ORIGIN).filter(|page| origin::allowed(&shared, page)).cloned();
     let mut answer = if !origin::admits(&shared, request.headers()) {
+        discard(request).await;
         reply::error(StatusCode::FORBIDDEN, "requests from this web page are not allowed, see allowed-origins")
     } else if request.method() == Method::OPTIONS {
         hyper::Response::new(reply::whole(""))
@@ -116,7 +117,10 @@ async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, client: IpAddr, request
         };
         match auth::user(shared, request.uri().query(), request.headers(), layout).await {
             Ok(user) => asker.user = user,
-            Err(reply) => return reply,
+            Err(reply) => {
+                discard(request).await;
+                return reply;
+            }
         }
     }
     match endpoint {
@@ -133,7 +137,10 @@ async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, client: IpAddr, request
         Endpoint::Write => write::serve(shared, request, asker.user, write::Version::One).await,
         Endpoint::WriteV2 => write::serve(shared, request, asker.user, write::Version::Two).await,
         Endpoint::Query => query::serve(shared, request, asker).await,
-        Endpoint::QueryV2 => reply::error(StatusCode::FORBIDDEN, FLUX_OFF),
+        Endpoint::QueryV2 => {
+            discard(request).await;
+            reply::error(StatusCode::FORBIDDEN, FLUX_OFF)
+        }
         Endpoint::Delete => v2::delete(shared, asker.user, request).await,
         Endpoint::Buckets => v2::buckets(shared, asker.user, request).await,
         Endpoint::Bucket => {
@@ -154,6 +161,12 @@ async fn serve(shared: &Arc<Shared>, endpoint: Endpoint, client: IpAddr, request
         }
         Endpoint::Metrics => status::metrics(shared),
     }
+}
+
+/// Reads the body of a request that is answered without it.
+async fn discard(request: Request<Incoming>) {
+    let (parts, incoming) = request.into_parts();
+    body::discard(&parts.headers, incoming).await;
 }
 
 /// Whether who asks must say so, once authentication is on.

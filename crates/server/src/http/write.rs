@@ -39,22 +39,13 @@ pub(crate) async fn serve(
     shared.counters.writes.inc();
     let (parts, incoming) = request.into_parts();
     let parameters = Parameters::from_url(parts.uri.query());
-    let read_target = match version {
-        Version::One => target_of_one(&parameters),
-        Version::Two => target_of_two(&parameters),
-    };
-    let target = match read_target {
+    let target = match target_of(shared, &parameters, user.as_deref(), version) {
         Ok(target) => target,
-        Err((status, text)) => return reply::error(status, &text),
+        Err(reply) => {
+            body::discard(&parts.headers, incoming).await;
+            return reply;
+        }
     };
-    if let Err(error) = shared.node.check_target(&write_target(&target)) {
-        return write_error(&error);
-    }
-    if shared.settings.auth_enabled
-        && let Err(text) = shared.node.authorize_write(user.as_deref(), &target.database)
-    {
-        return reply::error(StatusCode::FORBIDDEN, &text);
-    }
     let received = match body::receive(shared, &parts.headers, incoming).await {
         Ok(received) => received,
         Err(error) => return body_error(&error),
@@ -227,6 +218,21 @@ fn target_of_one(parameters: &Parameters) -> Result<Target, Refusal> {
     }
     let policy = Some(parameters.get("rp")).filter(|policy| !policy.is_empty());
     Ok(Target { database: database.to_owned(), policy: policy.map(str::to_owned), precision })
+}
+
+/// Where a write goes, if it may.
+fn target_of(shared: &Shared, parameters: &Parameters, user: Option<&str>, version: Version) -> Result<Target, Reply> {
+    let read_target = match version {
+        Version::One => target_of_one(parameters),
+        Version::Two => target_of_two(parameters),
+    };
+    let target = read_target.map_err(|(status, text)| reply::error(status, &text))?;
+    shared.node.check_target(&write_target(&target)).map_err(|error| write_error(&error))?;
+    if shared.settings.auth_enabled {
+        let allowed = shared.node.authorize_write(user, &target.database);
+        allowed.map_err(|text| reply::error(StatusCode::FORBIDDEN, &text))?;
+    }
+    Ok(target)
 }
 
 fn target_of_two(parameters: &Parameters) -> Result<Target, Refusal> {

@@ -1,7 +1,7 @@
 //! `POST /api/v2/delete`: rows between two instants that a predicate names.
 
 use super::{body, find, parts_of, run};
-use crate::http::body::{ReadBody, read};
+use crate::http::body::{ReadBody, discard, read};
 use crate::http::parameters::Parameters;
 use crate::http::router::body_error;
 use crate::http::{Reply, Shared, reply};
@@ -16,9 +16,13 @@ pub(crate) async fn serve(shared: &Arc<Shared>, user: Option<String>, request: R
     let parameters = Parameters::from_url(parts.uri.query());
     let (database, policy) = match parts_of(parameters.get("bucket")) {
         Ok(bucket) => bucket,
-        Err(text) => return reply::error(StatusCode::NOT_FOUND, &format!("delete - bucket: {text}")),
+        Err(text) => {
+            discard(&parts.headers, incoming).await;
+            return reply::error(StatusCode::NOT_FOUND, &format!("delete - bucket: {text}"));
+        }
     };
     if let Err(text) = check_bucket(shared, database, policy) {
+        discard(&parts.headers, incoming).await;
         return reply::error(StatusCode::NOT_FOUND, &format!("delete - {text}"));
     }
     let ReadBody { bytes, grant: _grant } = match read(shared, &parts.headers, incoming).await {
