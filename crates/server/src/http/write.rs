@@ -43,7 +43,7 @@ pub(crate) async fn serve(
         Ok(target) => target,
         Err(reply) => {
             body::discard(&parts.headers, incoming).await;
-            return reply;
+            return *reply;
         }
     };
     let received = match body::receive(shared, &parts.headers, incoming).await {
@@ -221,16 +221,21 @@ fn target_of_one(parameters: &Parameters) -> Result<Target, Refusal> {
 }
 
 /// Where a write goes, if it may.
-fn target_of(shared: &Shared, parameters: &Parameters, user: Option<&str>, version: Version) -> Result<Target, Reply> {
+fn target_of(
+    shared: &Shared,
+    parameters: &Parameters,
+    user: Option<&str>,
+    version: Version,
+) -> Result<Target, Box<Reply>> {
     let read_target = match version {
         Version::One => target_of_one(parameters),
         Version::Two => target_of_two(parameters),
     };
-    let target = read_target.map_err(|(status, text)| reply::error(status, &text))?;
-    shared.node.check_target(&write_target(&target)).map_err(|error| write_error(&error))?;
+    let target = read_target.map_err(|(status, text)| Box::new(reply::error(status, &text)))?;
+    shared.node.check_target(&write_target(&target)).map_err(|error| Box::new(write_error(&error)))?;
     if shared.settings.auth_enabled {
         let allowed = shared.node.authorize_write(user, &target.database);
-        allowed.map_err(|text| reply::error(StatusCode::FORBIDDEN, &text))?;
+        allowed.map_err(|text| Box::new(reply::error(StatusCode::FORBIDDEN, &text)))?;
     }
     Ok(target)
 }
