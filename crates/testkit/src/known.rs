@@ -28,6 +28,12 @@ pub(crate) fn known(step: &Step, wanted: &Answer, found: &Answer) -> Option<&'st
     if ours.contains("\"error\":\"type error: ") && step.text.contains("_hll(") {
         return Some("arithmetic with sketches, which are texts");
     }
+    if theirs.contains("invalid measurement expression \\u0026influxql.") {
+        return Some("InfluxDB tells its insides of a condition of SHOW MEASUREMENTS");
+    }
+    if theirs.contains("unsupported expression with regex field: ") && !is_error(ours) {
+        return Some("a regex that is an argument, within arithmetic");
+    }
     // InfluxDB's CSV is silent about statements that fail.
     if step.wants_csv() && ours.starts_with("error\n") && !theirs.starts_with("error\n") {
         return Some("CSV does not tell of errors");

@@ -96,7 +96,8 @@ fn number(datum: &Datum) -> Option<Expr> {
         Datum::Integer(value) => Expr::Integer(*value),
         Datum::Unsigned(value) => Expr::Unsigned(*value),
         Datum::Float(value) => Expr::Number(*value),
-        Datum::String(_) | Datum::Boolean(_) => return None,
+        Datum::Boolean(value) => Expr::Boolean(*value),
+        Datum::String(_) => return None,
     })
 }
 

@@ -84,7 +84,18 @@ fn invalid<T>(text: impl Into<String>) -> Result<T, QueryError> {
 
 /// Checks a SELECT, and those that are its sources.
 pub(crate) fn check(select: &Select, context: &Context) -> Result<Checked, QueryError> {
+    if names_nothing(select) {
+        return invalid("invalid measurement");
+    }
     check_level(select, context, None, 0)
+}
+
+/// Whether a measurement in FROM has the empty name, which InfluxDB looks for before all else.
+fn names_nothing(select: &Select) -> bool {
+    select.sources.iter().any(|source| match source {
+        Source::Measurement(measurement) => measurement.name.is_empty() && measurement.regex.is_none(),
+        Source::SubQuery(inner) => names_nothing(inner),
+    })
 }
 
 /// Checks the SELECTs that are sources of one that was checked.
