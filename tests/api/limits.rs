@@ -143,7 +143,9 @@ fn what_runs_for_long_is_logged_and_stopped() {
         "a query runs for longer than log-queries-after",
         "a query is stopped, as it runs for longer than query-timeout",
     ] {
-        let lines: Vec<&str> = log.lines().filter(|line| line.contains(what)).collect();
+        // The short one may take long on a busy machine.
+        let lines: Vec<&str> =
+            log.lines().filter(|line| line.contains(what) && !line.contains("SELECT v FROM m")).collect();
         assert_eq!(lines.len(), 1, "{log}");
         assert!(lines[0].contains("difference") && lines[0].contains("db=d"), "{}", lines[0]);
     }

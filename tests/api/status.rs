@@ -155,8 +155,9 @@ fn debug_requests() {
     assert_eq!(wrong.status, 400);
     assert_eq!(wrong.text(), "{\"error\":\"strconv.ParseInt: parsing \\\"x\\\": invalid syntax\"}\n");
     std::thread::scope(|scope| {
-        let watch = scope.spawn(|| told("1"));
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        // Nothing tells that it has begun to count; on a busy machine that takes its time.
+        let watch = scope.spawn(|| told("4"));
+        std::thread::sleep(std::time::Duration::from_millis(1_500));
         for _ in 0..3 {
             server.client().query("db=d", "SHOW DATABASES");
         }
