@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// Columns that a SELECT may have once `*` is written out: planning looks at them in pairs, and that cannot be stopped.
 const MOST_COLUMNS: usize = 20_000;
 
+/// SELECTs that are executed for one at most, all that are its sources for each range: their number may double with each level.
+const MOST_SELECTS: usize = 1_000;
+
 /// Rows of a frame between two SELECTs.
 const FRAME: usize = 1 << 14;
 
@@ -34,6 +37,8 @@ pub(crate) struct Prepared {
     narrower: Vec<(u32, Vec<Prepared>)>,
     /// Its rows have passed the condition of the one whose source it is.
     passed: bool,
+    /// How many SELECTs these are, this one among them.
+    selects: usize,
 }
 
 impl Prepared {
@@ -106,7 +111,13 @@ pub(crate) fn prepare(
             Some(plan)
         }
     };
-    Ok(Prepared { select: select.clone(), checked, plan, stored, inner, narrower, passed: false })
+    let sources = inner.iter().chain(narrower.iter().flat_map(|(_, inner)| inner));
+    let selects = 1 + sources.map(|source| source.selects).sum::<usize>();
+    if selects > MOST_SELECTS {
+        let text = format!("more than {MOST_SELECTS} SELECTs for one, each for every range that functions read of it");
+        return Err(QueryError::NotExecuted(text));
+    }
+    Ok(Prepared { select: select.clone(), checked, plan, stored, inner, narrower, passed: false, selects })
 }
 
 /// Prepares the SELECTs that are sources of another.
@@ -192,7 +203,8 @@ fn add_beside(
         let checked = check::check_source(&select, checked, context)?.over(checked.widest());
         let plan = Some(Plan::new(&select, &checked, resolve::expand(&checked, &schema)?, &schema)?);
         let (stored, narrower) = (vec![table.clone()], Vec::new());
-        let prepared = Prepared { select, checked, plan, stored, inner: Vec::new(), narrower, passed: true };
+        let prepared =
+            Prepared { select, checked, plan, stored, inner: Vec::new(), narrower, passed: true, selects: 1 };
         inner.insert(if is_first { 0 } else { inner.len() }, prepared);
     }
     Ok(())

@@ -102,3 +102,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn selects_that_double_with_each_level_are_bounded() {
+    let names = Stored(engine());
+    write(&names.0, (0..40).map(|time| format!("m v={} {time}\n", time * time)).collect());
+    let nested = |levels: usize| {
+        let around = |inner: String, _| {
+            format!(
+                "SELECT difference(mean(v)) + mean(v) AS v FROM ({inner}) WHERE time >= 0 AND time < 40 GROUP BY time(2ns)"
+            )
+        };
+        (0..levels).fold("SELECT v FROM m".to_owned(), around)
+    };
+    assert!(count(&names, &nested(6), 64 << 20).unwrap() > 0);
+    for levels in [14, 30] {
+        let ended = count(&names, &nested(levels), 64 << 20);
+        assert!(matches!(ended, Err(QueryError::NotExecuted(_))), "{levels}: {ended:?}");
+    }
+}
