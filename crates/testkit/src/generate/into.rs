@@ -12,6 +12,11 @@ pub(super) fn into(schema: &Schema, random: &mut Random, text: &str, inexact: bo
     if !single || text.contains(';') || schema.measurements.len() > 1 || !schema.unique_times {
         return None;
     }
+    // Buckets without values are no rows of a target, so that InfluxDB counts those of each function alone.
+    let several = text[..at].contains(',') || text[..at].contains('/') || text[..at].contains('*');
+    if several && (text.contains(" LIMIT ") || text.contains(" OFFSET ")) {
+        return None;
+    }
     let targets = ["\"the target\"", "d.autogen.\"the target\"", "d..\"the target\"", "\"autogen\".\"the target\""];
     let mut changed = text.to_owned();
     changed.insert_str(at, &format!(" INTO {}", random.pick(&targets)));
