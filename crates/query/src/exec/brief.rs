@@ -261,6 +261,7 @@ fn show(
     let mut none = vec![None; job.plan.references.len()];
     let (outputs, _memory) = match columns::shown(job, series, (gathered, shown), &mut none) {
         Err(QueryError::Memory(_)) if groups.len() > 1 => {
+            job.check_cancel()?;
             let (first, rest) = groups.split_at(groups.len() / 2);
             return match show(job, first, series, (gathered, rows), sink)? {
                 Flow::Stop => Ok(Flow::Stop),

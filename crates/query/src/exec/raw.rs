@@ -305,6 +305,7 @@ fn show(
     let before = carried.clone();
     let (outputs, _memory) = match columns::shown(job, &group.series, (gathered, rows), carried) {
         Err(QueryError::Memory(_)) if rows.len() > 1 => {
+            job.check_cancel()?;
             *carried = before;
             let (first, rest) = rows.split_at(rows.len() / 2);
             return match show(job, group, (gathered, first), carried, sink)? {
