@@ -59,6 +59,9 @@ pub enum WriteError {
     /// The disk is full.
     #[error("{0}")]
     Full(StorageError),
+    /// A row has a time that no point may have.
+    #[error("time outside range {} - {}", model::time::MIN_TIME, model::time::MAX_TIME)]
+    OutOfRange,
     /// The node is closing.
     #[error("the node is closed")]
     Closed,
@@ -96,6 +99,7 @@ impl WriteError {
             Self::Busy(_) => WriteErrorKind::Retry,
             Self::Full(_) => WriteErrorKind::Full,
             Self::Closed => WriteErrorKind::Closed,
+            Self::OutOfRange => WriteErrorKind::Invalid,
             Self::Catalog(CatalogError::Frozen(_)) => WriteErrorKind::Closed,
             Self::Catalog(error) if error.is_full() => WriteErrorKind::Full,
             Self::PolicyNotFound(_) | Self::Catalog(_) => WriteErrorKind::Internal,
@@ -374,7 +378,8 @@ fn attempt(inner: &Inner, place: Place<'_>, write: &mut Write<'_>, may_wait: boo
 }
 
 fn shards_for(inner: &Inner, place: Place<'_>, batch: &Batch, may_wait: bool) -> Result<Vec<ShardSpan>, Stop> {
-    loop {
+    // Within the gate nothing takes shards away, so that the second look finds them all, unless the batch has a time that no shard has.
+    for _ in 0..2 {
         let state = inner.catalog.state();
         let (database, policy) = state.policy(place.database, Some(place.policy))?;
         let (found, missing) = route(policy, batch);
@@ -384,9 +389,9 @@ fn shards_for(inner: &Inner, place: Place<'_>, batch: &Batch, may_wait: bool) ->
         if !may_wait {
             return Err(Stop::Wait);
         }
-        // Within the gate nothing takes shards away, so the next look finds them all.
         inner.catalog.change(|state| state.ensure_shards(database.id, policy.id, missing.iter().copied()))?;
     }
+    Err(WriteError::OutOfRange.into())
 }
 
 #[cfg(test)]

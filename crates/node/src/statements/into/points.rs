@@ -3,6 +3,7 @@
 //! A field has one type in a batch, as in a request; a row that brings another one is not taken, so that the batch can be written
 //! first. Keys stand in the batch's text in canonical form.
 
+use model::time::{MAX_TIME, MIN_TIME};
 use model::{Batch, Column, FieldType, Frame, Header, KeySpan, Table, TableColumn, TagSet, Text, Value, series_key};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -80,6 +81,10 @@ impl Points {
         };
         let storable = |value: &Value<'_>| !matches!(value, Value::Float(float) if float.is_nan());
         let infinite = |value: &Value<'_>| matches!(value, Value::Float(float) if float.is_infinite());
+        // Of a row of buckets that begin before the first time of all nothing can be kept.
+        if !(MIN_TIME..=MAX_TIME).contains(&time) {
+            return Took::Nothing;
+        }
         if series.nameless || cells().any(|(_, value)| infinite(&value)) {
             return Took::Nothing;
         }
