@@ -194,6 +194,12 @@ fn evaluate(value: &Expr, clock: Clock) -> Result<Moment, QueryError> {
         Expr::Binary { op, lhs, rhs } => {
             let side = |side: &Expr| evaluate(side, clock).map_err(|_| unfit("BinaryExpr"));
             let (left, right) = (side(lhs)?, side(rhs)?);
+            // Whole numbers beside an instant are nanoseconds, others are not.
+            let is_fraction = |side: &Expr| matches!(side.without_parens(), Expr::Number(_));
+            let is_instant = matches!(left, Moment::Instant(_)) || matches!(right, Moment::Instant(_));
+            if is_instant && (is_fraction(lhs) || is_fraction(rhs)) {
+                return Err(unfit("BinaryExpr"));
+            }
             combine(*op, left, right).ok_or_else(|| unfit("BinaryExpr"))
         }
         Expr::Boolean(_) => Err(unfit("BooleanLiteral")),
@@ -211,7 +217,10 @@ fn combine(op: BinaryOp, left: Moment, right: Moment) -> Option<Moment> {
         (BinaryOp::Add, Instant(left), Span(right)) | (BinaryOp::Add, Span(left), Instant(right)) => {
             Instant(left + right)
         }
-        (BinaryOp::Sub, Instant(left), Span(right)) => Instant(left - right),
+        (BinaryOp::Add, Instant(left), Number(right)) | (BinaryOp::Add, Number(left), Instant(right)) => {
+            Instant(left + right)
+        }
+        (BinaryOp::Sub, Instant(left), Span(right) | Number(right)) => Instant(left - right),
         (BinaryOp::Sub, Instant(left), Instant(right)) => Span(left - right),
         (BinaryOp::Add, Span(left), Span(right)) => Span(left + right),
         (BinaryOp::Sub, Span(left), Span(right)) => Span(left - right),
@@ -222,9 +231,7 @@ fn combine(op: BinaryOp, left: Moment, right: Moment) -> Option<Moment> {
         (BinaryOp::Add, Number(left), Number(right)) => Number(left + right),
         (BinaryOp::Sub, Number(left), Number(right)) => Number(left - right),
         (BinaryOp::Mul, Number(left), Number(right)) => Number(left.checked_mul(right)?),
-        (BinaryOp::Add, Number(left), Span(right)) | (BinaryOp::Add, Span(left), Number(right)) => {
-            Instant(left + right)
-        }
+        (BinaryOp::Add, Number(left), Span(right)) => Instant(left + right),
         (BinaryOp::Sub, Number(left), Span(right)) => Instant(left - right),
         _ => return None,
     })
